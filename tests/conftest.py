@@ -1,0 +1,47 @@
+"""What all tests share: shapes are checked facts, and real data is there or the test says so."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from jaxtyping import install_import_hook
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+class PlainKernels(MetaPathFinder):
+    """Numba compiles the modules named `_kernels` itself, so they are imported as they stand."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname.startswith("geomage.") and fullname.endswith("._kernels"):
+            return PathFinder.find_spec(fullname, path, target)
+        return None
+
+
+# Every function and dataclass of the package checks its types and array shapes while tests run.
+install_import_hook("geomage", "beartype.beartype")
+sys.meta_path.insert(0, PlainKernels())
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    """The checkout the tests run in."""
+    return PROJECT
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Real imagery: $GEOMAGE_DATA, or shared/data beside the checkout; absent on most machines."""
+    folder = Path(os.environ.get("GEOMAGE_DATA") or PROJECT.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"no real imagery at {folder}: set GEOMAGE_DATA to its folder")
+    return folder

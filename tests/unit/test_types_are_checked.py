@@ -1,0 +1,67 @@
+"""The type hook of conftest.py must check the package and leave the numba kernels alone."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOM = {
+    "__init__.py": "",
+    "shapes.py": """
+from __future__ import annotations
+import numpy as np
+from jaxtyping import Float32
+
+def double(values: Float32[np.ndarray, "band y x"]) -> Float32[np.ndarray, "band y x"]:
+    return values * 2
+""",
+    "_kernels.py": """
+from __future__ import annotations
+from numba import njit
+
+@njit
+def double(value: str) -> str:  # a lie on purpose: nobody checks a kernel
+    return value * 2
+""",
+}
+
+
+@pytest.fixture
+def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A room of the package that only this test knows."""
+    geomage = importlib.import_module("geomage")
+    folder = tmp_path / "checked_room"
+    folder.mkdir()
+    for name, text in ROOM.items():
+        (folder / name).write_text(text)
+    monkeypatch.setattr(geomage, "__path__", [*geomage.__path__, str(tmp_path)])
+    yield "geomage.checked_room"
+    for name in [n for n in sys.modules if n.startswith("geomage.checked_room")]:
+        del sys.modules[name]
+
+
+def test_a_wrong_rank_is_refused(room):
+    import numpy as np
+    from jaxtyping import TypeCheckError
+
+    shapes = importlib.import_module(f"{room}.shapes")
+    image = np.ones((3, 4, 4), np.float32)
+    assert shapes.double(image).max() == 2
+    with pytest.raises(TypeCheckError, match="values"):
+        shapes.double(image[0])
+    with pytest.raises(TypeCheckError, match="values"):
+        shapes.double(image.astype(np.float64))
+
+
+def test_kernels_are_compiled_as_they_stand(room):
+    kernels = importlib.import_module(f"{room}._kernels")
+    assert kernels.double(2) == 4
+    assert type(kernels.double).__name__ == "CPUDispatcher"
+
+
+def test_the_package_itself_is_hooked():
+    errors = importlib.import_module("geomage.errors")
+    assert type(errors.__loader__).__name__ == "_JaxtypingLoader"
