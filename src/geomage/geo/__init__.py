@@ -1,1 +1,35 @@
-"""Room."""
+"""Grids, rasters and vectors: the only room that touches files of geography."""
+
+from __future__ import annotations
+
+from geomage.geo.cog import raster_to_cog, write_cog
+from geomage.geo.folder import fresh_folder
+from geomage.geo.grid import footprint, ground_gsd, pixel_box, upright_box, utm_box
+from geomage.geo.open import MEMORY, RasterFacts, check_raster, open_raster, read_raster
+from geomage.geo.raster import Raster
+from geomage.geo.shapes import rasterise, vectorise
+from geomage.geo.shift import Shift, measure_shift
+from geomage.geo.vectors import read_vectors, write_vectors
+
+__all__ = [
+    "MEMORY",
+    "Raster",
+    "RasterFacts",
+    "Shift",
+    "check_raster",
+    "footprint",
+    "fresh_folder",
+    "ground_gsd",
+    "measure_shift",
+    "open_raster",
+    "pixel_box",
+    "raster_to_cog",
+    "rasterise",
+    "read_raster",
+    "read_vectors",
+    "upright_box",
+    "utm_box",
+    "vectorise",
+    "write_cog",
+    "write_vectors",
+]

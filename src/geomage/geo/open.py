@@ -1,0 +1,171 @@
+"""Opening rasters that strangers made: allow-listed, complete, within budget."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from odc.geo.geobox import GeoBox
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.io import DatasetReader
+
+from geomage.errors import BudgetError, InputError
+from geomage.geo._whole import refuse_partial
+from geomage.geo.raster import Raster
+
+# The format follows from the first bytes and GDAL is told which one, so that it never tries others:
+# a VRT, even one renamed to .tif, can make it read any file of the machine.
+_FORMATS = {
+    b"II*\x00": "GTiff",
+    b"MM\x00*": "GTiff",
+    b"II+\x00": "GTiff",
+    b"MM\x00+": "GTiff",
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"\x00\x00\x00\x0cjP": "JP2OpenJPEG",
+    b"\xff\x4f\xff\x51": "JP2OpenJPEG",
+}
+MEMORY = 2 * 1024**3  # bytes, the budget when none is stated
+
+
+@dataclass(frozen=True)
+class RasterFacts:
+    """What the header of a raster says."""
+
+    path: Path
+    box: GeoBox  # crs None and affine as stored when the file has no georeference
+    count: int  # bands
+    dtype: str
+    nodata: float | None
+    bands: tuple[str, ...]  # colour interpretation, lower case
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(y, x) pixels."""
+        return (int(self.box.shape[0]), int(self.box.shape[1]))
+
+
+@contextmanager
+def open_raster(path: Path | str) -> Iterator[DatasetReader]:
+    """Open a raster of an allowed format whose file is complete; close it at the end.
+
+    Raises:
+        InputError: missing, empty, truncated, not a raster, or a format that is not allowed.
+    """
+    file = _plain_file(path)
+    driver = _driver(file)
+    refuse_partial(file, driver)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        try:
+            dataset = rasterio.open(file, driver=driver)
+        except RasterioError as error:
+            raise InputError(f"{file} begins like a {driver} but its header is broken") from error
+        with dataset:
+            yield dataset
+
+
+def check_raster(path: Path | str) -> RasterFacts:
+    """Read the header of a raster, after the checks of `open_raster`; no pixel is read."""
+    with open_raster(path) as dataset:
+        return dataset_facts(dataset)
+
+
+def dataset_facts(dataset: DatasetReader) -> RasterFacts:
+    """Facts of an open dataset; refuses georeferences that no affine holds."""
+    path = Path(dataset.name)
+    if dataset.crs is None and dataset.gcps[0]:
+        raise InputError(
+            f"{path} is placed by ground control points only; bring it to a grid first (gdalwarp)"
+        )
+    if dataset.transform.determinant == 0 or not all(map(math.isfinite, dataset.transform)):
+        raise InputError(f"{path} has a georeference of no size: {tuple(dataset.transform)[:6]}")
+    return RasterFacts(
+        path=path,
+        box=GeoBox(dataset.shape, dataset.transform, dataset.crs),
+        count=dataset.count,
+        dtype=str(dataset.dtypes[0]),
+        nodata=None if dataset.nodata is None else float(dataset.nodata),
+        bands=tuple(colour.name for colour in dataset.colorinterp),
+    )
+
+
+def read_raster(
+    path: Path | str, bands: Sequence[int] | None = None, *, memory_bytes: int = MEMORY
+) -> Raster:
+    """Read a whole raster.
+
+    Args:
+        path: file of an allowed format.
+        bands: numbers of the bands to read, from 1; None reads all.
+        memory_bytes: budget for the values.
+
+    Raises:
+        InputError: see `open_raster`; also a band that is not there or a block that cannot be read.
+        BudgetError: the values would not fit.
+    """
+    with open_raster(path) as dataset:
+        facts = dataset_facts(dataset)
+        wanted = list(bands) if bands is not None else list(range(1, dataset.count + 1))
+        missing = [band for band in wanted if not 1 <= band <= dataset.count]
+        if missing:
+            raise InputError(f"{path} has {dataset.count} bands; asked for {missing}")
+        need = math.prod(dataset.shape) * len(wanted) * np.dtype(facts.dtype).itemsize
+        if need > memory_bytes:
+            raise BudgetError(
+                f"{path} needs {need / 2**30:.1f} GiB in memory "
+                f"({dataset.width} x {dataset.height} px), the budget is "
+                f"{memory_bytes / 2**30:.1f} GiB; cut it, or raise --memory"
+            )
+        try:
+            values = dataset.read(wanted)
+        except RasterioError as error:
+            raise InputError(f"{path} is damaged: a block cannot be read ({error})") from error
+        names = tuple(dataset.descriptions[band - 1] or facts.bands[band - 1] for band in wanted)
+        return Raster(values, facts.box, facts.nodata, names)
+
+
+def _plain_file(path: Path | str) -> Path:
+    """The absolute path of a local, non-empty file whose side files are what they claim."""
+    file = Path(path).absolute()
+    if not file.exists():
+        raise InputError(f"{path} does not exist")
+    if not file.is_file():
+        raise InputError(f"{path} is not a file")
+    if file.stat().st_size == 0:
+        raise InputError(f"{path} is empty (0 bytes)")
+    for ending in (".ovr", ".msk"):
+        side = file.with_name(file.name + ending)
+        if side.exists() and _magic(side)[:2] not in (b"II", b"MM"):
+            raise InputError(f"{side} beside the image is not a TIFF; remove it")
+    return file
+
+
+def _magic(file: Path) -> bytes:
+    try:
+        with file.open("rb") as stream:
+            return stream.read(64)
+    except OSError as error:
+        raise InputError(f"{file} cannot be read: {error.strerror}") from error
+
+
+def _driver(file: Path) -> str:
+    """The GDAL driver for the first bytes of a file."""
+    start = _magic(file)
+    for magic, driver in _FORMATS.items():
+        if start.startswith(magic):
+            return driver
+    text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    seen = "its first bytes are of no format read here"
+    if text.startswith((b"<!doctype html", b"<html")):
+        seen = "it is an HTML page, perhaps a failed download"
+    elif text.startswith(b"<vrtdataset"):
+        seen = "it is a GDAL VRT, refused because it can point at any file"
+    formats = ", ".join(sorted(set(_FORMATS.values())))
+    raise InputError(f"{file} is not an image that can be read: {seen} ({formats})")

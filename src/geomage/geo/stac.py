@@ -1,0 +1,90 @@
+"""STAC items: what a folder holds, how it was made, where it lies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC
+from datetime import datetime as Moment
+from pathlib import Path
+from typing import Any
+
+import pystac
+import shapely
+from odc.geo.geobox import GeoBox
+
+from geomage.geo.grid import footprint
+
+_MEDIA = {
+    ".tif": pystac.MediaType.COG,
+    ".gpkg": pystac.MediaType.GEOPACKAGE,
+    ".json": pystac.MediaType.JSON,
+    ".html": pystac.MediaType.HTML,
+    ".csv": "text/csv",
+    ".png": pystac.MediaType.PNG,
+}
+_PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
+EPOCH = Moment(2000, 1, 1, tzinfo=UTC)  # of things that never happened
+
+
+def write_item(
+    folder: Path | str,
+    *,
+    kind: str,
+    parameters: Mapping[str, Any],
+    assets: Mapping[str, str],
+    box: GeoBox,
+    datetime: Moment | None = None,
+) -> Path:
+    """Write `item.json` into a folder.
+
+    Args:
+        folder: the folder it describes.
+        kind: `city`, `event`, `scene`, `product`.
+        parameters: everything needed to make the folder again; JSON values.
+        assets: {name: file name in the folder}.
+        box: the grid; without a CRS the geometry is null and a note says so.
+        datetime: when the thing was seen; None stands for a simulated thing without a date.
+    """
+    extent = _footprint(box)
+    item = pystac.Item(
+        id=f"geomage-{kind}",
+        geometry=None if extent is None else json.loads(shapely.to_geojson(extent)),
+        bbox=None if extent is None else [float(value) for value in extent.bounds],
+        datetime=datetime or EPOCH,
+        properties=_properties(kind, parameters, box),
+        stac_extensions=[_PROJECTION],
+    )
+    for name, file in assets.items():
+        media = _MEDIA.get(Path(file).suffix.lower())
+        item.add_asset(name, pystac.Asset(href=f"./{file}", media_type=media, roles=["data"]))
+    target = Path(folder) / "item.json"
+    part = target.with_name(".item.json.part")
+    record = item.to_dict(include_self_link=False)
+    part.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    return part.replace(target)
+
+
+def _properties(kind: str, parameters: Mapping[str, Any], box: GeoBox) -> dict[str, Any]:
+    rows, cols = box.shape
+    properties: dict[str, Any] = {
+        "geomage:kind": kind,
+        "geomage:parameters": dict(parameters),
+        "proj:shape": [int(rows), int(cols)],
+        "proj:transform": [float(value) for value in box.affine[:6]],
+    }
+    if box.crs is None:
+        properties["geomage:note"] = (
+            "no CRS: pixel coordinates in metres from the upper left corner"
+        )
+    elif box.crs.epsg is not None:
+        properties["proj:code"] = f"EPSG:{box.crs.epsg}"
+    else:
+        properties["proj:wkt2"] = box.crs.to_wkt()
+    return properties
+
+
+def _footprint(box: GeoBox) -> shapely.Geometry | None:
+    if box.crs is None:
+        return None
+    return footprint(box, "EPSG:4326", steps=4)

@@ -1,0 +1,118 @@
+"""Vectors: reading what strangers made, writing GeoPackage with QGIS styles."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+import warnings
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+
+import geopandas as gpd
+import pyogrio
+from pyogrio.errors import DataLayerError, DataSourceError
+
+from geomage.errors import InputError, OutputError
+
+# Formats read, by their first bytes or ending: OGR itself would also follow a VRT to any file.
+_BY_ENDING = {
+    ".gpkg": b"SQLite format 3\x00",
+    ".geojson": b"{",
+    ".json": b"{",
+    ".shp": b"\x00\x00\x27\x0a",
+    ".fgb": b"fgb",
+    ".parquet": b"PAR1",
+}
+_STYLES = """CREATE TABLE layer_styles (
+  id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, f_table_catalog TEXT(256),
+  f_table_schema TEXT(256), f_table_name TEXT(256), f_geometry_column TEXT(256),
+  styleName TEXT(30), styleQML TEXT, styleSLD TEXT, useAsDefault BOOLEAN, description TEXT,
+  owner TEXT(30), ui TEXT(30), update_time DATETIME DEFAULT '1970-01-01T00:00:00.000Z')"""
+
+
+def write_vectors(
+    path: Path | str,
+    layers: Mapping[str, gpd.GeoDataFrame],
+    *,
+    styles: Mapping[str, str] | None = None,
+) -> Path:
+    """Write layers into one GeoPackage, under a temporary name, and move it into place.
+
+    Args:
+        path: the file to write; an older one is replaced.
+        layers: features by layer name; a frame without geometry becomes a plain table.
+        styles: QML text by layer name, kept in `layer_styles`, where QGIS looks for it.
+    """
+    target = Path(path)
+    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part.gpkg")
+    try:
+        for name, frame in layers.items():
+            _write_layer(part, name, frame)
+        _finish(part, styles or {})
+        part.replace(target)
+    except (DataSourceError, DataLayerError, sqlite3.Error, OSError) as error:
+        raise OutputError(f"cannot write {target}: {error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return target
+
+
+def read_vectors(path: Path | str, layer: str | None = None) -> gpd.GeoDataFrame:
+    """Read one layer of a GeoPackage, GeoJSON, Shapefile or FlatGeobuf.
+
+    Raises:
+        InputError: missing, empty, or not what its ending says.
+    """
+    file = Path(path).absolute()
+    if not file.is_file():
+        raise InputError(f"{path} does not exist or is not a file")
+    with file.open("rb") as stream:
+        start = stream.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")
+    wanted = _BY_ENDING.get(file.suffix.lower())
+    if wanted is None:
+        raise InputError(f"{path}: vectors are read from {', '.join(_BY_ENDING)}")
+    if not start.startswith(wanted):
+        raise InputError(f"{path} is not what its ending {file.suffix} says, or it is empty")
+    try:
+        if file.suffix.lower() == ".parquet":
+            return gpd.read_parquet(file)
+        return gpd.read_file(file, layer=layer, engine="pyogrio")
+    except (DataSourceError, DataLayerError, ValueError) as error:
+        raise InputError(f"{path} cannot be read: {error}") from error
+
+
+def _write_layer(part: Path, name: str, frame: gpd.GeoDataFrame) -> None:
+    spatial = isinstance(frame, gpd.GeoDataFrame)
+    with warnings.catch_warnings():  # pixel coordinates have no CRS, and the reader is told
+        warnings.filterwarnings("ignore", message="'crs' was not provided")
+        pyogrio.write_dataframe(
+            frame,
+            part,
+            layer=name,
+            driver="GPKG",
+            append=part.exists(),
+            geometry_type="Polygon" if spatial and frame.empty else None,
+        )
+
+
+def _finish(part: Path, styles: Mapping[str, str]) -> None:
+    with closing(sqlite3.connect(part)) as database, database:
+        # The same features shall give the same bytes, so the time of writing is left out.
+        database.execute("UPDATE gpkg_contents SET last_change = '2000-01-01T00:00:00.000Z'")
+        if not styles:
+            return
+        database.execute(_STYLES)
+        for name, style in styles.items():
+            row = database.execute(
+                "SELECT column_name FROM gpkg_geometry_columns WHERE table_name = ?", (name,)
+            ).fetchone()
+            database.execute(
+                "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name,"
+                " f_geometry_column, styleName, styleQML, useAsDefault) VALUES ('','',?,?,?,?,1)",
+                (name, row[0] if row else "", name, style),
+            )
+        database.execute(
+            "INSERT OR IGNORE INTO gpkg_contents (table_name, data_type, identifier, last_change)"
+            " VALUES ('layer_styles', 'attributes', 'layer_styles', '2000-01-01T00:00:00.000Z')"
+        )
