@@ -8,9 +8,12 @@ import numpy as np
 import pyproj
 import shapely
 from affine import Affine
+from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 
 from geomage.errors import InputError
+
+CrsLike = CRS | str | None
 
 
 def pixel_box(shape: tuple[int, int], gsd: float) -> GeoBox:
@@ -30,7 +33,7 @@ def place(box: GeoBox, col: float, row: float) -> tuple[float, float]:
 
 
 def ground_gsd(box: GeoBox) -> float:
-    """True side of a pixel in metres at the centre of the grid (geodesic, so Mercator is mended)."""
+    """True side of a pixel in metres at the centre of the grid, along the ground, not the map."""
     rows, cols = box.shape
     middle = (cols / 2, rows / 2)
     steps = (middle, (middle[0] + 1, middle[1]), (middle[0], middle[1] + 1))
@@ -75,7 +78,7 @@ def _centre_lonlat(box: GeoBox) -> tuple[float, float]:
     return float(lon), float(lat)
 
 
-def footprint(box: GeoBox, crs: object, *, steps: int = 24) -> shapely.Polygon:
+def footprint(box: GeoBox, crs: CrsLike, *, steps: int = 24) -> shapely.Polygon:
     """Outline of the grid in another CRS (its own when either is None), `steps` points a side."""
     rows, cols = box.shape
     along = np.linspace(0, 1, steps, endpoint=False)
@@ -90,7 +93,7 @@ def footprint(box: GeoBox, crs: object, *, steps: int = 24) -> shapely.Polygon:
     return shapely.Polygon(list(zip(xs, ys, strict=True)))
 
 
-def _cover(box: GeoBox, crs: object, width: float, height: float) -> GeoBox:
+def _cover(box: GeoBox, crs: CrsLike, width: float, height: float) -> GeoBox:
     """North-up grid over the whole of `box`, origin on a whole multiple of the pixel size."""
     left, bottom, right, top = footprint(box, crs).bounds
     col, row = math.floor(left / width + 1e-6), math.ceil(top / height - 1e-6)

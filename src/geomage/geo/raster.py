@@ -14,8 +14,8 @@ from geomage.errors import InputError
 class Raster:
     """Values on a grid.
 
-    `values` is (band, y, x); `box` is the grid (its CRS may be None: then its units are metres from
-    the upper left corner, y upwards); `nodata` marks pixels without a value; `bands` names the bands.
+    `values` is (band, y, x); `box` is the grid (with no CRS its units are metres from the upper
+    left corner, y upwards); `nodata` marks pixels without a value; `bands` names the bands.
     """
 
     values: np.ndarray

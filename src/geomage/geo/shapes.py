@@ -10,12 +10,13 @@ import rasterio.features
 import shapely
 import shapely.geometry
 from odc.geo.geobox import GeoBox
+from shapely.geometry.base import BaseGeometry
 
 from geomage.errors import InputError
 
 
 def rasterise(
-    shapes: gpd.GeoDataFrame | Iterable[shapely.Geometry],
+    shapes: gpd.GeoDataFrame | Iterable[BaseGeometry],
     box: GeoBox,
     *,
     column: str | None = None,
@@ -79,8 +80,8 @@ def vectorise(
 
 
 def _burnt(
-    shapes: gpd.GeoDataFrame | Iterable[shapely.Geometry], box: GeoBox, column: str | None
-) -> tuple[list[shapely.Geometry], list[float]]:
+    shapes: gpd.GeoDataFrame | Iterable[BaseGeometry], box: GeoBox, column: str | None
+) -> tuple[list[BaseGeometry], list[float]]:
     if not isinstance(shapes, gpd.GeoDataFrame):
         geometries = list(shapes)
         return geometries, [1] * len(geometries)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Mapping
-from datetime import UTC
-from datetime import datetime as Moment
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ _MEDIA = {
     ".png": pystac.MediaType.PNG,
 }
 _PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
-EPOCH = Moment(2000, 1, 1, tzinfo=UTC)  # of things that never happened
+EPOCH = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)  # of things that never happened
 
 
 def write_item(
@@ -34,7 +33,7 @@ def write_item(
     parameters: Mapping[str, Any],
     assets: Mapping[str, str],
     box: GeoBox,
-    datetime: Moment | None = None,
+    datetime: dt.datetime | None = None,
 ) -> Path:
     """Write `item.json` into a folder.
 
@@ -84,7 +83,7 @@ def _properties(kind: str, parameters: Mapping[str, Any], box: GeoBox) -> dict[s
     return properties
 
 
-def _footprint(box: GeoBox) -> shapely.Geometry | None:
+def _footprint(box: GeoBox) -> shapely.Polygon | None:
     if box.crs is None:
         return None
     return footprint(box, "EPSG:4326", steps=4)
