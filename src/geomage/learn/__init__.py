@@ -1,1 +1,53 @@
-"""Room."""
+"""Learning: recipes, the growing pool of simulated pairs, losses, training, evaluation.
+
+Only what needs no torch is imported here; `train_recipe` and `export_run` load it when called.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from geomage.errors import MissingExtraError
+from geomage.learn.recipe import Recipe, read_recipe, shipped_recipe
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Recipe", "export_run", "read_recipe", "shipped_recipe", "train_recipe"]
+
+
+def _require_torch() -> None:
+    """Say how to install what training needs."""
+    try:
+        import onnx  # noqa: F401, PLC0415 -- an extra, only probed
+        import safetensors  # noqa: F401, PLC0415
+        import torch  # noqa: F401, PLC0415
+    except ImportError as error:
+        raise MissingExtraError(
+            f"training needs {error.name}: install geomage with its extra, "
+            "pip install 'geomage[train]'"
+        ) from error
+
+
+def train_recipe(recipe: Recipe, out: Path, *, jobs: int = 2, pool: Path | None = None) -> Path:
+    """Train on the simulated stream of the recipe; return the exported model.
+
+    Args:
+        recipe: from `read_recipe` or `shipped_recipe`.
+        out: run folder, created, or resumed when it holds a run of the same recipe.
+        jobs: processes that simulate.
+        pool: folder of simulated pairs shared between runs; `out/pool` by default.
+    """
+    _require_torch()
+    from geomage.learn.stream import open_stream  # noqa: PLC0415 -- the extra
+    from geomage.learn.train import train  # noqa: PLC0415
+
+    return train(recipe, out, open_stream(recipe), jobs=jobs, pool=pool)
+
+
+def export_run(run: Path, path: Path, *, pool: Path | None = None) -> Path:
+    """Export the last checkpoint of a run folder as one ONNX file."""
+    _require_torch()
+    from geomage.learn import export  # noqa: PLC0415 -- the extra
+
+    return export.export_run(run, path, pool=pool)

@@ -1,0 +1,113 @@
+"""From a stored pair to a training crop: where it is cut, how it is turned, what light it is seen in.
+
+Geometry is the same for both dates but for a shift of a pixel or two; radiometry is drawn for each
+date on its own, for light, season and sensor differ between two dates without any damage.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 -- the name everybody knows
+
+from geomage.learn.pool import IMAGES, TRUTH
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, UInt8
+
+    from geomage.learn.recipe import AugmentParams
+
+__all__ = ["Batch", "cut", "draw_batch", "relight"]
+
+LUMA = (0.299, 0.587, 0.114)
+
+
+class Batch(NamedTuple):
+    """What one training step sees."""
+
+    before: Float[Tensor, "batch 3 y x"]
+    after: Float[Tensor, "batch 3 y x"]
+    truth: UInt8[Tensor, "batch 5 y x"]
+
+
+def cut(
+    stack: UInt8[np.ndarray, "11 y x"], side: int, params: AugmentParams, rng: np.random.Generator
+) -> tuple[Float[Tensor, "6 side side"], UInt8[Tensor, "5 side side"]]:
+    """Cut, turn, mirror and magnify a square; images come out in 0..1."""
+    largest = min(stack.shape[1:]) - params.shift
+    wide = min(round(side / math.exp(rng.uniform(*np.log(params.zoom)))), largest)
+    dy, dx = rng.integers(-params.shift, params.shift + 1, 2)
+    y, x = (
+        int(rng.integers(max(0, -d), n - wide - max(0, d) + 1))
+        for n, d in zip(stack.shape[1:], (dy, dx), strict=True)
+    )
+    square = np.array(stack[:, y : y + wide, x : x + wide])
+    square[3:6] = stack[3:6, y + dy : y + dy + wide, x + dx : x + dx + wide]
+    square = np.rot90(square, int(rng.integers(4)), (1, 2))
+    square = square[:, ::-1] if rng.integers(2) else square
+    pixels = torch.from_numpy(np.ascontiguousarray(square))
+    images, truth = pixels[IMAGES].float() / 255, pixels[TRUTH]
+    if wide != side:
+        images = F.interpolate(
+            images[None],
+            (side, side),
+            mode="bilinear",
+            align_corners=False,
+            antialias=wide > side,
+        )[0]
+        truth = F.interpolate(truth[None], (side, side), mode="nearest-exact")[0]
+    return images, truth
+
+
+def relight(
+    image: Float[Tensor, "3 y x"], params: AugmentParams, rng: np.random.Generator
+) -> Float[Tensor, "3 y x"]:
+    """Another gain, colour, gamma, contrast, sharpness and noise; stays in 0..1."""
+
+    def spread(sigma: float, size: tuple[int, ...] = ()) -> Tensor:
+        return torch.tensor(np.exp(rng.normal(0, sigma, size)), dtype=torch.float32)
+
+    image = image.clamp(1e-3, 1) ** spread(params.gamma)
+    image = image * (spread(params.gain) * spread(params.band_gain, (3, 1, 1)))
+    mean = image.mean()
+    image = mean + (image - mean) * spread(params.contrast) + rng.normal(0, params.offset)
+    if rng.random() < 0.5:
+        grey = torch.einsum("b,byx->yx", torch.tensor(LUMA), image)
+        image = torch.lerp(image, grey[None], rng.uniform(0, params.desaturate))
+    if rng.random() < params.blur:
+        image = _blur(image, rng.uniform(0.4, 1.2))
+    if rng.random() < params.sharpen:
+        image = image + rng.uniform(0.2, 1.2) * (image - _blur(image, 1.0))
+    noise = torch.Generator().manual_seed(int(rng.integers(2**62)))
+    strength = rng.uniform(0, params.noise)
+    image = image + strength * torch.randn(image.shape, generator=noise)
+    return image.clamp(0, 1)
+
+
+def _blur(image: Float[Tensor, "3 y x"], sigma: float) -> Float[Tensor, "3 y x"]:
+    """Gaussian of a standard deviation in pixels, cut at two pixels."""
+    tap = torch.exp(-0.5 * (torch.arange(-2.0, 3.0) / sigma) ** 2)
+    tap = tap / tap.sum()
+    bands = F.pad(image[:, None], (2, 2, 2, 2), mode="replicate")
+    across = F.conv2d(bands, tap.view(1, 1, 1, 5))
+    return F.conv2d(across, tap.view(1, 1, 5, 1))[:, 0]
+
+
+def draw_batch(
+    stacks: list[UInt8[np.ndarray, "11 y x"]],
+    side: int,
+    params: AugmentParams,
+    rng: np.random.Generator,
+) -> Batch:
+    """One crop of each stack, augmented."""
+    before, after, truths = [], [], []
+    for stack in stacks:
+        images, truth = cut(stack, side, params, rng)
+        before.append(relight(images[:3], params, rng))
+        after.append(relight(images[3:], params, rng))
+        truths.append(truth)
+    return Batch(torch.stack(before), torch.stack(after), torch.stack(truths))

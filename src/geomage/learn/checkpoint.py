@@ -1,0 +1,128 @@
+"""A run's state on disk: one safetensors file, replaced at once, that resumes to the same numbers."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from geomage.errors import InputError
+from geomage.model.network import Network, NetworkParams
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from geomage.learn.recipe import Recipe
+
+__all__ = [
+    "Learner",
+    "follow",
+    "new_learner",
+    "read_averaged",
+    "read_learner",
+    "write_learner",
+]
+
+
+@dataclass
+class Learner:
+    """Everything a step changes."""
+
+    network: Network
+    averaged: Network
+    """Exponential moving average of the network, the one exported."""
+    optimiser: torch.optim.AdamW
+    step: int = 0
+
+
+def network_params(recipe: Recipe) -> NetworkParams:
+    """The widths a recipe asks for."""
+    if len(recipe.widths) != 5:
+        raise InputError(f"recipe: widths = {recipe.widths} must hold 5 numbers")
+    a, b, c, d, e = recipe.widths
+    return NetworkParams((a, b, c, d, e), recipe.decoder, recipe.context)
+
+
+def new_learner(recipe: Recipe) -> Learner:
+    """A fresh network from the recipe's seed, in channels-last layout."""
+    torch.manual_seed(recipe.seed)
+    network = Network(network_params(recipe)).to(memory_format=torch.channels_last)
+    averaged = copy.deepcopy(network).eval().requires_grad_(False)
+    optimiser = torch.optim.AdamW(
+        network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+    )
+    return Learner(network, averaged, optimiser)
+
+
+@torch.no_grad()
+def follow(learner: Learner, decay: float) -> None:
+    """Move the average towards the network; a young average moves faster."""
+    weight = 1 - min(decay, (1 + learner.step) / (10 + learner.step))
+    theirs = learner.network.state_dict()
+    for name, mine in learner.averaged.state_dict().items():
+        if mine.is_floating_point():
+            mine.lerp_(theirs[name], weight)
+        else:
+            mine.copy_(theirs[name])
+
+
+def write_learner(path: Path, learner: Learner, fingerprint: str) -> None:
+    """Write a checkpoint under a temporary name, then move it."""
+    tensors: dict[str, Tensor] = {}
+    for name, value in learner.network.state_dict().items():
+        tensors[f"network.{name}"] = value
+    for name, value in learner.averaged.state_dict().items():
+        tensors[f"averaged.{name}"] = value
+    for k, state in learner.optimiser.state_dict()["state"].items():
+        for name, value in state.items():
+            tensors[f"optimiser.{k}.{name}"] = value
+    tensors = {name: value.contiguous() for name, value in tensors.items()}
+    part = path.with_suffix(".part")
+    facts = {"step": learner.step, "recipe": fingerprint}
+    save_file(tensors, part, {"geomage": json.dumps(facts)})
+    part.replace(path)
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, int | str]]:
+    try:
+        with safe_open(path, "pt") as file:
+            facts = json.loads((file.metadata() or {})["geomage"])
+            return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118
+    except (OSError, SafetensorError, KeyError) as error:
+        raise InputError(f"{path}: not a checkpoint of geomage: {error}") from error
+
+
+def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {n.removeprefix(prefix): v for n, v in tensors.items() if n.startswith(prefix)}
+
+
+def read_learner(path: Path, recipe: Recipe, fingerprint: str) -> Learner:
+    """Take a run up where its checkpoint left it; another recipe is refused."""
+    tensors, facts = _read(path)
+    if facts["recipe"] != fingerprint:
+        raise InputError(f"{path}: belongs to another recipe; choose another run folder")
+    learner = new_learner(recipe)
+    learner.network.load_state_dict(_under(tensors, "network."))
+    learner.averaged.load_state_dict(_under(tensors, "averaged."))
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in _under(tensors, "optimiser.").items():
+        k, key = name.split(".")
+        state.setdefault(int(k), {})[key] = value
+    groups = learner.optimiser.state_dict()["param_groups"]
+    learner.optimiser.load_state_dict({"state": state, "param_groups": groups})
+    learner.step = int(facts["step"])
+    return learner
+
+
+def read_averaged(path: Path, recipe: Recipe) -> tuple[Network, int]:
+    """The averaged network of a checkpoint, ready to predict, and its step."""
+    tensors, facts = _read(path)
+    network = Network(network_params(recipe))
+    network.load_state_dict(_under(tensors, "averaged."))
+    return network.eval().requires_grad_(False), int(facts["step"])

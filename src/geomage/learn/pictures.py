@@ -1,0 +1,74 @@
+"""A look at what the network has learnt: before, after, and what is true beside what is said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jaxtyping import Float, UInt8
+
+__all__ = ["DAMAGE_COLOURS", "LANDCOVER_COLOURS", "damage_panel", "panels", "write_picture"]
+
+LANDCOVER_COLOURS = np.array(
+    [
+        (0, 0, 0),
+        (128, 0, 0),
+        (0, 255, 36),
+        (148, 148, 148),
+        (255, 255, 255),
+        (34, 97, 38),
+        (0, 69, 255),
+        (75, 181, 73),
+        (222, 31, 7),
+    ],
+    np.uint8,
+)
+"""OpenEarthMap's colours of 0..8."""
+DAMAGE_COLOURS = np.array(
+    [(0, 0, 0), (60, 180, 75), (255, 225, 25), (245, 130, 48), (220, 20, 60)], np.uint8
+)
+"""0 no building .. 4 destroyed."""
+
+
+def damage_panel(
+    building: Float[np.ndarray, "y x"], damage: Float[np.ndarray, "4 y x"]
+) -> UInt8[np.ndarray, "y x 3"]:
+    """The likeliest grade where a building is likelier than not."""
+    grade = np.where(building >= 0.5, damage.argmax(0) + 1, 0)
+    return DAMAGE_COLOURS[grade]
+
+
+def panels(
+    stack: UInt8[np.ndarray, "11 y x"],
+    landcover: Float[np.ndarray, "8 y x"],
+    damage: Float[np.ndarray, "4 y x"],
+    flags: Float[np.ndarray, "3 y x"],
+) -> UInt8[np.ndarray, "y x 3"]:
+    """Two rows: the images and what is true; what the network says."""
+    true_damage = DAMAGE_COLOURS[np.where(stack[7] == 255, 0, stack[7])]
+    true_flags = np.where(stack[8:11] == 255, 128, np.minimum(stack[8:11], 1) * 255)
+    truth = (LANDCOVER_COLOURS[stack[6]], true_damage, np.moveaxis(true_flags, 0, -1))
+    said = (
+        LANDCOVER_COLOURS[landcover.argmax(0) + 1],
+        damage_panel(landcover[7], damage),
+        np.moveaxis(flags * 255, 0, -1),
+    )
+    rows = [
+        np.concatenate([np.moveaxis(stack[s], 0, -1), *row], axis=1).astype(np.uint8)
+        for s, row in ((slice(0, 3), truth), (slice(3, 6), said))
+    ]
+    return np.concatenate(rows)
+
+
+def write_picture(path: Path, picture: UInt8[np.ndarray, "y x 3"]) -> None:
+    """Write a PNG, halved when wider than 2048 px."""
+    image = Image.fromarray(picture)
+    if image.width > 2048:
+        image = image.reduce(2)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path)

@@ -1,0 +1,196 @@
+"""Training, to be read from top to bottom: pool, learner, steps, calibration, export.
+
+A run folder holds `recipe.json`, `metrics.jsonl`, `checkpoint.safetensors`, `pictures/`, in the end
+`model.onnx`, and `pool/` unless the pool lies elsewhere. Called again on the same folder it resumes
+from the checkpoint and ends with the same numbers.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from geomage.errors import InputError
+from geomage.learn.augment import draw_batch
+from geomage.learn.calibrate import Validation, validate
+from geomage.learn.checkpoint import (
+    Learner,
+    follow,
+    new_learner,
+    read_learner,
+    write_learner,
+)
+from geomage.learn.export import export_learner
+from geomage.learn.losses import total_loss
+from geomage.learn.pictures import panels, write_picture
+from geomage.learn.pool import PairSource, Pool, PoolPlan, trim
+from geomage.learn.recipe import recipe_hash
+
+if TYPE_CHECKING:
+    from geomage.learn.recipe import Recipe
+
+__all__ = ["RunPaths", "train", "training_step"]
+
+
+class RunPaths:
+    """Where the files of a run lie."""
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        self.recipe = out / "recipe.json"
+        self.metrics = out / "metrics.jsonl"
+        self.checkpoint = out / "checkpoint.safetensors"
+        self.pictures = out / "pictures"
+        self.model = out / "model.onnx"
+
+
+def learning_rate(recipe: Recipe, step: int) -> float:
+    """One cycle: a linear rise, then half a cosine down to a hundredth of the peak."""
+    rise = max(1, round(recipe.warm_up * recipe.steps))
+    if step < rise:
+        return recipe.learning_rate * (step + 1) / rise
+    done = (step - rise) / max(1, recipe.steps - rise)
+    return recipe.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+def training_step(recipe: Recipe, learner: Learner, pool: Pool) -> dict[str, float]:
+    """One step: draw, predict, correct, average. Returns the terms of the loss."""
+    rng = np.random.default_rng([recipe.seed, learner.step])
+    drawn = rng.integers(pool.plan.available(learner.step), size=recipe.batch)
+    batch = draw_batch([pool.read(int(i)) for i in drawn], recipe.crop, recipe.augment, rng)
+    for group in learner.optimiser.param_groups:
+        group["lr"] = learning_rate(recipe, learner.step)
+    last = torch.channels_last
+    before, after = (x.contiguous(memory_format=last) for x in (batch.before, batch.after))
+    with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
+        logits = learner.network(before, after)
+    terms = total_loss(type(logits)(*(x.float() for x in logits)), batch.truth, recipe.loss)
+    learner.optimiser.zero_grad(set_to_none=True)
+    terms["total"].backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(learner.network.parameters(), recipe.clip)
+    learner.optimiser.step()
+    follow(learner, recipe.ema)
+    learner.step += 1
+    return {name: float(value.detach()) for name, value in terms.items()}
+
+
+def train(
+    recipe: Recipe, out: Path, source: PairSource, *, jobs: int = 2, pool: Path | None = None
+) -> Path:
+    """Train by the recipe; return the exported model.
+
+    Args:
+        recipe: what to do.
+        out: the run folder; one that holds a run of this recipe is resumed.
+        source: where simulated pairs come from.
+        jobs: background processes that simulate.
+        pool: a folder of pairs to share between runs; `out/pool` by default.
+
+    Raises:
+        InputError: the folder holds another run, or the pool holds other pairs.
+        RunError: the simulation failed.
+    """
+    paths = RunPaths(out)
+    learner = _open_run(recipe, paths)
+    torch.set_num_threads(recipe.threads)
+    held = recipe.pool
+    plan = PoolPlan(fingerprint(source), held.count, held.start, held.rate, held.held_out)
+    store = Pool(pool or out / "pool", plan)
+    store.fill(source, jobs)
+    try:
+        _run_steps(recipe, learner, store, paths)
+        report = validate(learner.averaged, _held_out(store))
+        return export_learner(recipe, learner.averaged, paths.model, report)
+    finally:
+        store.close()
+
+
+def fingerprint(source: PairSource) -> str:
+    """What identifies the pairs of a source: its own word for it, or how it prints."""
+    own = getattr(source, "fingerprint", None)
+    return str(own()) if callable(own) else recipe_hash(repr(source))
+
+
+def _open_run(recipe: Recipe, paths: RunPaths) -> Learner:
+    """Start a run folder or take up the run it holds."""
+    mark = recipe_hash(recipe)
+    if paths.checkpoint.exists():
+        learner = read_learner(paths.checkpoint, recipe, mark)
+        _forget_after(paths.metrics, learner.step)
+        return learner
+    if paths.recipe.exists() and json.loads(paths.recipe.read_text("utf-8"))["hash"] != mark:
+        raise InputError(f"{paths.out}: holds a run of another recipe; choose another folder")
+    paths.out.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"hash": mark, "recipe": asdict(recipe)}, indent=1)
+    paths.recipe.write_text(text, encoding="utf-8")
+    paths.metrics.unlink(missing_ok=True)
+    return new_learner(recipe)
+
+
+def _forget_after(metrics: Path, step: int) -> None:
+    """Drop the lines a killed run wrote after its checkpoint."""
+    lines = metrics.read_text("utf-8").splitlines() if metrics.exists() else []
+    kept = [line for line in lines if json.loads(line)["step"] <= step]
+    metrics.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+
+
+def _run_steps(recipe: Recipe, learner: Learner, pool: Pool, paths: RunPaths) -> None:
+    """Every step that is left, with a checkpoint and a look now and then."""
+    bar = tqdm(total=recipe.steps, initial=learner.step, unit="step", file=sys.stderr)
+    started = time.monotonic()
+    sums: dict[str, float] = {}
+    while learner.step < recipe.steps:
+        terms = training_step(recipe, learner, pool)
+        if not math.isfinite(terms["total"]):
+            raise InputError(f"step {learner.step}: the loss is {terms['total']}; lower the rate")
+        for name, value in terms.items():
+            sums[name] = 0.98 * sums.get(name, value) + 0.02 * value
+        bar.set_postfix({k: f"{v:.3f}" for k, v in sums.items()}, refresh=False)
+        bar.update()
+        if learner.step % 50 == 0:
+            line = {"step": learner.step, "seconds": round(time.monotonic() - started, 1), **terms}
+            _note(paths.metrics, line)
+        if learner.step % recipe.checkpoint == 0 or learner.step == recipe.steps:
+            write_learner(paths.checkpoint, learner, recipe_hash(recipe))
+            _look(learner, pool, paths)
+    bar.close()
+
+
+def _note(metrics: Path, line: dict[str, float]) -> None:
+    with metrics.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def _held_out(pool: Pool) -> list[np.ndarray]:
+    """The pairs no step draws."""
+    first = pool.plan.count
+    return [trim(pool.read(first + k)) for k in range(pool.plan.held_out)]
+
+
+def _look(learner: Learner, pool: Pool, paths: RunPaths) -> None:
+    """Validate on held-out pairs and picture four of them."""
+    held = _held_out(pool)
+    report: Validation = validate(learner.averaged, held)
+    _note(paths.metrics, {"step": learner.step, **asdict(report)})
+    tqdm.write(f"step {learner.step}: {report}", file=sys.stderr)
+    for k, stack in enumerate(held[:4]):
+        said = _predict(learner, stack)
+        write_picture(paths.pictures / f"{learner.step:06d}_{k}.png", panels(stack, *said))
+
+
+@torch.no_grad()
+def _predict(learner: Learner, stack: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Probabilities of one pair by the averaged network."""
+    pixels = torch.from_numpy(np.array(stack[:6])).float()[None] / 255
+    logits = learner.averaged(pixels[:, :3], pixels[:, 3:])
+    cover, damage = logits.landcover.softmax(1), logits.damage.softmax(1)
+    return cover[0].numpy(), damage[0].numpy(), logits.flags.sigmoid()[0].numpy()

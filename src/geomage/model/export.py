@@ -1,0 +1,70 @@
+"""Network to one ONNX file: probabilities out, everything else inside, the card in its metadata."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from geomage.model.card import METADATA_KEY, ModelCard
+from geomage.model.network import STRIDE, Network
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jaxtyping import Float
+
+__all__ = ["HALO", "OPSET", "Probabilities", "write_onnx"]
+
+OPSET = 18
+HALO = 128  # pixels; beyond it a window differs from the whole image by less than 1e-3
+INPUTS = ("before", "after")
+OUTPUTS = ("landcover", "damage", "flags")
+
+
+class Probabilities(nn.Module):
+    """The network with softmax and sigmoid, and its damage logits divided by a temperature."""
+
+    def __init__(self, network: Network, temperature: float) -> None:
+        super().__init__()
+        self.network = network
+        self.temperature = temperature
+
+    def forward(
+        self, before: Float[Tensor, "batch 3 y x"], after: Float[Tensor, "batch 3 y x"]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Counts / 255 to probabilities of land cover (8), damage (4) and flags (3)."""
+        logits = self.network(before, after)
+        damage = (logits.damage / self.temperature).softmax(1)
+        return logits.landcover.softmax(1), damage, logits.flags.sigmoid()
+
+
+def write_onnx(network: Network, card: ModelCard, path: Path) -> Path:
+    """Export a network in evaluation mode; the file appears under its name when complete."""
+    module = Probabilities(network, card.temperature).eval()
+    sample = torch.zeros(1, 3, 2 * STRIDE, 2 * STRIDE)
+    axes = {0: "batch", 2: "y", 3: "x"}
+    with warnings.catch_warnings():
+        # The tracing exporter is deprecated, yet it alone keeps all three axes free.
+        warnings.simplefilter("ignore")
+        part = path.with_suffix(".part")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.onnx.export(
+            module,
+            (sample, sample),
+            str(part),
+            input_names=list(INPUTS),
+            output_names=list(OUTPUTS),
+            dynamic_axes=dict.fromkeys((*INPUTS, *OUTPUTS), axes),
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    model = onnx.load(str(part))
+    onnx.helper.set_model_props(model, {METADATA_KEY: card.to_json()})
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, str(part))
+    part.replace(path)
+    return path
