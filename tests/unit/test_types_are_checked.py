@@ -65,3 +65,13 @@ def test_kernels_are_compiled_as_they_stand(room):
 def test_the_package_itself_is_hooked():
     errors = importlib.import_module("geomage.errors")
     assert type(errors.__loader__).__name__ == "_JaxtypingLoader"
+
+
+def test_annotations_can_be_read_at_run_time(project):
+    """Shapes named only under TYPE_CHECKING would go unchecked, silently."""
+    hidden = [
+        str(path.relative_to(project))
+        for path in sorted((project / "src").rglob("*.py"))
+        if "TYPE_CHECKING" in path.read_text()
+    ]
+    assert not hidden, f"import at run time what annotations name: {hidden}"
