@@ -5,13 +5,10 @@ Only what needs no torch is imported here; `train_recipe` and `export_run` load 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from geomage.errors import MissingExtraError
 from geomage.learn.recipe import Recipe, read_recipe, shipped_recipe
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 __all__ = ["Recipe", "export_run", "read_recipe", "shipped_recipe", "train_recipe"]
 

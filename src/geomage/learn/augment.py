@@ -1,4 +1,4 @@
-"""From a stored pair to a training crop: where it is cut, how it is turned, what light it is seen in.
+"""From a stored pair to a training crop: where it is cut, how it is turned, in what light.
 
 Geometry is the same for both dates but for a shift of a pixel or two; radiometry is drawn for each
 date on its own, for light, season and sensor differ between two dates without any damage.
@@ -7,19 +7,16 @@ date on its own, for light, season and sensor differ between two dates without a
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 -- the name everybody knows
 
 from geomage.learn.pool import IMAGES, TRUTH
-
-if TYPE_CHECKING:
-    from jaxtyping import Float, UInt8
-
-    from geomage.learn.recipe import AugmentParams
+from geomage.learn.recipe import AugmentParams
 
 __all__ = ["Batch", "cut", "draw_batch", "relight"]
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 -- the name everybody knows
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from jaxtyping import Float, Int, UInt8
-
-    from geomage.model.network import Network
+from geomage.model.network import Network
 
 __all__ = ["Validation", "fit_temperature", "validate"]
 

@@ -1,24 +1,20 @@
-"""A run's state on disk: one safetensors file, replaced at once, that resumes to the same numbers."""
+"""A run's state on disk: one safetensors file, replaced at once, that resumes exactly."""
 
 from __future__ import annotations
 
 import copy
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from geomage.errors import InputError
+from geomage.learn.recipe import Recipe
 from geomage.model.network import Network, NetworkParams
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from geomage.learn.recipe import Recipe
 
 __all__ = [
     "Learner",
@@ -52,8 +48,11 @@ def network_params(recipe: Recipe) -> NetworkParams:
 def new_learner(recipe: Recipe) -> Learner:
     """A fresh network from the recipe's seed, in channels-last layout."""
     torch.manual_seed(recipe.seed)
-    network = Network(network_params(recipe)).to(memory_format=torch.channels_last)
-    averaged = copy.deepcopy(network).eval().requires_grad_(False)
+    network = Network(network_params(recipe))
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last)
+    averaged = copy.deepcopy(network).eval().requires_grad_(requires_grad=False)
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
     )
@@ -125,4 +124,4 @@ def read_averaged(path: Path, recipe: Recipe) -> tuple[Network, int]:
     tensors, facts = _read(path)
     network = Network(network_params(recipe))
     network.load_state_dict(_under(tensors, "averaged."))
-    return network.eval().requires_grad_(False), int(facts["step"])
+    return network.eval().requires_grad_(requires_grad=False), int(facts["step"])

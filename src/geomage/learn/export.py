@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from geomage import __version__
 from geomage.errors import InputError
@@ -14,12 +14,7 @@ from geomage.learn.pool import indices_of, trim, wait_for_pair
 from geomage.learn.recipe import Recipe, recipe_from_dict
 from geomage.model.card import ModelCard
 from geomage.model.export import HALO, write_onnx
-from geomage.model.network import STRIDE
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from geomage.model.network import Network
+from geomage.model.network import STRIDE, Network
 
 __all__ = ["export_learner", "export_run", "read_run_recipe"]
 

@@ -7,17 +7,13 @@ pixel gives a zero that is still attached to the logits.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
+from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 -- the name everybody knows
 
-if TYPE_CHECKING:
-    from jaxtyping import Float, UInt8
-
-    from geomage.learn.recipe import LossParams
-    from geomage.model.network import Logits
+from geomage.learn.recipe import LossParams
+from geomage.model.network import Logits
 
 __all__ = [
     "building_overlap",

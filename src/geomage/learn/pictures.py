@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float, UInt8
 from PIL import Image
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from jaxtyping import Float, UInt8
 
 __all__ = ["DAMAGE_COLOURS", "LANDCOVER_COLOURS", "damage_panel", "panels", "write_picture"]
 

@@ -12,34 +12,33 @@ import json
 import multiprocessing
 import os
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import UInt8
 
 from geomage.errors import InputError, RunError
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from multiprocessing.process import BaseProcess
-
-    from jaxtyping import UInt8
-
-    from geomage.data import Sample
-
-__all__ = ["PairSource", "Pool", "PoolPlan", "indices_of", "pack", "trim", "wait_for_pair"]
+__all__ = ["PairSource", "Pool", "PoolPlan", "indices_of", "trim", "wait_for_pair"]
 
 IMAGES = slice(0, 6)  # before and after
 TRUTH = slice(6, 11)  # land cover, damage, water, change, obscured
 PATIENCE = 0.05  # seconds between two looks for a late pair
 
 
+@runtime_checkable
 class PairSource(Protocol):
     """Random access to simulated pairs; it must pickle, for it travels to the workers."""
 
-    def pair(self, index: int) -> Sample:
+    def stack(self, index: int) -> UInt8[np.ndarray, "11 y x"]:
         """Make pair `index`, always the same."""
+
+    def fingerprint(self) -> str:
+        """Name what the pairs depend on: it changes when they would."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +60,6 @@ class PoolPlan:
         """Every index in the order of making: the first ones, the held-out ones, the rest."""
         held = list(range(self.count, self.count + self.held_out))
         return [*range(self.start), *held, *range(self.start, self.count)]
-
-
-def pack(sample: Sample) -> UInt8[np.ndarray, "11 y x"]:
-    """Stack a sample as the pool stores it."""
-    truth = (sample.landcover, sample.damage, sample.water, sample.change, sample.obscured)
-    return np.concatenate([sample.before, sample.after, np.stack(truth)]).astype(np.uint8)
 
 
 def pair_path(folder: Path, index: int) -> Path:
@@ -91,7 +84,7 @@ def _make(source: PairSource, folder: str, indices: Sequence[int]) -> None:
         if os.getppid() != parent:
             return
         if not pair_path(Path(folder), index).exists():
-            write_pair(Path(folder), index, pack(source.pair(index)))
+            write_pair(Path(folder), index, source.stack(index))
 
 
 class Pool:

@@ -6,16 +6,14 @@ import hashlib
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from geomage.data import SimulatedPairs, StreamParams
-from geomage.learn.recipe import build, recipe_hash
+import numpy as np
+from jaxtyping import UInt8
 
-if TYPE_CHECKING:
-    from geomage.data import Sample
-    from geomage.learn.recipe import Recipe
+from geomage.data import Sample, SimulatedPairs, StreamParams
+from geomage.learn.recipe import Recipe, build, recipe_hash
 
-__all__ = ["MarkedPairs", "open_stream"]
+__all__ = ["MarkedPairs", "open_stream", "pack"]
 
 SIMULATOR = ("world", "disaster", "render", "sensor", "data")
 
@@ -27,9 +25,9 @@ class MarkedPairs:
         self.params = params
         self.pairs = SimulatedPairs(params)
 
-    def pair(self, index: int) -> Sample:
-        """Make pair `index`."""
-        return self.pairs.pair(index)
+    def stack(self, index: int) -> UInt8[np.ndarray, "11 y x"]:
+        """Make pair `index` as the pool stores it."""
+        return pack(self.pairs.pair(index))
 
     def fingerprint(self) -> str:
         """Change whenever the pairs could."""
@@ -45,6 +43,12 @@ def simulator_hash() -> str:
         for path in sorted((package / room).rglob("*.py")):
             digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def pack(sample: Sample) -> UInt8[np.ndarray, "11 y x"]:
+    """Stack a sample: before 3, after 3, land cover, damage, water, change, obscured."""
+    truth = (sample.landcover, sample.damage, sample.water, sample.change, sample.obscured)
+    return np.concatenate([sample.before, sample.after, np.stack(truth)]).astype(np.uint8)
 
 
 def open_stream(recipe: Recipe) -> MarkedPairs:

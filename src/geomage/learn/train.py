@@ -13,7 +13,6 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -33,10 +32,7 @@ from geomage.learn.export import export_learner
 from geomage.learn.losses import total_loss
 from geomage.learn.pictures import panels, write_picture
 from geomage.learn.pool import PairSource, Pool, PoolPlan, trim
-from geomage.learn.recipe import recipe_hash
-
-if TYPE_CHECKING:
-    from geomage.learn.recipe import Recipe
+from geomage.learn.recipe import Recipe, recipe_hash
 
 __all__ = ["RunPaths", "train", "training_step"]
 
@@ -103,7 +99,7 @@ def train(
     learner = _open_run(recipe, paths)
     torch.set_num_threads(recipe.threads)
     held = recipe.pool
-    plan = PoolPlan(fingerprint(source), held.count, held.start, held.rate, held.held_out)
+    plan = PoolPlan(source.fingerprint(), held.count, held.start, held.rate, held.held_out)
     store = Pool(pool or out / "pool", plan)
     store.fill(source, jobs)
     try:
@@ -112,12 +108,6 @@ def train(
         return export_learner(recipe, learner.averaged, paths.model, report)
     finally:
         store.close()
-
-
-def fingerprint(source: PairSource) -> str:
-    """What identifies the pairs of a source: its own word for it, or how it prints."""
-    own = getattr(source, "fingerprint", None)
-    return str(own()) if callable(own) else recipe_hash(repr(source))
 
 
 def _open_run(recipe: Recipe, paths: RunPaths) -> Learner:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import onnx
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from geomage.model.card import METADATA_KEY, ModelCard
 from geomage.model.network import STRIDE, Network
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from jaxtyping import Float
 
 __all__ = ["HALO", "OPSET", "Probabilities", "write_onnx"]
 

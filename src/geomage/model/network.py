@@ -8,17 +8,16 @@ one by pixel shuffle.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 -- the name everybody knows
 
 from geomage.model.card import DAMAGE_CLASSES, FLAGS, LANDCOVER_CLASSES
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
 
 __all__ = ["STRIDE", "Logits", "Network", "NetworkParams", "count_parameters"]
 
@@ -98,7 +97,7 @@ class Encoder(nn.Module):
         self.stem = ConvNorm(3, w[0], 5, step=2)
         self.levels = nn.ModuleList(
             nn.Sequential(ConvNorm(fine, coarse, 3, step=2), Residual(coarse))
-            for fine, coarse in zip(w[:3], w[1:4], strict=True)
+            for fine, coarse in itertools.pairwise(w[:4])
         )
         context = [Context(w[4], dilation) for dilation in params.context]
         self.levels.append(nn.Sequential(ConvNorm(w[3], w[4], 3, step=2), *context))
@@ -128,6 +127,14 @@ class Decoder(nn.Module):
         return x
 
 
+def _smooth_shuffle(head: nn.Conv2d, factor: int) -> None:
+    """Start every sub-pixel of a shuffled head equal: no chequerboard (Aitken et al. 2017)."""
+    assert head.bias is not None
+    with torch.no_grad():
+        for values in (head.weight, head.bias):
+            values.copy_(values[:: factor**2].repeat_interleave(factor**2, 0))
+
+
 class Network(nn.Module):
     """Two images of one place -> land cover of the first date, damage and flags of the second."""
 
@@ -143,6 +150,8 @@ class Network(nn.Module):
         self.change = Decoder((w[1] + d, *w[2:]), d)
         self.change_fine = Residual(d)
         self.change_head = nn.Conv2d(d, 16 * (len(DAMAGE_CLASSES) + len(FLAGS)), 1)
+        _smooth_shuffle(self.cover_head, 2)
+        _smooth_shuffle(self.change_head, 4)
 
     def forward(
         self, before: Float[Tensor, "batch 3 y x"], after: Float[Tensor, "batch 3 y x"]
@@ -159,7 +168,7 @@ class Network(nn.Module):
         seen = [mix(torch.cat([a, b, (a - b).abs()], 1)) for mix, a, b in pairs]
         seen[0] = torch.cat([seen[0], cover], 1)
         change = F.pixel_shuffle(self.change_head(self.change_fine(self.change(seen))), 4)
-        damage, flags = change.split([len(DAMAGE_CLASSES), len(FLAGS)], 1)
+        damage, flags = change[:, : len(DAMAGE_CLASSES)], change[:, len(DAMAGE_CLASSES) :]
         return Logits(landcover, damage, flags)
 
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import onnxruntime as ort
+from jaxtyping import Float, Float32
 
 from geomage.errors import ModelError
 from geomage.model.card import METADATA_KEY, ModelCard
-
-if TYPE_CHECKING:
-    from jaxtyping import Float, Float32
 
 __all__ = ["Model", "Prediction", "default_model_path", "load_model"]
 

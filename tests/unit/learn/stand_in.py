@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
+from jaxtyping import UInt8
 
 
 @dataclass(frozen=True)
@@ -16,7 +15,7 @@ class Blocks:
     seed: int = 0
     side: int = 128
 
-    def pair(self, index: int) -> Any:
+    def stack(self, index: int) -> UInt8[np.ndarray, "11 y x"]:
         rng = np.random.default_rng([self.seed, index])
         n = self.side
         before = rng.integers(60, 90, (3, n, n))
@@ -33,22 +32,20 @@ class Blocks:
             after[:, *place] = 220 if grade == 1 else rng.integers(30, 250, (3, h, w))
         water = np.zeros((n, n))
         change = (damage > 1).astype(int)
-        arrays = {
-            "before": before,
-            "after": after,
-            "landcover": landcover,
-            "damage": damage,
-            "water": water,
-            "change": change,
-            "obscured": water,
-        }
-        return SimpleNamespace(**{k: v.astype(np.uint8) for k, v in arrays.items()}, gsd=0.5)
+        truth = np.stack([landcover, damage, water, change, water])
+        return np.concatenate([before, after, truth]).astype(np.uint8)
+
+    def fingerprint(self) -> str:
+        return repr(self)
 
 
 @dataclass(frozen=True)
 class Failing:
     """A simulator that breaks."""
 
-    def pair(self, index: int) -> Any:
+    def fingerprint(self) -> str:
+        return "failing"
+
+    def stack(self, index: int) -> UInt8[np.ndarray, "11 y x"]:
         msg = f"pair {index} cannot be made"
         raise RuntimeError(msg)
