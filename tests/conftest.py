@@ -28,7 +28,7 @@ class PlainKernels(MetaPathFinder):
 
 
 # Every function and dataclass of the package checks its types and array shapes while tests run.
-install_import_hook("geomage", "beartype.beartype")
+install_import_hook("geomage", "run_time_types.check")
 sys.meta_path.insert(0, PlainKernels())
 
 
