@@ -1,1 +1,18 @@
-"""Room."""
+"""The deliverable: layers, numbers with denominators, the report, and its score."""
+
+from __future__ import annotations
+
+from geomage.product.folder import ProductPaths, product_paths, write_product
+from geomage.product.grading import DECIDED, WORDS, graded
+from geomage.product.mapped import RASTERS, Mapped
+
+__all__ = [
+    "DECIDED",
+    "RASTERS",
+    "WORDS",
+    "Mapped",
+    "ProductPaths",
+    "graded",
+    "product_paths",
+    "write_product",
+]

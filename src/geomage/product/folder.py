@@ -1,0 +1,236 @@
+"""The product folder: everything an analyst hands over, readable without geomage."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final
+
+import rasterio
+from odc.geo.geobox import GeoBox
+
+from geomage import __version__
+from geomage.errors import InputError
+from geomage.geo import check_raster, fresh_folder, write_vectors
+from geomage.geo.stac import write_item
+from geomage.product.grading import graded
+from geomage.product.layers import Source, product_layers
+from geomage.product.mapped import RASTERS, Mapped
+from geomage.product.pictures import Picture, take_picture
+from geomage.product.report import Findings, report_html
+from geomage.product.squares import worst_squares
+from geomage.product.styles import layer_styles
+from geomage.product.summary import summarise, summary_csv
+from geomage.product.surface import areas_m2
+
+__all__ = ["ProductPaths", "write_product"]
+
+_NEEDED: Final = ("building", "landcover")
+_LIBRARIES: Final = ("numpy", "rasterio", "geopandas", "shapely", "pyproj", "onnxruntime")
+
+
+@dataclass(frozen=True)
+class ProductPaths:
+    """Where the pieces of a product lie."""
+
+    folder: Path
+    rasters: Mapping[str, Path]  # by name of `RASTERS`
+    vectors: Path
+    summary: Path
+    table: Path
+    report: Path
+    item: Path
+    manifest: Path
+
+
+def write_product(
+    result: Mapped,
+    out: Path,
+    *,
+    before_paths: Sequence[Path],
+    after_paths: Sequence[Path] = (),
+    overwrite: bool = False,
+    created: datetime | None = None,
+) -> ProductPaths:
+    """Write a product folder, whole or not at all.
+
+    Args:
+        result: a finished mapping run; its rasters are moved into the product.
+        out: the folder to make.
+        before_paths: images before the event.
+        after_paths: images after it; none for a map of buildings only.
+        overwrite: replace a folder that stands there.
+        created: time of making, UTC; None takes ``SOURCE_DATE_EPOCH`` or now.
+
+    Raises:
+        InputError: a raster is missing, or the buildings lack a column.
+        OutputError: the folder exists or cannot be written.
+    """
+    missing = [name for name in _NEEDED if name not in result.rasters]
+    if missing:
+        raise InputError(f"the mapping run has no raster {missing}; it has {[*result.rasters]}")
+    moment = created or _now()
+    sources = _sources(before_paths, after_paths)
+    with fresh_folder(out, overwrite=overwrite) as folder:
+        rasters = _move_rasters(result.rasters, folder)
+        box = check_raster(rasters["building"]).box
+        buildings = graded(result.buildings)
+        buildings = buildings.assign(area_m2=areas_m2(buildings))
+        layers = product_layers(
+            buildings, result.not_analysed, box, sources, flood=rasters.get("flood")
+        )
+        write_vectors(folder / "products.gpkg", layers, styles=_styles(layers))
+        squares = worst_squares(buildings, box)
+        before, after = _two_pictures(sources, box, result.facts)
+        found = Findings(
+            summary=summarise(buildings, result.not_analysed, box, rasters, squares),
+            buildings=buildings,
+            not_analysed=result.not_analysed,
+            flood=layers.get("observedEventA"),
+            box=box,
+            squares=squares,
+            sources=sources,
+            facts=result.facts,
+            before=before,
+            after=after,
+            created=moment,
+        )
+        _write_texts(folder, found)
+        _write_item(folder, found)
+        _write_manifest(folder, found)
+    return product_paths(out)
+
+
+def product_paths(out: Path) -> ProductPaths:
+    """Paths of a product that stands; InputError when it is none."""
+    folder = Path(out)
+    manifest = folder / "manifest.json"
+    if not manifest.is_file():
+        raise InputError(f"{folder} is no product folder: it has no manifest.json")
+    rasters = {name: folder / f"{name}.tif" for name in RASTERS}
+    return ProductPaths(
+        folder=folder,
+        rasters={name: path for name, path in rasters.items() if path.is_file()},
+        vectors=folder / "products.gpkg",
+        summary=folder / "summary.json",
+        table=folder / "summary.csv",
+        report=folder / "report.html",
+        item=folder / "item.json",
+        manifest=manifest,
+    )
+
+
+def _now() -> datetime:
+    stated = os.environ.get("SOURCE_DATE_EPOCH")
+    return datetime.fromtimestamp(int(stated), UTC) if stated else datetime.now(UTC)
+
+
+def _sources(before: Sequence[Path], after: Sequence[Path]) -> list[Source]:
+    roles = [(Path(p), "before") for p in before] + [(Path(p), "after") for p in after]
+    if not before:
+        raise InputError("a product needs at least one image before the event")
+    return [Source(i, path, role, sha256_of(path)) for i, (path, role) in enumerate(roles, 1)]
+
+
+def sha256_of(path: Path) -> str:
+    """Hash of a file, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _move_rasters(rasters: Mapping[str, Path], folder: Path) -> dict[str, Path]:
+    unknown = sorted(set(rasters) - set(RASTERS))
+    if unknown:
+        raise InputError(f"unknown rasters {unknown}; a product holds {', '.join(RASTERS)}")
+    moved = {}
+    for name in RASTERS:
+        if name in rasters:
+            moved[name] = folder / f"{name}.tif"
+            shutil.move(rasters[name], moved[name])
+    return moved
+
+
+def _two_pictures(
+    sources: Sequence[Source], box: GeoBox, facts: Mapping[str, Any]
+) -> tuple[Picture, Picture | None]:
+    dates = {
+        role: [source.path for source in sources if source.role == role]
+        for role in ("before", "after")
+    }
+    stated = facts.get("shift")
+    shift: Mapping[str, Any] = stated if isinstance(stated, Mapping) else {}
+    moved = (float(shift.get("dx_m", 0.0)), float(shift.get("dy_m", 0.0)))
+    after = take_picture(dates["after"], box, moved) if dates["after"] else None
+    return take_picture(dates["before"], box), after
+
+
+def _styles(layers: Mapping[str, object]) -> dict[str, str]:
+    return {name: style for name, style in layer_styles().items() if name in layers}
+
+
+def _write_texts(folder: Path, found: Findings) -> None:
+    _write(folder / "summary.json", _json({"geomage": __version__, **found.summary}))
+    _write(folder / "summary.csv", summary_csv(found.summary))
+    _write(folder / "report.html", report_html(found))
+
+
+def _write_item(folder: Path, found: Findings) -> None:
+    assets = {
+        path.stem if path.suffix != ".gpkg" else "vectors": path.name
+        for path in sorted(folder.iterdir())
+    }
+    write_item(
+        folder,
+        kind="product",
+        parameters=dict(found.facts),
+        assets=assets,
+        box=found.box,
+        datetime=found.created,
+    )
+
+
+def _write_manifest(folder: Path, found: Findings) -> None:
+    """Hashes of all there is; written last, so a folder with a manifest is a whole one."""
+    pieces = sorted(path for path in folder.iterdir() if path.is_file())
+    record = {
+        "geomage": __version__,
+        "created": found.created.isoformat(),
+        "python": platform.python_version(),
+        "gdal": rasterio.__gdal_version__,
+        "versions": _versions(),
+        "parameters": dict(found.facts),
+        "inputs": [
+            {"role": source.role, "name": source.path.name, "sha256": source.sha256}
+            for source in found.sources
+        ],
+        "files": {
+            path.name: {"sha256": sha256_of(path), "bytes": path.stat().st_size} for path in pieces
+        },
+    }
+    _write(folder / "manifest.json", _json(record))
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _json(record: Mapping[str, Any]) -> str:
+    return json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")

@@ -1,0 +1,92 @@
+"""From a grade and its probabilities to the words a rescue service trusts.
+
+The rule, in one place. A building is
+
+- *Not Analysed* when mapping gave a reason, no grade, or no probabilities;
+- *No visible damage* when its grade is 1 and P(no damage) reaches ``DECIDED``;
+- *Damaged* (grades 2, 3) or *Destroyed* (grade 4) when P(any damage) reaches ``DECIDED``;
+- *Possibly damaged* in every other case: seen, but too uncertain to decide.
+
+So nothing is called undamaged by default: it takes a grade, an image and a confidence.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from geopandas import GeoDataFrame
+
+from geomage.errors import InputError
+
+__all__ = ["DECIDED", "GRADE_WORDS", "NOT_ANALYSED", "POSSIBLY", "WORDS", "graded"]
+
+DECIDED: Final = 0.6
+"""Calibrated probability from which "damaged or not" counts as decided."""
+
+NOT_ANALYSED: Final = "Not Analysed"
+POSSIBLY: Final = "Possibly damaged"
+GRADE_WORDS: Final = {
+    1: "No visible damage",
+    2: "Damaged",
+    3: "Damaged",
+    4: "Destroyed",
+}
+WORDS: Final = ("Destroyed", "Damaged", POSSIBLY, "No visible damage", NOT_ANALYSED)
+"""Values of ``damage_gra``, worst first."""
+
+PROBABILITIES: Final = ("p_none", "p_minor", "p_major", "p_destroyed")
+NO_GRADE: Final = "no grade"
+COLUMNS: Final = ("building_id", "grade", *PROBABILITIES, "not_analysed_reason")
+
+
+def graded(buildings: GeoDataFrame) -> GeoDataFrame:
+    """Add ``damage_gra``, ``confidence`` (0..1, nan when not analysed) and ``reason``.
+
+    Args:
+        buildings: the columns of ``COLUMNS`` and a geometry; ``grade`` 1..4, 0 when not analysed.
+
+    Returns:
+        A new frame, rows in the same order. ``confidence`` is the calibrated probability that the
+        word is right; for *Possibly damaged*, the probability that there is any damage.
+
+    Raises:
+        InputError: a column is missing or a grade lies outside 0..4.
+    """
+    missing = [name for name in COLUMNS if name not in buildings.columns]
+    if missing:
+        raise InputError(f"the buildings lack the columns {missing}; found {[*buildings.columns]}")
+    grade = buildings["grade"].to_numpy()
+    if not np.isin(grade, (0, 1, 2, 3, 4)).all():
+        raise InputError(f"grades are 0..4; found {sorted(set(grade.tolist()))[:9]}")
+    p = buildings[list(PROBABILITIES)].to_numpy(float)
+    given = buildings["not_analysed_reason"]
+    unseen = given.notna().to_numpy() | (grade == 0) | np.isnan(p).any(axis=1)
+    word = _words(grade, p, unseen)
+    reason = given.where(given.notna(), NO_GRADE).astype(object)
+    return buildings.assign(
+        damage_gra=word,
+        confidence=np.where(unseen, np.nan, _confidence(word, p)),
+        reason=np.where(unseen, reason, None),
+    )
+
+
+def _words(grade: np.ndarray, p: np.ndarray, unseen: np.ndarray) -> np.ndarray:
+    decided_none = (grade == 1) & (p[:, 0] >= DECIDED)
+    decided_damage = (grade >= 2) & (1 - p[:, 0] >= DECIDED)
+    said = np.array([GRADE_WORDS.get(int(g), NOT_ANALYSED) for g in grade], dtype=object)
+    word = np.where(decided_none | decided_damage, said, POSSIBLY)
+    return np.where(unseen, NOT_ANALYSED, word)
+
+
+def _confidence(word: np.ndarray, p: np.ndarray) -> np.ndarray:
+    by_word = {
+        "Destroyed": p[:, 3],
+        "Damaged": p[:, 1] + p[:, 2],
+        POSSIBLY: 1 - p[:, 0],
+        "No visible damage": p[:, 0],
+    }
+    confidence = np.full(len(word), np.nan)
+    for name, values in by_word.items():
+        confidence[word == name] = values[word == name]
+    return confidence

@@ -1,0 +1,259 @@
+"""One HTML file that needs no network: before and after, damage, key figures, limits."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from html import escape
+from importlib.resources import files
+from string import Template
+from typing import Any, Final
+
+import numpy as np
+from geopandas import GeoDataFrame, GeoSeries
+from odc.geo.geobox import GeoBox
+
+from geomage import __version__
+from geomage.geo import ground_gsd
+from geomage.product import wording
+from geomage.product.grading import NOT_ANALYSED, WORDS
+from geomage.product.layers import Source
+from geomage.product.outlines import ring_paths
+from geomage.product.pictures import Picture
+from geomage.product.squares import Square, SquareGrid, square_grid
+from geomage.product.surface import lonlat
+
+__all__ = ["Findings", "report_html"]
+
+MOST_OUTLINES: Final = 60_000
+"""Buildings drawn, worst first; beyond that the page says how many it leaves to products.gpkg."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All a report tells."""
+
+    summary: Mapping[str, Any]
+    buildings: GeoDataFrame  # graded, with building_id, grade, p_*, confidence, reason, area_m2
+    not_analysed: GeoDataFrame  # polygons with reason
+    flood: GeoDataFrame | None  # flooded polygons
+    box: GeoBox  # grid of the product
+    squares: Sequence[Square]  # worst first
+    sources: Sequence[Source]
+    facts: Mapping[str, Any]  # record of the run
+    before: Picture
+    after: Picture | None
+    created: datetime
+
+
+def report_html(found: Findings) -> str:
+    """The whole page as text."""
+    page = files("geomage.product") / "page"
+    css = (page / "report.css").read_text("utf-8")
+    js = (page / "report.js").read_text("utf-8")
+    template = Template((page / "report.html").read_text("utf-8"))
+    worst = _worst_first(found.buildings)
+    return template.substitute(
+        policy=_policy(css, js),
+        css=css,
+        js=js,
+        data=_data(found, worst),
+        overlay=_overlay(found, worst),
+        **_titles(found, len(worst)),
+        **_pictures(found),
+        **_texts(found),
+    )
+
+
+def _policy(css: str, js: str) -> str:
+    """Content security policy: nothing loads, only this very style and this very script run."""
+    style, script = (
+        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (css, js)
+    )
+    return (
+        f"default-src 'none'; img-src data:; style-src 'sha256-{style}';"
+        f" script-src 'sha256-{script}'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _titles(found: Findings, drawn: int) -> dict[str, str]:
+    names = {
+        role: ", ".join(source.path.name for source in found.sources if source.role == role)
+        for role in ("before", "after")
+    }
+    kind = "Damage map" if found.after else "Building map"
+    made = found.created.strftime("%Y-%m-%d %H:%M UTC")
+    parts = [
+        f"Before: {names['before']}",
+        *([f"after: {names['after']}"] if found.after else []),
+        f"{ground_gsd(found.box):.2g} m per pixel",
+        f"made {made} by geomage {__version__}",
+    ]
+    left = len(found.buildings) - drawn
+    if left:
+        parts.append(f"{drawn:,} outlines drawn, worst first; {left:,} more in products.gpkg")
+    return {
+        "title": escape(f"{kind}: {names['after'] or names['before']}"),
+        "heading": escape(kind if not names["after"] else f"{kind}: {names['after']}"),
+        "subheading": escape(" · ".join(parts)),
+    }
+
+
+def _pictures(found: Findings) -> dict[str, str]:
+    after, swipe = "", ""
+    if found.after:
+        after = (
+            f'<figure class="after"><img id="after" alt="Image after the event"'
+            f' src="{found.after.data_uri}" width="{found.after.width}"'
+            f' height="{found.after.height}"><figcaption>After, with damage</figcaption></figure>'
+        )
+        swipe = (
+            '<label class="swipe">Before <input type="range" id="swipe" min="0" max="1000"'
+            ' value="500" step="5" aria-label="Swipe between before and after"> After</label>'
+        )
+    return {
+        "before": found.before.data_uri,
+        "before_alt": "Image before the event",
+        "before_caption": "Before" if found.after else "With buildings",
+        "width": str(found.before.width),
+        "height": str(found.before.height),
+        "after": after,
+        "swipe": swipe,
+        "single": "" if found.after else " single",
+    }
+
+
+def _texts(found: Findings) -> dict[str, str]:
+    two = found.after is not None
+    grid = square_grid(found.box)
+    return {
+        "tiles": wording.tiles(found.summary),
+        "bar": wording.bar(found.summary),
+        "denominator": wording.denominator(found.summary, two_dates=two),
+        "switches": _switches(found),
+        "square_m": f"{grid.side_m:g}",
+        "worst": wording.worst_table(found.squares),
+        "areas": wording.area_table(found.summary),
+        "words": wording.definitions(),
+        "limits": wording.limits(found.facts, two_dates=two),
+        "sources": wording.source_list(found.sources),
+        "made": wording.made_table(found.facts),
+    }
+
+
+def _switches(found: Findings) -> str:
+    layers = {"grid": ("Grid", "")}
+    if len(found.not_analysed):
+        layers["areas"] = ("Not analysed areas", "hatched")
+    if found.flood is not None and len(found.flood):
+        layers["flood"] = ("Flood", "flooded")
+    return "\n".join(
+        f'<label><input type="checkbox" data-layer="{name}" checked>{wording.swatch(key)}'
+        f"{title}</label>"
+        for name, (title, key) in layers.items()
+    )
+
+
+def _worst_first(buildings: GeoDataFrame) -> GeoDataFrame:
+    """Buildings by word, worst first, the surest first; Not Analysed before No visible damage."""
+    order = {**{word: i for i, word in enumerate(WORDS)}, NOT_ANALYSED: 2.5}
+    rank = buildings["damage_gra"].map(order).to_numpy(float)
+    sure = np.nan_to_num(buildings["confidence"].to_numpy(float), nan=0.0)
+    return buildings.iloc[np.lexsort((-sure, rank))[:MOST_OUTLINES]]
+
+
+def _overlay(found: Findings, worst: GeoDataFrame) -> str:
+    """SVG of all layers, lowest first: flood, not analysed, grid, then buildings, worst on top."""
+    flood = [] if found.flood is None else [_area("area-flood", found.flood.geometry, found)]
+    unseen = _area("area-unseen", found.not_analysed.geometry, found)
+    groups = []
+    for word in reversed(WORDS):
+        rings = ring_paths(worst.geometry[worst["damage_gra"] == word], found.box, found.before)
+        outline = "".join(ring for one in rings for ring in one)
+        groups.append(f'<path class="b {wording.SLUGS[word]}" fill-rule="evenodd" d="{outline}"/>')
+    grid = _grid(square_grid(found.box), found.before, _scale(found))
+    return "\n".join([*flood, unseen, grid, *groups])
+
+
+def _area(css: str, shapes: GeoSeries, found: Findings) -> str:
+    outline = "".join(r for one in ring_paths(shapes, found.box, found.before) for r in one)
+    return f'<path class="{css}" fill-rule="evenodd" d="{outline}"/>'
+
+
+def _scale(found: Findings) -> float:
+    """Picture pixels in a product pixel."""
+    return found.before.width / int(found.box.shape[1])
+
+
+def _grid(grid: SquareGrid, picture: Picture, scale: float) -> str:
+    side = grid.side_px * scale
+    lines = "".join(
+        f'<line x1="{i * side:.1f}" y1="0" x2="{i * side:.1f}" y2="{picture.height}"/>'
+        for i in range(1, grid.columns)
+    ) + "".join(
+        f'<line x1="0" y1="{i * side:.1f}" x2="{picture.width}" y2="{i * side:.1f}"/>'
+        for i in range(1, grid.rows)
+    )
+    names = "".join(
+        f'<text x="{_middle(c, side, picture.width):.1f}" y="{r * side + side * 0.12:.1f}">'
+        f"{grid.name(r, c)}</text>"
+        for r in range(grid.rows)
+        for c in range(grid.columns)
+    )
+    return f'<g class="grid">{lines}{names}</g>'
+
+
+def _middle(index: int, side: float, end: float) -> float:
+    return (index * side + min((index + 1) * side, end)) / 2
+
+
+def _data(found: Findings, worst: GeoDataFrame) -> str:
+    """What the script needs, as JSON that cannot close its own script element."""
+    record = {
+        "width": found.before.width,
+        "height": found.before.height,
+        "square_px": square_grid(found.box).side_px * _scale(found),
+        "groups": [
+            {
+                "word": word,
+                "css": wording.SLUGS[word],
+                "rows": _rows(worst[worst["damage_gra"] == word], found),
+            }
+            for word in WORDS
+        ],
+    }
+    text = json.dumps(record, separators=(",", ":"), allow_nan=False)
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _rows(group: GeoDataFrame, found: Findings) -> list[list[Any]]:
+    rings = ring_paths(group.geometry, found.box, found.before)
+    places = lonlat(group.geometry)
+    chances = group[["p_none", "p_minor", "p_major", "p_destroyed"]].to_numpy(float)
+    columns = ("building_id", "grade", "confidence", "area_m2", "reason")
+    rows = zip(*(group[name].tolist() for name in columns), strict=True)
+    return [
+        [
+            str(name) if isinstance(name, str) else int(name),
+            len(rings[i]),
+            int(grade),
+            _round(sure, 3),
+            None
+            if sure is None or math.isnan(sure)
+            else [round(p, 3) for p in chances[i].tolist()],
+            _round(area, 1) or 0,
+            _round(places[i, 0], 6),
+            _round(places[i, 1], 6),
+            reason if isinstance(reason, str) else None,
+        ]
+        for i, (name, grade, sure, area, reason) in enumerate(rows)
+    ]
+
+
+def _round(value: float | None, digits: int) -> float | None:
+    return None if value is None or not math.isfinite(value) else round(float(value), digits)

@@ -1,0 +1,239 @@
+"""The words and tables of the report; every string from outside is escaped here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any, Final
+
+from geomage.product.grading import DECIDED, NOT_ANALYSED, POSSIBLY, WORDS
+from geomage.product.layers import FLOOD_SPECK_M2, Source
+from geomage.product.squares import Square
+
+__all__ = [
+    "SLUGS",
+    "area_table",
+    "bar",
+    "definitions",
+    "denominator",
+    "limits",
+    "made_table",
+    "source_list",
+    "tiles",
+    "worst_table",
+]
+
+SLUGS: Final = dict(zip(WORDS, ("destroyed", "damaged", "possibly", "none", "unseen"), strict=True))
+NOTHING: Final = "\u2013"  # a dash: no number can be given
+_MOST_FACTS: Final = 60  # rows of "how it was made"; item.json has all
+_LONGEST: Final = 160  # characters of one fact
+
+
+def number(value: float) -> str:
+    """1234567 as ``1,234,567``."""
+    return f"{value:,.0f}"
+
+
+def percent(share: float | None) -> str:
+    """A share as a percentage that never rounds something to nothing, nor most to all."""
+    if share is None:
+        return NOTHING
+    if 0 < share < 0.005:
+        return "under 1 %"
+    if 0.995 < share < 1:
+        return "over 99 %"
+    return f"{share:.0%}".replace("%", " %")
+
+
+def area(m2: float) -> str:
+    """An area in the unit people say it in."""
+    if m2 >= 1e6:
+        return f"{m2 / 1e6:,.2f} km²"
+    if m2 >= 1e4:
+        return f"{m2 / 1e4:,.1f} ha"
+    return f"{m2:,.0f} m²"
+
+
+def swatch(css: str) -> str:
+    """A patch of colour or hatching, as on the map; nothing for no class."""
+    return f'<span class="key {css}"></span> ' if css else ""
+
+
+def tiles(summary: Mapping[str, Any]) -> str:
+    """The five key figures; each is legend and layer switch at once."""
+    b = summary["buildings"]
+    rows = [
+        _tile(word, one["count"] if b["assessed"] else None, one["share_of_assessed"], "assessed")
+        for word, one in b["by_damage"].items()
+    ]
+    unseen = b["not_analysed"]
+    return "\n".join(
+        [*rows, _tile(NOT_ANALYSED, unseen["count"], unseen["share_of_mapped"], "mapped")]
+    )
+
+
+def _tile(word: str, count: int | None, share: float | None, whole: str) -> str:
+    slug = SLUGS[word]
+    said = NOTHING if count is None else number(count)
+    below = "none could be assessed" if share is None else f"{percent(share)} of {whole}"
+    return (
+        f'<label class="tile {slug}"><span class="n">{said}</span><span class="w">{word}</span>'
+        f'<span class="s">{below}</span><span class="v"><span>show</span>'
+        f'<input type="checkbox" data-layer="{slug}" aria-label="Show {word}" checked>'
+        "</span></label>"
+    )
+
+
+def bar(summary: Mapping[str, Any]) -> str:
+    """All buildings as one bar, widths by count."""
+    b = summary["buildings"]
+    counts = {word: one["count"] for word, one in b["by_damage"].items()}
+    counts[NOT_ANALYSED] = b["not_analysed"]["count"]
+    total, left, rects = sum(counts.values()), 0, ""
+    for word, count in counts.items():
+        rects += f'<rect class="{SLUGS[word]}" x="{left}" y="0" width="{count}" height="1"/>'
+        left += count
+    return (
+        f'<svg class="bar" viewBox="0 0 {max(total, 1)} 1" preserveAspectRatio="none"'
+        f' aria-hidden="true">{rects}</svg>'
+    )
+
+
+def denominator(summary: Mapping[str, Any], *, two_dates: bool) -> str:
+    """One sentence: of how many buildings these figures speak."""
+    b = summary["buildings"]
+    if b["mapped"] == 0:
+        return "No building was found in the image before, so no damage could be stated."
+    if not two_dates:
+        return (
+            f"<b>{number(b['mapped'])} buildings mapped.</b> Damage was not assessed: there is"
+            " only one image."
+        )
+    text = (
+        f"<b>{number(b['mapped'])} buildings mapped</b> in the image before,"
+        f" {number(b['assessed'])} of them assessed"
+    )
+    unseen = b["not_analysed"]
+    if unseen["count"]:
+        reasons = ", ".join(
+            f"{number(count)} {escape(reason)}" for reason, count in unseen["by_reason"].items()
+        )
+        text += f"; {number(unseen['count'])} not analysed ({reasons})"
+    lost = summary["area"]["not_analysed_share"]
+    if lost:
+        text += f". {percent(lost)} of the area could not be analysed"
+    return text + "."
+
+
+def worst_table(squares: Sequence[Square]) -> str:
+    """The worst squares; a row is a button that goes there."""
+    if not squares:
+        return '<p class="quiet">No building was called Destroyed, Damaged or Possibly damaged.</p>'
+    rows = "".join(_worst_row(square) for square in squares)
+    return (
+        '<table class="worst"><thead><tr><th>Square</th><th class="num">Destr.</th>'
+        '<th class="num">Dam.</th><th class="num">Poss.</th><th class="num">of assessed</th></tr>'
+        f"</thead><tbody>{rows}</tbody></table>"
+    )
+
+
+def _worst_row(square: Square) -> str:
+    where = "" if square.lat is None else f' title="{square.lat:.5f}, {square.lon:.5f} (lat, lon)"'
+    counts = "".join(f'<td class="num">{number(square.counts[word])}</td>' for word in WORDS[:3])
+    return (
+        f'<tr tabindex="0" role="button" data-square="{square.row},{square.column}"{where}'
+        f' aria-label="Go to square {square.name}"><td>{square.name}</td>{counts}'
+        f'<td class="num">{number(square.assessed)}</td></tr>'
+    )
+
+
+def area_table(summary: Mapping[str, Any]) -> str:
+    """Areas: of interest, not analysed by reason, flooded."""
+    found = summary["area"]
+    rows = [("Area of interest", found["of_interest_m2"], "")]
+    rows += [
+        (f"Not analysed: {escape(reason)}", m2, "hatched")
+        for reason, m2 in found["not_analysed_by_reason_m2"].items()
+    ]
+    if summary["flood"]:
+        rows.append(("Flooded", summary["flood"]["flooded"], "flooded"))
+        rows.append(("Permanent water", summary["flood"]["permanent water"], ""))
+    cells = "".join(
+        f'<tr><td>{swatch(key)}{name}</td><td class="num">{area(m2)}</td></tr>'
+        for name, m2, key in rows
+    )
+    return f"<section><h2>Areas</h2><table>{cells}</table></section>"
+
+
+def definitions() -> str:
+    """What each damage word means, and the rule behind Possibly damaged."""
+    decided = percent(DECIDED)
+    meaning = {
+        "Destroyed": "The roof or the whole building is gone.",
+        "Damaged": "Minor to major damage to be seen from above.",
+        POSSIBLY: f"Neither damage nor its absence reaches a probability of {decided}."
+        " Send someone to look.",
+        "No visible damage": f"No damage to be seen from above, with a probability of {decided}"
+        " or more. The building may still be unsafe.",
+        NOT_ANALYSED: "It could not be seen, for the reason given. Nothing is known.",
+    }
+    rows = "".join(
+        f'<dt><span class="key {SLUGS[word]}"></span> {word}</dt><dd>{text}</dd>'
+        for word, text in meaning.items()
+    )
+    return f"<dl>{rows}</dl>"
+
+
+def limits(facts: Mapping[str, Any], *, two_dates: bool) -> str:
+    """What a reader must know before acting on the map."""
+    card = facts.get("model") if isinstance(facts.get("model"), Mapping) else {}
+    trained = str(card.get("trained_on", "")) if isinstance(card, Mapping) else ""
+    lines = [
+        "Made by a model alone. Check on the ground, or by eye, before lives depend on it.",
+        "Seen from above only: damage to walls, storeys below the roof or the inside stays hidden.",
+        "Buildings the model did not find before the event are in no figure here.",
+        "The images do not state when they were taken; what happened later is not on the map.",
+        f"Flooded areas under {FLOOD_SPECK_M2:.0f} m² are not outlined (flood.tif has them).",
+    ]
+    if not two_dates:
+        lines[3:] = []
+    if trained:
+        lines.insert(1, f"The model learnt from: {trained}")
+    return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
+
+
+def source_list(sources: Sequence[Source]) -> str:
+    """The input images with their sha256."""
+    rows = "".join(
+        f"<dt>{source.role.capitalize()}: {escape(source.path.name)}</dt>"
+        f'<dd class="hash">sha256 {escape(source.sha256)}</dd>'
+        for source in sources
+    )
+    return f"<dl>{rows}</dl>"
+
+
+def made_table(facts: Mapping[str, Any]) -> str:
+    """The record of the run, flattened; long things are cut, ``item.json`` has them whole."""
+    found = list(_flat("", facts))
+    rows = "".join(
+        f"<tr><td>{escape(name)}</td><td>{escape(_short(value))}</td></tr>"
+        for name, value in found[:_MOST_FACTS]
+    )
+    more = len(found) - _MOST_FACTS
+    note = f"<p>{more} more in item.json.</p>" if more > 0 else ""
+    return f"<table>{rows}</table>{note}<p>Checksums of every file: manifest.json.</p>"
+
+
+def _flat(name: str, value: object) -> Iterable[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key not in ("recipe", "inputs"):
+                yield from _flat(f"{name}.{key}" if name else str(key), inner)
+    elif isinstance(value, float):
+        yield name, f"{value:.4g}"
+    else:
+        yield name, str(value)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
