@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from geomage.geo.cog import raster_to_cog, write_cog
-from geomage.geo.folder import fresh_folder
-from geomage.geo.grid import footprint, ground_gsd, pixel_box, upright_box, utm_box
+from geomage.geo.folder import fresh_folder, refuse_taken
+from geomage.geo.grid import footprint, ground_gsd, pixel_box, upright_box, utm_box, warp_crs
 from geomage.geo.open import MEMORY, RasterFacts, check_raster, open_raster, read_raster
 from geomage.geo.raster import Raster
 from geomage.geo.shapes import rasterise, vectorise
@@ -27,9 +27,11 @@ __all__ = [
     "rasterise",
     "read_raster",
     "read_vectors",
+    "refuse_taken",
     "upright_box",
     "utm_box",
     "vectorise",
+    "warp_crs",
     "write_cog",
     "write_vectors",
 ]

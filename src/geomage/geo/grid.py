@@ -26,6 +26,14 @@ def pixel_box(shape: tuple[int, int], gsd: float) -> GeoBox:
     return GeoBox(shape, Affine(gsd, 0.0, 0.0, 0.0, -gsd, 0.0), None)
 
 
+def warp_crs(box: GeoBox) -> str:
+    """CRS to hand to GDAL's warper, which needs one.
+
+    Grids without a CRS are metres from one corner, so any stand-in shared by all of them serves.
+    """
+    return "EPSG:3857" if box.crs is None else str(box.crs.to_wkt())
+
+
 def place(box: GeoBox, col: float, row: float) -> tuple[float, float]:
     """(x, y) in the CRS of the grid, at a position in pixels from its upper left corner."""
     a, b, c, d, e, f = box.affine[:6]

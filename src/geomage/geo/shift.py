@@ -19,7 +19,7 @@ from rasterio.enums import Resampling
 from scipy.ndimage import uniform_filter
 
 from geomage.errors import InputError
-from geomage.geo.grid import ground_gsd
+from geomage.geo.grid import ground_gsd, warp_crs
 from geomage.geo.raster import Raster
 
 BLOCK = 256  # px, side of a block
@@ -146,16 +146,14 @@ def _bring(moving: Raster, reference: Raster) -> tuple[np.ndarray, np.ndarray]:
     grey, valid = _grey(moving)
     grey[~valid] = np.nan
     out = np.full(tuple(reference.box.shape), np.nan, "float32")
-    # Without a CRS both grids are metres from one corner: any common CRS carries the warp.
-    plain = "EPSG:3857"
     rasterio.warp.reproject(
         grey,
         out,
         src_transform=moving.box.affine,
-        src_crs=plain if moving.box.crs is None else moving.box.crs.to_wkt(),
+        src_crs=warp_crs(moving.box),
         src_nodata=np.nan,
         dst_transform=reference.box.affine,
-        dst_crs=plain if reference.box.crs is None else reference.box.crs.to_wkt(),
+        dst_crs=warp_crs(reference.box),
         dst_nodata=np.nan,
         resampling=Resampling.bilinear,
     )

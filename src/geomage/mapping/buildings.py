@@ -1,0 +1,125 @@
+"""One feature per building: outline, grade, how sure, or why nothing can be said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+import shapely
+from odc.geo.geobox import GeoBox
+
+from geomage.geo import ground_gsd, vectorise
+from geomage.mapping.reasons import BEYOND, COARSE, NO_FIRST, NO_SECOND_DATE, REASONS
+
+UNSEEN = 255  # in the damage raster
+_SHARE = 0.5  # of a building that must be seen at the second date
+_STRIP = 1024  # rows summed at once
+_STRAIGHTEN = 0.9  # px, how far an outline may be moved to lose its steps
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Sums over the pixels of each building; row 0 is what lies between them."""
+
+    pixels: np.ndarray  # (n + 1,)
+    unseen: np.ndarray  # (n + 1, reasons) pixels not analysed, by reason
+    damage: np.ndarray  # (n + 1, 4) seen probability of each grade, weighted by that of building
+
+    @property
+    def seen(self) -> np.ndarray:
+        """(n + 1,) bool: whether enough of the building was analysed."""
+        share = 1 - self.unseen.sum(axis=1) / np.maximum(self.pixels, 1)
+        return np.asarray((share >= _SHARE) & (self.damage.sum(axis=1) > 0))
+
+    @property
+    def grades(self) -> np.ndarray:
+        """(n + 1, 4) probability of grades 1..4; NaN where not seen."""
+        total = self.damage.sum(axis=1, keepdims=True)
+        share = self.damage / np.where(total > 0, total, np.nan)
+        return np.where(self.seen[:, None], share, np.nan)
+
+    @property
+    def grade(self) -> np.ndarray:
+        """(n + 1,) int, the likeliest grade 1..4; 0 where not seen."""
+        return np.asarray(np.where(self.seen, self.damage.argmax(axis=1) + 1, 0))
+
+
+def tally(
+    labels: np.ndarray, count: int, building: np.ndarray, damage: np.ndarray, codes: np.ndarray
+) -> Tally:
+    """Sum over buildings.
+
+    Args:
+        labels: (y, x) int32, 0 or the number of a building.
+        count: number of buildings.
+        building: (y, x) uint8 probability.
+        damage: (4, y, x) uint8 probabilities of grades 1..4.
+        codes: (y, x) uint8, 0 where analysed, else the reason.
+    """
+    size, kinds = count + 1, BEYOND + 1
+    pixels, unseen = np.zeros(size), np.zeros((size, kinds))
+    grades = np.zeros((size, 4))
+    for top in range(0, labels.shape[0], _STRIP):
+        strip = slice(top, top + _STRIP)
+        inside = labels[strip] > 0
+        ids, code = labels[strip][inside], codes[strip][inside]
+        pixels += np.bincount(ids, minlength=size)
+        flat = np.bincount(ids.astype("int64") * kinds + code, minlength=size * kinds)
+        unseen += flat.reshape(size, kinds)
+        weight = building[strip][inside] * (code == 0).astype("float64")
+        for grade in range(4):
+            values = damage[grade][strip][inside]
+            grades[:, grade] += np.bincount(ids, weights=weight * values, minlength=size)
+    unseen[:, 0] = 0
+    return Tally(pixels, unseen, grades)
+
+
+def damage_raster(labels: np.ndarray, sums: Tally, codes: np.ndarray) -> np.ndarray:
+    """(y, x) uint8: 0 no building, the grade of the building 1..4, 255 not analysed."""
+    of_label = np.where(sums.seen, sums.grade, UNSEEN).astype("uint8")
+    of_label[0] = 0
+    out = of_label[labels]
+    out[codes > 0] = UNSEEN
+    return np.asarray(out)
+
+
+def building_features(
+    labels: np.ndarray, box: GeoBox, sums: Tally, *, two_dates: bool
+) -> gpd.GeoDataFrame:
+    """One row per building, in the order of its number; columns as `MapResult.buildings` says."""
+    outlines = vectorise(labels, box, mask=labels > 0).sort_values("value", kind="stable")
+    if outlines["value"].duplicated().any():
+        outlines = outlines.dissolve("value", as_index=False)
+    numbers = outlines["value"].to_numpy()
+    grades, seen = sums.grades[numbers], sums.seen[numbers]
+    columns = {
+        "building_id": numbers.astype("int64"),
+        "grade": sums.grade[numbers].astype("int64"),
+        **{name: grades[:, i] for i, name in enumerate(("p_none", "p_minor", "p_major"))},
+        "p_destroyed": grades[:, 3],
+        "confidence": np.where(seen, grades.max(axis=1, initial=0), np.nan),
+        "area_m2": np.round(sums.pixels[numbers] * ground_gsd(box) ** 2, 1),
+        "not_analysed_reason": _reasons(sums.unseen[numbers], seen, two_dates=two_dates),
+    }
+    shapes = _straightened(outlines.geometry.to_numpy(), box)
+    return gpd.GeoDataFrame(columns, geometry=shapes, crs=outlines.crs)
+
+
+def _reasons(unseen: np.ndarray, seen: np.ndarray, *, two_dates: bool) -> np.ndarray:
+    """(n,) object: the commonest reason of buildings not seen, None for those seen."""
+    if not two_dates:
+        return np.full(len(seen), NO_SECOND_DATE, object)
+    commonest = unseen[:, : COARSE + 1].argmax(axis=1)
+    words = [
+        None if ok else REASONS[int(c) or NO_FIRST] for ok, c in zip(seen, commonest, strict=True)
+    ]
+    return np.array(words, object)
+
+
+def _straightened(shapes: np.ndarray, box: GeoBox) -> np.ndarray:
+    """Outlines without the steps of the pixels; one that would collapse stays as it is."""
+    simple = shapely.simplify(shapes, _STRAIGHTEN * abs(box.affine.a), preserve_topology=True)
+    poor = shapely.is_empty(simple) | ~shapely.is_valid(simple)
+    poor |= shapely.area(simple) < 0.5 * shapely.area(shapes)
+    return np.asarray(np.where(poor, shapes, simple))

@@ -1,0 +1,83 @@
+"""Rasters and features made of the layers of a model, on the product grid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from geomage.geo import Raster, ground_gsd, write_cog
+from geomage.mapping.blobs import label_buildings
+from geomage.mapping.buildings import UNSEEN, building_features, damage_raster, tally
+from geomage.mapping.job import MapResult
+from geomage.mapping.layers import Layers
+from geomage.mapping.palette import DAMAGE, FLOOD, LANDCOVER, Palette
+from geomage.mapping.reasons import reason_areas
+
+WATER = 6  # class of land cover
+_HALF = 128  # of a probability times 255
+
+
+class Shelf:
+    """Writes the rasters of one result into its folder."""
+
+    def __init__(self, folder: Path, layers: Layers) -> None:
+        self.folder = folder
+        self.box = layers.box
+        self.rasters: dict[str, Path] = {}
+
+    def classes(self, name: str, values: np.ndarray, palette: Palette, nodata: int) -> None:
+        """Write (y, x) uint8 classes with their colours."""
+        raster = Raster(values[None], self.box, nodata, (name,))
+        self.rasters[name] = write_cog(self.folder / f"{name}.tif", raster, colormap=palette)
+
+    def probability(self, name: str, values: np.ndarray, mask: np.ndarray) -> None:
+        """Write (y, x) uint8 probability times 255; the mask of the file says where it holds."""
+        raster = Raster(np.where(mask, values, 0)[None], self.box, None, (name,))
+        tags = {"unit": "probability * 255"}
+        self.rasters[name] = write_cog(self.folder / f"{name}.tif", raster, tags=tags, mask=mask)
+
+
+def deliver(
+    layers: Layers,
+    codes: np.ndarray,
+    first: np.ndarray,
+    threshold: float,
+    shelf: Shelf,
+    *,
+    two_dates: bool,
+) -> MapResult:
+    """Write the rasters and collect the features of a run.
+
+    Args:
+        layers: what the model said, on the product grid.
+        codes: (y, x) uint8, where nothing is said, see `reason_codes`.
+        first: (y, x) bool, where the first date holds data.
+        threshold: probability from which a pixel is called building.
+        shelf: where the rasters go.
+        two_dates: whether there is a second date.
+    """
+    box = layers.box
+    building = np.where(first, layers.building[0], 0)
+    labels, count = label_buildings(building, threshold, ground_gsd(box))
+    sums = tally(labels, count, building, layers.damage, codes)
+    shelf.probability("building", building, first)
+    shelf.classes("landcover", np.where(first, layers.landcover[0], 0), LANDCOVER, 0)
+    if two_dates:
+        shelf.classes("damage", damage_raster(labels, sums, codes), DAMAGE, UNSEEN)
+        shelf.classes("flood", flood_raster(layers, codes), FLOOD, UNSEEN)
+        shelf.probability("change", layers.flags[1], codes == 0)
+    return MapResult(
+        folder=shelf.folder,
+        rasters=shelf.rasters,
+        buildings=building_features(labels, box, sums, two_dates=two_dates),
+        not_analysed=reason_areas(codes, box),
+    )
+
+
+def flood_raster(layers: Layers, codes: np.ndarray) -> np.ndarray:
+    """(y, x) uint8: 0 dry, 1 flooded, 2 water at both dates, 255 not analysed."""
+    wet = layers.flags[0] >= _HALF
+    out = np.where(wet, np.where(layers.landcover[0] == WATER, 2, 1), 0).astype("uint8")
+    out[codes > 0] = UNSEEN
+    return out

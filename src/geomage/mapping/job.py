@@ -1,0 +1,85 @@
+"""What to map, and what came of it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import geopandas as gpd
+
+from geomage.errors import OutputError
+from geomage.geo import MEMORY, refuse_taken
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapJob:
+    """One run of the main job: a first date, perhaps a second, a model."""
+
+    before: tuple[Path, ...]
+    """Images of the first date; several make a mosaic, earlier ones on top."""
+    out: Path
+    """Where the product folder shall be."""
+    after: tuple[Path, ...] = ()
+    """Images of the second date; none maps land cover and buildings only."""
+    model: Path | str = "default"
+    """An ONNX file, or the name of a shipped model."""
+    gsd: float | None = None
+    """Side of a pixel in metres, for images without CRS."""
+    memory_bytes: int = MEMORY
+    """Budget of memory, bytes."""
+    jobs: int | None = None
+    """Threads of the model; None takes every core of this process."""
+    overwrite: bool = False
+    """Replace a product folder that stands at `out`."""
+    seed: int = 0
+    """Kept with the parameters; mapping itself draws nothing at random."""
+
+
+@dataclass(frozen=True)
+class MapResult:
+    """Rasters in a temporary folder, and features; leave its `with` block to drop the folder."""
+
+    folder: Path
+    """Holds the rasters; gone when the `with` block ends."""
+    rasters: Mapping[str, Path]
+    """COG by name: building, landcover, and with two dates damage, flood, change."""
+    buildings: gpd.GeoDataFrame
+    """building_id, grade (1..4, 0 not analysed), p_none, p_minor, p_major, p_destroyed, confidence,
+    area_m2, not_analysed_reason; polygons in the CRS of the rasters."""
+    not_analysed: gpd.GeoDataFrame
+    """Polygons with their `reason`."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """JSON values: inputs, grid, shift, stretch, model, seconds."""
+
+    def __enter__(self) -> Self:
+        """Use the result."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Remove what was not moved out of the temporary folder."""
+        self.discard()
+
+    def discard(self) -> None:
+        """Remove the temporary folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def refuse_output(job: MapJob) -> None:
+    """Raise OutputError when the output exists, is an input, or holds one."""
+    out = job.out.absolute().resolve()
+    for path in (*job.before, *job.after):
+        source = path.absolute().resolve()
+        if out == source:
+            raise OutputError(f"the output {job.out} is the input {path}; choose another output")
+        if out in source.parents:
+            raise OutputError(f"the output {job.out} holds the input {path}; choose another output")
+    refuse_taken(job.out.absolute(), overwrite=job.overwrite)

@@ -1,0 +1,188 @@
+"""Before any pixel is read: do the images fit together, on which grid, in how much memory?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import shapely
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from rasterio.windows import Window
+from shapely.geometry.base import BaseGeometry
+
+from geomage.errors import BudgetError, InputError
+from geomage.geo import footprint, ground_gsd, utm_box
+from geomage.mapping.imagery import Picture, common_box, look
+from geomage.mapping.job import MapJob
+from geomage.model import ModelCard
+
+COARSE = 2.0  # times the coarsest GSD of a model, beyond which a picture shows it nothing
+_BASE = 450 * 2**20  # bytes: libraries, model, GDAL's cache
+_PER_PIXEL = 26  # bytes of the product grid: 11 layers, labels, and what joins them for a while
+_PER_WORK_PIXEL = 11  # bytes of the work grid, where it is another
+_PER_WINDOW_PIXEL = 420  # bytes while a model runs, measured
+_SIDES = (1024, 768, 512, 256)  # px, windows without their halo
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One step of the work: `core` is written; `read`, with the halo, is what the model sees."""
+
+    core: Window
+    read: Window
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Images, grids and windows of a job."""
+
+    before: tuple[Picture, ...]
+    after: tuple[Picture, ...]
+    product: GeoBox  # grid of the products
+    work: GeoBox  # grid the model sees
+    side: int  # px, windows without halo
+    notes: tuple[str, ...]
+    coarse: bool  # the second date is too coarse for the model
+
+
+def make_plan(job: MapJob, card: ModelCard) -> Plan:
+    """Check the images of a job against each other, the model and the budget; read no pixel.
+
+    Raises:
+        InputError: the images do not fit together, or are too coarse for the model.
+        BudgetError: the work would not fit in `job.memory_bytes`.
+    """
+    if not job.before:
+        raise InputError("no image of the first date was given")
+    if job.gsd is not None and not 0 < job.gsd < 1e4:
+        raise InputError(f"--gsd {job.gsd} is not a size of pixels in metres")
+    before = tuple(look(path, job.gsd) for path in job.before)
+    after = tuple(look(path, job.gsd) for path in job.after)
+    _refuse_mixed(before + after)
+    _refuse_apart(before, after)
+    product = common_box(before)
+    if product.crs is not None and product.crs.geographic:
+        product = utm_box(product)
+    gsd = ground_gsd(product)
+    if gsd > COARSE * card.gsd_max:
+        raise InputError(
+            f"{before[0].path} has pixels of {gsd:.2f} m; the model {card.name} sees buildings at "
+            f"{card.gsd_min:g} to {card.gsd_max:g} m: too coarse, nothing would be mapped"
+        )
+    work = work_grid(product, gsd, card)
+    seconds = [ground_gsd(picture.box) for picture in after]
+    return Plan(
+        before=before,
+        after=after,
+        product=product,
+        work=work,
+        side=_side(job, card, product, work),
+        notes=_notes(job, before + after),
+        coarse=bool(seconds) and min(seconds) > COARSE * card.gsd_max,
+    )
+
+
+def work_grid(product: GeoBox, gsd: float, card: ModelCard) -> GeoBox:
+    """The product grid, or the same extent in square pixels of a GSD the model can use."""
+    a, e = product.affine.a, -product.affine.e
+    square = abs(a - e) < 0.02 * a
+    if square and card.gsd_min * 0.999 <= gsd <= card.gsd_max * 1.001:
+        return product
+    aim = min(max(gsd, card.gsd_min), card.gsd_max) if not square else card.gsd
+    rows, cols = product.shape
+    scale = aim / gsd * (a * e) ** 0.5  # in units of the CRS
+    shape = (max(1, round(rows * e / scale)), max(1, round(cols * a / scale)))
+    zoom = Affine.scale(cols / shape[1], rows / shape[0])
+    return GeoBox(shape, product.affine @ zoom, product.crs)
+
+
+def tiles(shape: tuple[int, int], side: int, card: ModelCard) -> Iterator[Tile]:
+    """Windows over a grid, row by row, all corners on multiples of the model's stride.
+
+    Halos end at the edge of the grid, which is carried on to the next multiple of the stride only;
+    so a mosaic of windows equals the result of the whole grid seen at once.
+    """
+    stride = card.stride
+    step, halo = -(-side // stride) * stride, -(-card.halo // stride) * stride
+    height, width = (-(-length // stride) * stride for length in shape)
+    for row in range(0, shape[0], step):
+        for col in range(0, shape[1], step):
+            core = Window(col, row, min(step, shape[1] - col), min(step, shape[0] - row))
+            left, top = max(0, col - halo), max(0, row - halo)
+            right, bottom = min(width, col + step + halo), min(height, row + step + halo)
+            yield Tile(core, Window(left, top, right - left, bottom - top))
+
+
+def _refuse_mixed(pictures: tuple[Picture, ...]) -> None:
+    """With and without CRS do not mix; without, all have one size."""
+    placed = [picture for picture in pictures if picture.box.crs is not None]
+    loose = [picture for picture in pictures if picture.box.crs is None]
+    if placed and loose:
+        raise InputError(
+            f"{loose[0].path} has no CRS, {placed[0].path} has one: they cannot be laid on each "
+            "other; give the first a CRS (gdal_translate -a_srs … -a_ullr …)"
+        )
+    for picture in loose[1:]:
+        if picture.box.shape != loose[0].box.shape:
+            raise InputError(
+                f"{loose[0].path} is {_size(loose[0])} px and {picture.path} is {_size(picture)} "
+                "px: images without CRS are laid corner on corner and must have one size"
+            )
+        if picture.box != loose[0].box:
+            raise InputError(
+                f"{loose[0].path} and {picture.path} have no CRS and pixels of different size; "
+                "state one with --gsd"
+            )
+
+
+def _refuse_apart(before: tuple[Picture, ...], after: tuple[Picture, ...]) -> None:
+    if not after:
+        return
+    crs = before[0].box.crs
+    first = shapely.union_all([footprint(picture.box, crs) for picture in before])
+    second = shapely.union_all([footprint(picture.box, crs) for picture in after])
+    if first.intersection(second).area <= 0:
+        raise InputError(
+            f"{before[0].path} and {after[0].path} do not overlap: {_bounds(first)} and "
+            f"{_bounds(second)} ({crs_name(before[0].box)})"
+        )
+
+
+def crs_name(box: GeoBox) -> str:
+    """Short name of the CRS of a grid."""
+    if box.crs is None:
+        return "no CRS"
+    return f"EPSG:{box.crs.epsg}" if box.crs.epsg else str(box.crs.proj.name)
+
+
+def _bounds(shape: BaseGeometry) -> str:
+    digits = 6 if max(map(abs, shape.bounds)) <= 360 else 1
+    return "bounds " + ", ".join(f"{value:.{digits}f}" for value in shape.bounds)
+
+
+def _size(picture: Picture) -> str:
+    rows, cols = picture.box.shape
+    return f"{cols} x {rows}"
+
+
+def _notes(job: MapJob, pictures: tuple[Picture, ...]) -> tuple[str, ...]:
+    if job.gsd is None or pictures[0].box.crs is None:
+        return ()
+    return (f"the images state their own pixel size; --gsd {job.gsd:g} was not used",)
+
+
+def _side(job: MapJob, card: ModelCard, product: GeoBox, work: GeoBox) -> int:
+    """The largest window that fits in the budget."""
+    pixels, work_pixels = (int(box.shape[0]) * int(box.shape[1]) for box in (product, work))
+    fixed = _BASE + pixels * _PER_PIXEL + (work_pixels * _PER_WORK_PIXEL) * (work != product)
+    for side in _SIDES:
+        window = min(work_pixels, (side + 2 * card.halo) ** 2) * _PER_WINDOW_PIXEL
+        if fixed + window <= job.memory_bytes:
+            return side
+    rows, cols = product.shape
+    raise BudgetError(
+        f"{job.before[0]} makes a product of {cols} x {rows} px, which needs about "
+        f"{(fixed + window) / 2**30:.1f} GiB; the budget is {job.memory_bytes / 2**30:.1f} GiB: "
+        "cut the image into pieces, or raise --memory"
+    )
