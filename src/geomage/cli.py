@@ -11,7 +11,7 @@ import json
 import signal
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
@@ -24,6 +24,7 @@ from geomage.errors import GeomageError, OutputError, RunError
 __all__ = ["app", "main"]
 
 PARTLY = 3  # exit code: done, some areas not analysed
+GRADES = ("none", "minor", "major", "destroyed")  # visible grades 0 to 3
 
 app = typer.Typer(
     name="geomage",
@@ -38,6 +39,7 @@ app.add_typer(cities, name="city", help="Grow a town, or look at one.")
 app.add_typer(strikes, name="strike", help="Let a disaster strike a city.")
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write.", show_default=False)]
+City = Annotated[Path, typer.Argument(help="A city folder.", show_default=False)]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 Jobs = Annotated[int | None, typer.Option(help="Threads to use; all cores when left out.", min=1)]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
@@ -153,7 +155,7 @@ def city_grow(
 
 @cities.command("show", epilog=_examples("geomage city show town -o town.png"))
 def city_show(
-    city: Annotated[Path, typer.Argument(help="A city folder.")],
+    city: City,
     *,
     out: Annotated[Path, typer.Option("--out", "-o", help="Picture to write (PNG).")],
     gsd: Annotated[float, typer.Option(help="Metres a pixel.")] = 0.5,
@@ -175,3 +177,111 @@ def city_show(
     finally:
         part.unlink(missing_ok=True)
     _say(f"Open {out}")
+
+
+@strikes.command("flood", epilog=_examples("geomage strike flood town --level 2.5 -o event"))
+def strike_flood(
+    city: City,
+    *,
+    out: Out,
+    level: Annotated[
+        float, typer.Option(help="Water level above the lowest ground, metres.")
+    ] = 3.0,
+    surge: Annotated[float, typer.Option(help="0 still water, 1 a wave that sweeps away.")] = 0.0,
+    drained: Annotated[float, typer.Option(help="Share of the water that has left.")] = 0.0,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Fill a town with water from a level."""
+    from geomage.disaster import FloodParams, flood
+
+    params = FloodParams(level_m=level, surge=surge, drained=drained)
+    _strike(lambda town: flood(town, params, seed), city, out, overwrite=overwrite, as_json=as_json)
+
+
+@strikes.command(
+    "earthquake",
+    epilog=_examples("geomage strike earthquake town --magnitude 7 --distance 5000 -o event"),
+)
+def strike_earthquake(
+    city: City,
+    *,
+    out: Out,
+    magnitude: Annotated[float, typer.Option(help="Moment magnitude.")] = 6.8,
+    distance: Annotated[float, typer.Option(help="Distance of the epicentre, metres.")] = 8000.0,
+    depth: Annotated[float, typer.Option(help="Depth of the focus, kilometres.")] = 10.0,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Shake a town: intensity and vulnerability give each building its EMS-98 grade."""
+    from geomage.disaster import EarthquakeParams, earthquake
+
+    params = EarthquakeParams(magnitude=magnitude, distance_m=distance, depth_km=depth)
+    _strike(
+        lambda town: earthquake(town, params, seed), city, out, overwrite=overwrite, as_json=as_json
+    )
+
+
+@strikes.command("fire", epilog=_examples("geomage strike fire town --wind-from 270 -o event"))
+def strike_fire(
+    city: City,
+    *,
+    out: Out,
+    wind_speed: Annotated[float, typer.Option(help="Wind speed, m/s.")] = 9.0,
+    wind_from: Annotated[
+        float, typer.Option(help="Where the wind comes from, degrees clockwise from north.")
+    ] = 45.0,
+    hours: Annotated[float, typer.Option(help="Burning time.")] = 1.0,
+    moisture: Annotated[float, typer.Option(help="Of the fuel, 0 dry to 1 wet.")] = 0.3,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Burn a town: a fire enters from one point and spreads with the wind."""
+    from geomage.disaster import FireParams, fire
+
+    params = FireParams(
+        wind_speed=wind_speed, wind_from_deg=wind_from, hours=hours, moisture=moisture
+    )
+    _strike(lambda town: fire(town, params, seed), city, out, overwrite=overwrite, as_json=as_json)
+
+
+@strikes.command("storm", epilog=_examples("geomage strike storm town --ef 5 -o event"))
+def strike_storm(
+    city: City,
+    *,
+    out: Out,
+    ef: Annotated[int, typer.Option(help="Enhanced Fujita scale, 0 to 5.")] = 4,
+    radius: Annotated[float, typer.Option(help="Radius of the strongest wind, metres.")] = 60.0,
+    heading: Annotated[
+        float, typer.Option(help="Where it goes, degrees clockwise from north.")
+    ] = 70.0,
+    offset: Annotated[float, typer.Option(help="Track to the right of the centre, metres.")] = 0.0,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Send a tornado across a town."""
+    from geomage.disaster import StormParams, storm
+
+    params = StormParams(ef=ef, radius_m=radius, heading_deg=heading, offset_m=offset)
+    _strike(lambda town: storm(town, params, seed), city, out, overwrite=overwrite, as_json=as_json)
+
+
+def _strike(
+    hit: Callable[[Any], Any], city: Path, out: Path, *, overwrite: bool, as_json: bool
+) -> None:
+    from geomage.disaster import write_event
+    from geomage.world import read_city
+
+    event = hit(read_city(city))
+    write_event(event, out, overwrite=overwrite)
+    grades = event.buildings["grade_visible"].value_counts()
+    counts = {name: int(grades.get(value, 0)) for value, name in enumerate(GRADES)}
+    facts = {"out": out, "kind": event.kind, "buildings": counts}
+    words = ", ".join(f"{count} {name}" for name, count in counts.items())
+    _done(
+        f"{event.kind}: {words} of {len(event.buildings)} buildings: {out}", facts, as_json=as_json
+    )

@@ -45,9 +45,9 @@ def draw_plan(city: City, gsd: float = 0.5) -> Image.Image:
     plan.fill(city.water)
     _draw_streets(plan, city.streets)
     plan.fill(city.land[city.land["layer"] >= 0].sort_values("layer"))
-    plan.fill(_grown(city.vehicles, city.vehicles["width"] / 2))
+    plan.fill(_grown(city.vehicles, city.vehicles["width"].to_numpy() / 2))
     plan.fill(city.buildings, edge=(30, 30, 30))
-    plan.fill(_grown(city.trees, city.trees["radius"]))
+    plan.fill(_grown(city.trees, city.trees["radius"].to_numpy()))
     return picture
 
 
@@ -82,7 +82,7 @@ def _draw_streets(plan: _Plan, streets: gpd.GeoDataFrame) -> None:
         plan.polygon(street.geometry.buffer(street.width / 2), grey)
 
 
-def _grown(points: gpd.GeoDataFrame, radius: gpd.GeoSeries) -> gpd.GeoDataFrame:
+def _grown(points: gpd.GeoDataFrame, radius: np.ndarray) -> gpd.GeoDataFrame:
     return points.set_geometry(points.geometry.buffer(radius, quad_segs=3))
 
 

@@ -1,0 +1,47 @@
+"""Striking a town by each hazard."""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import pytest
+import rasterio
+
+HAZARDS = {
+    "flood": ["--level", 4],
+    "earthquake": ["--magnitude", 7.5, "--distance", 2000],
+    "fire": ["--wind-speed", 12, "--hours", 2],
+    "storm": ["--ef", 4],
+}
+
+
+@pytest.mark.parametrize("hazard", HAZARDS)
+def test_a_hazard_leaves_its_truth_per_building(geomage, town, tmp_path, hazard):
+    event = tmp_path / "event"
+    answer = geomage("strike", hazard, town, *HAZARDS[hazard], "-o", event, "--seed", 5, "--json")
+    assert answer.code == 0, answer.err
+    truth = gpd.read_file(event / "event.gpkg", layer="buildings")
+    assert len(truth) == len(gpd.read_file(town / "city.gpkg", layer="buildings"))
+    assert truth["grade_physical"].isin(range(6)).all()
+    counts = truth["grade_visible"].value_counts()
+    assert list(answer.facts["buildings"].values()) == [counts.get(n, 0) for n in range(4)]
+    assert truth["grade_physical"].max() > 0, f"this {hazard} touched nothing"
+    with rasterio.open(event / "intensity.tif") as intensity:
+        assert intensity.tags()["unit"]
+
+
+def test_parameters_out_of_range_are_refused(geomage, town, tmp_path):
+    for words in (
+        ["flood", "--level", -1],
+        ["earthquake", "--magnitude", 12],
+        ["storm", "--ef", 7],
+    ):
+        answer = geomage("strike", words[0], town, *words[1:], "-o", tmp_path / "event")
+        assert answer.code == 2
+        assert answer.err.startswith("geomage: ")
+    assert not list(tmp_path.iterdir())
+
+
+def test_only_a_city_can_be_struck(geomage, tmp_path):
+    answer = geomage("strike", "fire", tmp_path / "nowhere", "-o", tmp_path / "event")
+    assert answer.code == 2
+    assert "city" in answer.err
