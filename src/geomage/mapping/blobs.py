@@ -9,6 +9,7 @@ from skimage import morphology, segmentation
 SMALLEST = 12.0  # m2, smaller blobs are not called buildings
 _HOLE = 30.0  # m2, smaller holes are filled
 _WHOLE = 120.0  # m2, smaller blobs are never cut
+_LARGEST = 4_000_000  # px, blobs with a larger frame are left as they are, to save memory
 _NECK = 1.0  # m, how much narrower than both its sides a neck is, half width
 
 
@@ -31,7 +32,9 @@ def label_buildings(building: np.ndarray, threshold: float, gsd: float) -> tuple
         blob = patches[part] == number
         if blob.sum() * gsd**2 < SMALLEST:
             continue
-        labels = _parts(_filled(blob, gsd), gsd)
+        labels = blob.astype("int32")
+        if blob.size <= _LARGEST:
+            labels = _parts(_filled(blob, gsd), gsd)
         inside = (labels > 0) & (out[part] == 0)
         out[part][inside] = labels[inside] + count
         count += int(labels.max())

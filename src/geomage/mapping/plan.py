@@ -18,10 +18,10 @@ from geomage.mapping.job import MapJob
 from geomage.model import ModelCard
 
 COARSE = 2.0  # times the coarsest GSD of a model, beyond which a picture shows it nothing
-_BASE = 450 * 2**20  # bytes: libraries, model, GDAL's cache
+_BASE = 320 * 2**20  # bytes: libraries, model, GDAL's cache
 _PER_PIXEL = 26  # bytes of the product grid: 11 layers, labels, and what joins them for a while
 _PER_WORK_PIXEL = 11  # bytes of the work grid, where it is another
-_PER_WINDOW_PIXEL = 420  # bytes while a model runs, measured
+_PER_WINDOW_PIXEL = 500  # bytes while a model runs, measured
 _SIDES = (1024, 768, 512, 256)  # px, windows without their halo
 
 
