@@ -1,1 +1,27 @@
-"""Room."""
+"""Hazards and what they do: intensity x vulnerability -> damage -> geometry and matter."""
+
+from __future__ import annotations
+
+from geomage.disaster.damage import calm
+from geomage.disaster.earthquake import EarthquakeParams, earthquake
+from geomage.disaster.event import FAILURES, VISIBLE_OF_PHYSICAL, Event, read_event, write_event
+from geomage.disaster.fire import FireParams, fire
+from geomage.disaster.flood import FloodParams, flood
+from geomage.disaster.storm import StormParams, storm
+
+__all__ = [
+    "FAILURES",
+    "VISIBLE_OF_PHYSICAL",
+    "EarthquakeParams",
+    "Event",
+    "FireParams",
+    "FloodParams",
+    "StormParams",
+    "calm",
+    "earthquake",
+    "fire",
+    "flood",
+    "read_event",
+    "storm",
+    "write_event",
+]

@@ -1,1 +1,1 @@
-"""Room."""
+"""The picture: scene, matter, light and view."""

@@ -1,1 +1,8 @@
-"""Room."""
+"""What a real sensor makes of the scene."""
+
+from __future__ import annotations
+
+from geomage.sensor.capture import Framing, Shot, capture, frame, sample_shot
+from geomage.sensor.models import SENSORS, SensorModel, sensor
+
+__all__ = ["SENSORS", "Framing", "SensorModel", "Shot", "capture", "frame", "sample_shot", "sensor"]

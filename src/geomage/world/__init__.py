@@ -1,1 +1,19 @@
-"""Room."""
+"""The digital twin: terrain, streets, blocks, parcels, buildings, vegetation, water."""
+
+from __future__ import annotations
+
+from geomage.world.city import LAYERS, City, CityParams, city_box, read_city, write_city
+from geomage.world.grow import grow_city
+from geomage.world.styles import STYLES, Style
+
+__all__ = [
+    "LAYERS",
+    "STYLES",
+    "City",
+    "CityParams",
+    "Style",
+    "city_box",
+    "grow_city",
+    "read_city",
+    "write_city",
+]

@@ -1,0 +1,122 @@
+"""How each kind of ground looks: grain, blotches, land cover class, and what season does to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["GROUND", "Appearance", "Ground", "ground_row", "sample_appearance"]
+
+NO_DATA, BARE, RANGE, DEVELOPED, ROAD, TREE, WATER, FARM, BUILDING = range(9)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Texture of one kind of ground; amplitudes are relative."""
+
+    cover: int  # land cover class
+    grain: float  # per pixel
+    mottle: float  # about 1 m
+    blotch: float  # about 5 m
+    patch: float  # about 25 m
+    contrast: float  # second tone relative to the first
+    alive: float = 0.0  # share that follows the season
+
+
+GROUND = {
+    "lawn": Ground(RANGE, 0.22, 0.5, 0.7, 0.8, 0.72, 0.8),
+    "meadow": Ground(RANGE, 0.40, 0.8, 1.2, 1.2, 0.55, 0.9),
+    "field": Ground(FARM, 0.20, 0.4, 0.6, 1.3, 0.70, 0.5),
+    "bare": Ground(BARE, 0.28, 0.6, 1.0, 1.2, 0.68, 0.12),
+    "sand": Ground(BARE, 0.12, 0.3, 0.6, 0.8, 0.80),
+    "gravel": Ground(DEVELOPED, 0.25, 0.4, 0.7, 0.8, 0.75),
+    "concrete": Ground(DEVELOPED, 0.12, 0.4, 0.8, 0.8, 0.74),
+    "asphalt": Ground(DEVELOPED, 0.16, 0.3, 0.9, 0.9, 0.66),
+    "dirt": Ground(BARE, 0.25, 0.6, 0.9, 0.8, 0.70, 0.06),
+    "ballast": Ground(DEVELOPED, 0.30, 0.3, 0.6, 0.6, 0.75),
+    "clay": Ground(DEVELOPED, 0.10, 0.2, 0.4, 0.5, 0.85),
+    "forest_floor": Ground(RANGE, 0.45, 0.9, 0.9, 0.8, 0.50, 0.5),
+    "line": Ground(DEVELOPED, 0.05, 0.2, 0.4, 0.2, 0.8),
+    "water": Ground(WATER, 0.03, 0.10, 0.22, 0.7, 0.78),
+}
+_DRY = np.array([0.19, 0.155, 0.095])
+_TWIG = np.array([0.10, 0.085, 0.068])
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """What one date looks like before any sensor. Angles in degrees."""
+
+    sun_azimuth: float = 150.0  # clockwise from north, where the sun stands
+    sun_elevation: float = 50.0
+    off_nadir: float = 5.0  # view angle from the vertical
+    view_azimuth: float = 90.0  # clockwise from north, from target to sensor
+    leaf: float = 1.0  # 1 in full leaf, 0 bare
+    dry: float = 0.2  # share of living ground that has turned
+    wet: float = 0.0  # soil and road darkening
+    lush: float = 1.0  # factor on green
+    ageing: float = 0.0  # spread of roof brightness against the first date
+    renewed: float = 0.0  # share of roofs of another colour than at the first date
+    traffic: int = 0  # seed of the moving things
+
+
+def sample_appearance(rng: np.random.Generator, base: Appearance | None = None) -> Appearance:
+    """Draw a date; with `base`, a second date of the same place."""
+    season = rng.uniform(0, 1)
+    leafless = rng.random() < 0.28
+    again = base is not None
+    return Appearance(
+        sun_azimuth=float(rng.uniform(90, 270) if rng.random() < 0.9 else rng.uniform(0, 360)),
+        sun_elevation=float(rng.uniform(28, 75)),
+        off_nadir=float(abs(rng.normal(0, 13)) % 30),
+        view_azimuth=float(rng.uniform(0, 360)),
+        leaf=float(rng.uniform(0.0, 0.45) if leafless else rng.uniform(0.85, 1.0)),
+        dry=float(np.clip(season + rng.normal(0, 0.25), 0, 1)),
+        wet=float(rng.choice([0.0, 0.0, 0.2, 0.5])),
+        lush=float(rng.uniform(0.75, 1.3)),
+        ageing=float(rng.uniform(0.02, 0.14)) if again else 0.0,
+        renewed=float(rng.choice([0.0, 0.02, 0.06])) if again else 0.0,
+        traffic=int(rng.integers(2**31)),
+    )
+
+
+def ground_row(
+    kind: str, colour: np.ndarray, angle: float, pitch: float, when: Appearance
+) -> np.ndarray:
+    """Row of the kernel's ground table (14,) for one patch at one date."""
+    g = GROUND[kind]
+    first = colour.astype(float)
+    if g.alive > 0:
+        turned = g.alive * when.dry * 0.85
+        first = (first * [1, when.lush, 1]) * (1 - turned) + _DRY * turned * (
+            0.7 + first.mean() * 3
+        )
+    if g.cover != WATER:
+        first = first * (1 - 0.35 * when.wet)
+    second = first * g.contrast
+    if g.alive > 0.6:  # lush and worn places side by side
+        second = 0.55 * second + 0.45 * _DRY * (0.6 + 0.5 * when.dry)
+    row = [
+        *first,
+        *second,
+        g.grain,
+        g.mottle,
+        g.blotch,
+        g.patch,
+        np.cos(angle),
+        np.sin(angle),
+        pitch,
+        g.cover,
+    ]
+    return np.array(row)
+
+
+def leaf_colour(
+    colour: np.ndarray, evergreen: np.ndarray, when: Appearance
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Colours (n, 3), opacity (n,) and bareness (n,) of crowns at one date."""
+    leaf = np.where(evergreen > 0, 1.0, when.leaf)
+    autumn = (1 - leaf)[:, None]
+    shown = colour * [1, when.lush, 1] * (1 - 0.9 * autumn) + _TWIG * 0.9 * autumn
+    return shown, 0.34 + 0.66 * leaf, (leaf < 0.5).astype(float)

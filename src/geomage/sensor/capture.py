@@ -1,0 +1,187 @@
+"""From radiance to counts: optics, sampling, air, cloud, tone, noise, quantisation, compression."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from geomage.sensor import _kernels
+from geomage.sensor.models import SensorModel
+
+__all__ = ["Framing", "Shot", "capture", "cloud_alpha", "frame", "sample_shot"]
+
+
+@dataclass(frozen=True)
+class Framing:
+    """Where output pixels fall on the fine grid: row = row0 + ratio * i (pixel centres)."""
+
+    rows: int
+    columns: int
+    ratio: float
+    row0: float
+    col0: float
+
+    def pick(self, layer: np.ndarray) -> np.ndarray:
+        """Take the nearest fine pixel (…, y, x) of a truth layer."""
+        r = np.clip(
+            np.rint(self.row0 + self.ratio * np.arange(self.rows)).astype(int),
+            0,
+            layer.shape[-2] - 1,
+        )
+        c = np.clip(
+            np.rint(self.col0 + self.ratio * np.arange(self.columns)).astype(int),
+            0,
+            layer.shape[-1] - 1,
+        )
+        return np.asarray(layer[..., r[:, None], c[None, :]])
+
+
+@dataclass(frozen=True)
+class Shot:
+    """The state of air and camera at one date."""
+
+    blur_px: float = 0.55  # standard deviation of the point spread, output pixels
+    haze: tuple[float, float, float] = (0.02, 0.025, 0.035)  # path reflectance
+    clear: float = 0.95  # transmission of the air
+    white: float = 0.45  # reflectance that maps to 255
+    gamma: float = 1.6
+    tint: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    colour: float = 1.0  # saturation
+    noise: float = 0.006
+    sharpen: float = 0.0
+    jpeg: int = 0  # quality, 0 none
+    cloud: float = 0.0  # cover 0..1
+    seed: int = 0
+
+
+def sample_shot(rng: np.random.Generator, *, cloudy: float = 0.0) -> Shot:
+    """Draw a shot; `cloudy` is the chance of cloud in it."""
+    thick = abs(rng.normal(0, 0.035)) * rng.choice([0.3, 1.0, 1.8])
+    bluish = np.array([0.75, 0.95, 1.25]) ** rng.uniform(0, 1.4)
+    path = np.clip(thick * bluish, 0, 0.2)
+    return Shot(
+        blur_px=float(rng.uniform(0.38, 1.0)),
+        haze=(float(path[0]), float(path[1]), float(path[2])),
+        clear=float(1 - 1.6 * thick),
+        white=float(rng.uniform(0.26, 0.62)),
+        gamma=float(rng.uniform(1.15, 2.3)),
+        tint=tuple(float(v) for v in rng.normal(1, 0.055, 3)),  # type: ignore[arg-type]
+        colour=float(rng.uniform(0.55, 1.2)),
+        noise=float(rng.uniform(0.002, 0.014)),
+        sharpen=float(rng.choice([0, 0, 0.5, 1.0]) * rng.uniform(0.5, 1)),
+        jpeg=int(rng.choice([0, 0, 60, 75, 90])),
+        cloud=float(rng.uniform(0.15, 0.75)) if rng.random() < cloudy else 0.0,
+        seed=int(rng.integers(2**31)),
+    )
+
+
+def frame(
+    fine_px: float,
+    fine_shape: tuple[int, int],
+    gsd: float,
+    shape: tuple[int, int],
+    shift_m: tuple[float, float] = (0.0, 0.0),
+) -> Framing:
+    """Centre an output grid on a fine one.
+
+    Args:
+        fine_px: metres of a fine pixel.
+        fine_shape: (rows, columns) of the fine grid.
+        gsd: metres of an output pixel.
+        shape: (rows, columns) of the output.
+        shift_m: (east, north) by which the output lies off, metres.
+    """
+    ratio = gsd / fine_px
+    row0 = (fine_shape[0] - 1) / 2 - ratio * (shape[0] - 1) / 2 - shift_m[1] / fine_px
+    col0 = (fine_shape[1] - 1) / 2 - ratio * (shape[1] - 1) / 2 + shift_m[0] / fine_px
+    return Framing(shape[0], shape[1], ratio, row0, col0)
+
+
+def cloud_alpha(shape: tuple[int, int], cover: float, rng: np.random.Generator) -> np.ndarray:
+    """Opacity of cloud (y, x) 0..1: fractal noise cut at the wanted cover."""
+    field = np.zeros(shape, np.float32)
+    for octave in range(5):
+        cells = 2 ** (octave + 1) + 1
+        coarse = rng.random((cells, cells)).astype(np.float32)
+        zoomed = ndimage.zoom(
+            coarse, (shape[0] / cells, shape[1] / cells), order=1, grid_mode=True, mode="nearest"
+        )
+        field += zoomed[: shape[0], : shape[1]] * 0.55**octave
+    cut = np.quantile(field, 1 - cover)
+    return np.asarray(
+        np.clip((field - cut) / (0.35 * float(np.ptp(field))) + 0.25 * (field > cut), 0, 1),
+        np.float32,
+    )
+
+
+def capture(
+    radiance: np.ndarray, framing: Framing, shot: Shot, model: SensorModel | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Make counts (3, y, x) uint8 and the share of each pixel hidden by cloud or its shadow (y, x).
+
+    Args:
+        radiance: (3, y, x) normalised radiance on the fine grid.
+        framing: where output pixels fall.
+        shot: air and camera.
+        model: sensor; None takes blur and noise from the shot alone.
+    """
+    rng = np.random.default_rng([shot.seed, 41])
+    sigma_out = shot.blur_px
+    if model is not None:  # MTF(Nyquist) = exp(-2 pi^2 sigma^2 / 4)
+        sigma_out = float(np.sqrt(-2 * np.log(model.mtf_nyquist)) / np.pi)
+    fine = np.empty_like(radiance)
+    for b in range(3):
+        ndimage.gaussian_filter(
+            radiance[b], sigma_out * framing.ratio, output=fine[b], truncate=2.6
+        )
+    out = np.empty((3, framing.rows, framing.columns), np.float32)
+    _kernels.resample(fine, framing.row0, framing.col0, framing.ratio, out)
+    hidden = np.zeros(out.shape[1:], np.float32)
+    if shot.cloud > 0:
+        out, hidden = _cloudy(out, shot.cloud, rng)
+    out = out * shot.clear + np.array(shot.haze, np.float32)[:, None, None]
+    noise = shot.noise if model is None else 0.3 / model.snr
+    out += (
+        rng.normal(0, 1, out.shape).astype(np.float32)
+        * noise
+        * np.sqrt(np.clip(out, 0.02, 1) / 0.3)
+    )
+    out = _tone(out, shot)
+    return _compressed(np.clip(out * 255 + 0.5, 0, 255).astype(np.uint8), shot.jpeg), hidden
+
+
+def _cloudy(
+    image: np.ndarray, cover: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Put clouds and their shadows over an image."""
+    alpha = cloud_alpha(image.shape[1:], cover, rng)
+    shadow = np.roll(alpha, tuple(rng.integers(-120, 120, 2)), (0, 1)) * (1 - alpha)
+    white = rng.uniform(0.45, 0.8)
+    dark = image * (1 - 0.62 * shadow)
+    return dark * (1 - alpha) + white * alpha, np.maximum(alpha, 0.55 * shadow)
+
+
+def _tone(image: np.ndarray, shot: Shot) -> np.ndarray:
+    """White point, tint, saturation, gamma, sharpening; 0..1."""
+    grey = image.mean(0, keepdims=True)
+    image = grey + (image - grey) * shot.colour
+    image = np.clip(image / shot.white * np.array(shot.tint, np.float32)[:, None, None], 0, None)
+    image = np.minimum(image, 1.0) ** (1 / shot.gamma)
+    if shot.sharpen > 0:
+        soft = np.stack([ndimage.uniform_filter(b, 3) for b in image])
+        image = image + shot.sharpen * (image - soft)
+    return np.asarray(np.clip(image, 0, 1))
+
+
+def _compressed(counts: np.ndarray, quality: int) -> np.ndarray:
+    if quality == 0:
+        return counts
+    with io.BytesIO() as memory:
+        Image.fromarray(np.ascontiguousarray(counts.transpose(1, 2, 0))).save(
+            memory, "JPEG", quality=quality
+        )
+        return np.ascontiguousarray(np.asarray(Image.open(memory)).transpose(2, 0, 1))

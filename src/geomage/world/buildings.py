@@ -1,0 +1,330 @@
+"""Footprints and roofs: wings, each a box with a roof form, joined into one building."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import shapely
+from shapely import Polygon
+
+from geomage.world.parcels import Frame, frame_of
+from geomage.world.styles import Style
+
+__all__ = ["STOREY_M", "Building", "Wing", "place_building", "place_outbuilding", "pick"]
+
+STOREY_M = 2.9
+MINIMUM_M2 = 12.0
+
+# reflectance (red, green, blue) of roofs by material; the usual spread is drawn around them
+_ROOF_COLOURS: dict[str, list[tuple[float, float, float]]] = {
+    "shingle": [
+        (0.13, 0.13, 0.13),
+        (0.20, 0.19, 0.18),
+        (0.17, 0.14, 0.11),
+        (0.27, 0.25, 0.22),
+        (0.09, 0.09, 0.10),
+        (0.22, 0.17, 0.14),
+        (0.33, 0.31, 0.28),
+    ],
+    "tile": [
+        (0.34, 0.15, 0.09),
+        (0.27, 0.13, 0.09),
+        (0.40, 0.22, 0.14),
+        (0.22, 0.12, 0.09),
+        (0.30, 0.19, 0.14),
+        (0.36, 0.27, 0.20),
+    ],
+    "metal": [
+        (0.55, 0.56, 0.58),
+        (0.40, 0.41, 0.42),
+        (0.12, 0.24, 0.45),
+        (0.35, 0.12, 0.09),
+        (0.14, 0.24, 0.18),
+        (0.65, 0.63, 0.58),
+        (0.30, 0.20, 0.14),
+        (0.20, 0.32, 0.48),
+        (0.75, 0.76, 0.76),
+    ],
+    "membrane": [
+        (0.72, 0.72, 0.71),
+        (0.55, 0.55, 0.54),
+        (0.62, 0.60, 0.56),
+        (0.80, 0.80, 0.80),
+        (0.35, 0.35, 0.36),
+    ],
+    "concrete": [
+        (0.33, 0.32, 0.30),
+        (0.42, 0.40, 0.37),
+        (0.26, 0.25, 0.24),
+        (0.50, 0.48, 0.45),
+        (0.40, 0.30, 0.24),
+    ],
+    "gravel": [(0.36, 0.34, 0.31), (0.28, 0.27, 0.25), (0.20, 0.20, 0.20)],
+    "thatch": [(0.26, 0.21, 0.13), (0.20, 0.17, 0.12)],
+}
+_WALLS = [
+    (0.55, 0.52, 0.47),
+    (0.42, 0.36, 0.30),
+    (0.34, 0.22, 0.16),
+    (0.62, 0.60, 0.58),
+    (0.30, 0.29, 0.28),
+    (0.50, 0.42, 0.30),
+]
+_TYPOLOGY = {
+    "shingle": "timber",
+    "thatch": "timber",
+    "tile": "masonry",
+    "metal": "steel",
+    "membrane": "reinforced concrete",
+    "concrete": "reinforced concrete",
+    "gravel": "reinforced concrete",
+}
+_SHEET_TOWNS = {"informal": "adobe"}
+
+
+@dataclass(frozen=True)
+class Wing:
+    """One roof: a rectangle (or, for `boxed` false, any flat polygon) with eave and ridge heights.
+
+    angle: radians of the ridge; heights in metres above the ground of the building.
+    """
+
+    shape: Polygon
+    form: str  # flat, gable, hip, shed
+    angle: float
+    length: float
+    width: float
+    eave: float
+    ridge: float
+    boxed: bool = True
+
+
+@dataclass(frozen=True)
+class Building:
+    """A footprint with its wings and looks."""
+
+    footprint: Polygon
+    wings: tuple[Wing, ...]
+    use: str
+    plan: str
+    storeys: int
+    material: str
+    typology: str
+    colour: tuple[float, float, float]
+    wall: float  # brightness of its walls, reflectance
+    objects: tuple[tuple[float, ...], ...] = field(default=())
+
+    @property
+    def height(self) -> float:
+        """Highest ridge above the ground, metres."""
+        return max(w.ridge for w in self.wings)
+
+
+def pick(rng: np.random.Generator, weights: Mapping[str, float]) -> str:
+    """Draw a key by its relative weight."""
+    names = list(weights)
+    share = np.fromiter(weights.values(), float)
+    return names[int(rng.choice(len(names), p=share / share.sum()))]
+
+
+def _colour(rng: np.random.Generator, material: str) -> tuple[float, float, float]:
+    base = np.array(_ROOF_COLOURS[material][rng.integers(len(_ROOF_COLOURS[material]))])
+    tint = base * rng.normal(1.0, 0.16) * rng.normal(1.0, 0.05, 3)
+    r, g, b = np.clip(tint, 0.03, 0.9)
+    return float(r), float(g), float(b)
+
+
+def _parts(
+    plan: str, length: float, width: float, rng: np.random.Generator
+) -> list[tuple[float, float, float, float, bool]]:
+    """Boxes of a plan as (u, v, along, across, turned) in the building's own axes."""
+    a, b = length, width
+    t = rng.uniform(0.38, 0.55)
+    side = 1 if rng.random() < 0.5 else -1
+    if plan == "L":
+        d = b * t
+        w = min(a * rng.uniform(0.35, 0.5), a)
+        return [
+            (0, -side * (b - d) / 2, a, d, False),
+            (rng.choice([-1, 1]) * (a - w) / 2, 0, w, b, True),
+        ]
+    if plan == "T":
+        d, w = b * t, a * rng.uniform(0.28, 0.4)
+        return [(0, side * (b - d) / 2, a, d, False), (rng.uniform(-0.2, 0.2) * a, 0, w, b, True)]
+    if plan == "U":
+        d, w = b * 0.42, a * 0.27
+        return [
+            (0, side * (b - d) / 2, a, d, False),
+            (-(a - w) / 2, 0, w, b, True),
+            ((a - w) / 2, 0, w, b, True),
+        ]
+    if plan == "courtyard":
+        d = max(5.0, min(a, b) * rng.uniform(0.22, 0.3))
+        ends = [((a - d) / 2, 0.0, d, b, True), (-(a - d) / 2, 0.0, d, b, True)]
+        return [(0, (b - d) / 2, a, d, False), (0, -(b - d) / 2, a, d, False), *ends]
+    return [(0, 0, a, b, False)]
+
+
+def _roof(rng: np.random.Generator, form: str, across: float, eave: float) -> float:
+    """Ridge height of a roof form over a span."""
+    if form == "flat":
+        return eave
+    if form == "shed":
+        return eave + across * np.tan(np.radians(rng.uniform(4, 14)))
+    return eave + across / 2 * np.tan(np.radians(rng.uniform(16, 38)))
+
+
+def _wings(rng: np.random.Generator, frame: Frame, plan: str, form: str, eave: float) -> list[Wing]:
+    wings = []
+    turn = rng.random() < 0.2  # ridge across the long side
+    state = rng.integers(2**32)
+    for u, v, along, across, turned in _parts(plan, frame.length, frame.width, rng):
+        shape = frame.rectangle(along, across, u, v)
+        flip = (across > along) != (turn and plan == "box")
+        angle = frame.angle + (np.pi / 2 if flip else 0.0)
+        length, width = (across, along) if flip else (along, across)
+        rise_rng = np.random.default_rng(state)  # one pitch for all wings of a house
+        lower = rng.uniform(0.75, 1.0) if turned and rng.random() < 0.35 else 1.0
+        height = eave * lower
+        wings.append(
+            Wing(
+                shape,
+                form,
+                float(angle),
+                length,
+                width,
+                height,
+                _roof(rise_rng, form, width, height),
+            )
+        )
+    return wings
+
+
+def _fitted(parcel: Polygon, area: float, aspect: float, rng: np.random.Generator) -> Frame | None:
+    """Return the frame of a rectangle of about `area` m² that lies inside the parcel."""
+    frame = frame_of(parcel)
+    where = parcel.centroid if parcel.contains(parcel.centroid) else parcel.representative_point()
+    ratio = np.clip(frame.length / max(frame.width, 0.1), 1, 2.2) if rng.random() < 0.5 else aspect
+    length, width = np.sqrt(area * ratio), np.sqrt(area / ratio)
+    turn = np.pi / 2 if rng.random() < 0.3 and width > 0.6 * length else 0.0
+    slack = rng.uniform(-0.25, 0.25, 2) * [
+        max(frame.length - length, 0),
+        max(frame.width - width, 0),
+    ]
+    c, s = np.cos(frame.angle), np.sin(frame.angle)
+    x, y = where.x + slack[0] * c - slack[1] * s, where.y + slack[0] * s + slack[1] * c
+    for _ in range(7):
+        found = Frame(x, y, frame.angle + turn, float(length), float(width))
+        if parcel.contains(found.rectangle(found.length, found.width)):
+            return found
+        length, width = min(length * 0.87, frame.length), min(width * 0.87, frame.width)
+        x, y = 0.6 * x + 0.4 * where.x, 0.6 * y + 0.4 * where.y
+    return None
+
+
+def _filled(parcel: Polygon) -> Polygon | None:
+    """Return the parcel itself as a footprint, where it is compact enough."""
+    shape = shapely.simplify(parcel, 0.3)
+    hull = shape.convex_hull.area
+    return (
+        shape if shape.area > MINIMUM_M2 and shape.area > 0.85 * hull and shape.is_valid else None
+    )
+
+
+def place_building(
+    rng: np.random.Generator, style: Style, parcel: Polygon, use: str = "residential"
+) -> Building | None:
+    """Place one building on a parcel, or return None where nothing fits."""
+    room = parcel.buffer(-rng.uniform(*style.setback_m), join_style="mitre")
+    if room.is_empty or room.geom_type != "Polygon":
+        return None
+    plan = pick(rng, style.plans)
+    material = pick(rng, style.materials)
+    form = pick(rng, style.roofs)
+    if material in {"membrane", "gravel", "concrete"}:
+        form = "flat"
+    elif form == "flat" and material in {"tile", "shingle", "thatch"}:
+        material = "concrete" if rng.random() < 0.6 else "membrane"
+    storeys = max(1, round(rng.uniform(*style.storeys) * rng.uniform(0.7, 1.15)))
+    storey = STOREY_M if use != "hall" else 4.5
+    eave = storeys * storey * rng.uniform(0.9, 1.1) + rng.uniform(0, 0.6)
+    filled = _filled(room) if plan == "fill" else None
+    if filled is not None:
+        if form != "flat":
+            frame = _fitted(room, room.area * 0.8, 1.3, rng)
+            if frame is None:
+                return None
+            wings = _wings(rng, frame, "box", form, eave)
+        else:
+            frame = frame_of(filled)
+            wings = [
+                Wing(
+                    filled, "flat", frame.angle, frame.length, frame.width, eave, eave, boxed=False
+                )
+            ]
+    else:
+        cover = rng.uniform(*style.coverage)
+        loose = {"box": 1.0, "L": 1.5, "T": 1.6, "U": 1.5, "courtyard": 1.5}.get(plan, 1.0)
+        frame = _fitted(
+            room, min(parcel.area * cover * loose, room.area), rng.uniform(1.05, 2.1), rng
+        )
+        if frame is None or frame.width < 2.4:
+            return None
+        if min(frame.length, frame.width) < (18 if plan == "courtyard" else 9):
+            plan = "box"
+        wings = _wings(rng, frame, plan, form, eave)
+    footprint = shapely.union_all([w.shape for w in wings])
+    if footprint.geom_type != "Polygon" or footprint.area < MINIMUM_M2:
+        return None
+    typology = (
+        _SHEET_TOWNS.get(style.name, _TYPOLOGY[material])
+        if rng.random() < 0.7
+        else _TYPOLOGY[material]
+    )
+    wall = float(np.mean(_WALLS[rng.integers(len(_WALLS))]) * rng.uniform(0.8, 1.2))
+    return Building(
+        footprint,
+        tuple(wings),
+        use,
+        plan,
+        storeys,
+        material,
+        typology,
+        _colour(rng, material),
+        wall,
+    )
+
+
+def place_outbuilding(rng: np.random.Generator, room: Polygon) -> Building | None:
+    """Place a shed, garage or trailer on what a parcel leaves free."""
+    if room.area < 40 or room.geom_type != "Polygon":
+        return None
+    frame = frame_of(room)
+    width = rng.uniform(2.5, 6.5)
+    length = width * rng.uniform(1.0, 2.4)
+    c, s = np.cos(frame.angle), np.sin(frame.angle)
+    for _ in range(4):
+        u, v = rng.uniform(-0.45, 0.45, 2) * [frame.length, frame.width]
+        found = Frame(frame.x + u * c - v * s, frame.y + u * s + v * c, frame.angle, length, width)
+        shape = found.rectangle(length, width)
+        if room.contains(shape):
+            form = str(rng.choice(["flat", "gable", "shed"]))
+            eave = rng.uniform(2.0, 2.9)
+            wing = Wing(
+                shape, form, found.angle, length, width, eave, _roof(rng, form, width, eave)
+            )
+            material = str(rng.choice(["metal", "shingle", "membrane", "tile"]))
+            return Building(
+                shape,
+                (wing,),
+                "outbuilding",
+                "box",
+                1,
+                material,
+                "timber",
+                _colour(rng, material),
+                0.4,
+            )
+    return None

@@ -1,0 +1,145 @@
+"""The digital twin: vector layers and a terrain, all in one projected CRS.
+
+Layers and their columns (lengths in metres, angles in degrees anticlockwise from east,
+colours as reflectance 0..1 in red, green, blue):
+
+buildings  polygon  building_id, use, plan, storeys, height, typology, material, red, green, blue, wall
+roofs      polygon  building_id, form, angle, length, width, eave, ridge, boxed (1: the exact rectangle)
+streets    line     kind, surface, width
+blocks     polygon  use
+parcels    polygon  block, use
+land       polygon  kind, angle, pitch, red, green, blue, layer
+water      polygon  kind, red, green, blue
+trees      point    radius, height, species, evergreen, red, green, blue
+vehicles   point    angle, length, width, height, red, green, blue
+objects    point    kind, angle, length, width, height, on_roof, red, green, blue
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pyogrio
+from odc.geo import wh_
+from odc.geo.geobox import GeoBox
+from affine import Affine
+
+from geomage.errors import InputError
+from geomage.geo import Raster, fresh_folder, read_raster, write_cog, write_vectors
+from geomage.geo.stac import write_item
+from geomage.world.styles import STYLES
+
+__all__ = ["LAYERS", "City", "CityParams", "city_box", "read_city", "write_city"]
+
+LAYERS = (
+    "buildings",
+    "roofs",
+    "streets",
+    "blocks",
+    "parcels",
+    "land",
+    "water",
+    "trees",
+    "vehicles",
+    "objects",
+)
+CRS = "EPSG:32631"  # grown towns stand on the equator-side corner of a UTM zone: plain metres
+ORIGIN = (500_000.0, 5_400_000.0)
+DTM_GSD = 2.0
+
+
+@dataclass(frozen=True)
+class CityParams:
+    """What to grow."""
+
+    size_m: float = 512.0  # side of the square, metres
+    style: str = "suburb"  # a name in `STYLES`
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.style not in STYLES:
+            raise InputError(f"unknown style {self.style!r}: choose one of {', '.join(STYLES)}")
+        if not 64 <= self.size_m <= 20_000:
+            raise InputError(f"size {self.size_m:g} m is outside 64..20000 m: choose a size within")
+
+
+@dataclass(frozen=True)
+class City:
+    """A town before any disaster; every layer in the CRS of `dtm`."""
+
+    params: CityParams
+    dtm: Raster  # (1, y, x) metres above the datum
+    buildings: gpd.GeoDataFrame
+    roofs: gpd.GeoDataFrame
+    streets: gpd.GeoDataFrame
+    blocks: gpd.GeoDataFrame
+    parcels: gpd.GeoDataFrame
+    land: gpd.GeoDataFrame
+    water: gpd.GeoDataFrame
+    trees: gpd.GeoDataFrame
+    vehicles: gpd.GeoDataFrame
+    objects: gpd.GeoDataFrame
+
+    def with_layers(self, **layers: gpd.GeoDataFrame) -> City:
+        """Return a copy with some layers replaced."""
+        return replace(self, **layers)
+
+
+def city_box(size_m: float, gsd: float) -> GeoBox:
+    """Grid of a grown town: `size_m` square from the fixed origin, north up."""
+    n = max(1, round(size_m / gsd))
+    affine = Affine(gsd, 0, ORIGIN[0], 0, -gsd, ORIGIN[1] + n * gsd)
+    return GeoBox(wh_(n, n), affine, CRS)
+
+
+def write_city(city: City, folder: Path, *, overwrite: bool = False) -> Path:
+    """Write a city folder (`city.gpkg`, `dtm.tif`, `item.json`), whole or not at all."""
+    with fresh_folder(folder, overwrite=overwrite) as tmp:
+        write_city_files(city, tmp)
+        write_item(
+            tmp,
+            kind="city",
+            parameters=asdict(city.params) | {"buildings": len(city.buildings)},
+            assets={"city": "city.gpkg", "dtm": "dtm.tif"},
+            box=city.dtm.box,
+        )
+    return folder
+
+
+def write_city_files(city: City, folder: Path) -> None:
+    """Write the layers and terrain of a city into an open folder."""
+    layers = {name: getattr(city, name) for name in LAYERS}
+    write_vectors(folder / "city.gpkg", layers)
+    write_cog(folder / "dtm.tif", city.dtm)
+    (folder / "city.params.json").write_text(json.dumps(asdict(city.params), indent=1) + "\n")
+
+
+def read_city(folder: Path) -> City:
+    """Read what `write_city` wrote.
+
+    Raises:
+        InputError: when the folder is not a city folder.
+    """
+    vectors, params = folder / "city.gpkg", folder / "city.params.json"
+    for path in (vectors, params, folder / "dtm.tif"):
+        if not path.is_file():
+            raise InputError(
+                f"{folder} is not a city folder: {path.name} is missing; make one with `geomage city grow`",
+            )
+    known = {f.name for f in fields(CityParams)}
+    values = {k: v for k, v in json.loads(params.read_text()).items() if k in known}
+    present = {name for name, _ in pyogrio.list_layers(vectors)}
+    missing = [name for name in LAYERS if name not in present]
+    if missing:
+        raise InputError(f"{vectors} lacks the layers {', '.join(missing)}: grow the city again")
+    layers = {name: gpd.read_file(vectors, layer=name) for name in LAYERS}
+    return City(params=CityParams(**values), dtm=read_raster(folder / "dtm.tif"), **layers)
+
+
+def colours(table: gpd.GeoDataFrame) -> np.ndarray:
+    """Return the (n, 3) float32 reflectances of a layer."""
+    return table[["red", "green", "blue"]].to_numpy(np.float32)
