@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from geomage import cli
+from geomage.cli import frame
 from geomage.errors import InputError, MissingExtraError, ModelError, OutputError, RunError
 
 CODES = [
@@ -104,5 +104,5 @@ def test_termination_leaves_nothing_behind(tmp_path):
 def test_every_exit_code_is_one_of_the_four():
     assert {error.exit_code for error in (InputError, OutputError, RunError)} | {
         0,
-        cli.PARTLY,
+        frame.PARTLY,
     } == {0, 1, 2, 3}

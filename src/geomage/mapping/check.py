@@ -41,7 +41,10 @@ def check_images(job: MapJob) -> Findings:
     with ExitStack() as stack:
         first = stack.enter_context(open_imagery(plan.before, plan.work))
         seen = _seen(first, "first")
-        facts = {"seen_first": _share(seen.seen), "stretch": {"before": first.stretch.rule}}
+        facts: dict[str, Any] = {
+            "seen_first": _share(seen.seen),
+            "stretch": {"before": first.stretch.rule},
+        }
         shift = None
         if plan.after:
             second = stack.enter_context(open_imagery(plan.after, plan.work))

@@ -1,131 +1,29 @@
-"""The command line: thin verbs over the rooms, in the order of the work.
-
-`main` is the one place where exceptions become messages and exit codes: 0 done, 1 failed, 2 wrong
-use or bad input, 3 done but some areas are not analysed. Machine output goes to stdout with
-`--json`; everything else goes to stderr.
-"""
+"""Verbs that simulate: grow a town, strike it, picture it."""
 
 from __future__ import annotations
 
-import json
-import signal
-import sys
-import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any
 
 import typer
 
-from geomage import __version__
-from geomage.errors import GeomageError, OutputError, RunError
+from geomage.cli.frame import done, examples, say
+from geomage.cli.options import City, Json, Out, Overwrite, Seed
+from geomage.errors import OutputError
 
-__all__ = ["app", "main"]
-
-PARTLY = 3  # exit code: done, some areas not analysed
 GRADES = ("none", "minor", "major", "destroyed")  # visible grades 0 to 3
 
-app = typer.Typer(
-    name="geomage",
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+verbs = typer.Typer(rich_markup_mode=None)
 cities = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 strikes = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-app.add_typer(cities, name="city", help="Grow a town, or look at one.")
-app.add_typer(strikes, name="strike", help="Let a disaster strike a city.")
-
-Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write.", show_default=False)]
-City = Annotated[Path, typer.Argument(help="A city folder.", show_default=False)]
-Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
-Jobs = Annotated[int | None, typer.Option(help="Threads to use; all cores when left out.", min=1)]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
-Json = Annotated[bool, typer.Option("--json", help="Facts about the result as JSON on stdout.")]
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit code and never raise.
-
-    Args:
-        arguments: the words after `geomage`; those of the process when None.
-    """
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in words
-    before = signal.signal(signal.SIGTERM, _terminate)
-    try:
-        app([word for word in words if word != "--debug"], prog_name="geomage")
-    except SystemExit as leave:
-        return leave.code if isinstance(leave.code, int) else int(leave.code is not None)
-    except Exception as error:  # noqa: BLE001 -- the one place where nothing may pass
-        return _explain(error, debug=debug)
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    return 0
-
-
-def _terminate(_number: int, _frame: FrameType | None) -> None:
-    """Leave through the exception path, so that unfinished outputs are removed."""
-    raise RunError("terminated before the work was done; nothing was left behind")
-
-
-def _explain(error: Exception, *, debug: bool) -> int:
-    """Say what went wrong on stderr; return the exit code."""
-    if debug:
-        traceback.print_exception(error)
-    if isinstance(error, GeomageError):
-        _say(f"geomage: {error}")
-        return error.exit_code
-    if isinstance(error, MemoryError):
-        _say("geomage: out of memory; give a smaller --memory or fewer --jobs")
-        return 1
-    if isinstance(error, OSError):
-        _say(f"geomage: {error}")
-        return 1
-    _say(f"geomage: unexpected {type(error).__name__}: {error}")
-    if not debug:
-        _say("This is a fault in geomage. Run the command again with --debug to see where.")
-    return 1
-
-
-def _say(message: str) -> None:
-    typer.echo(message, err=True)
-
-
-def _done(message: str, facts: Mapping[str, Any], *, as_json: bool) -> None:
-    """Close a command: a sentence for people, facts for machines when they asked."""
-    if as_json:
-        _print_json(facts)
-    _say(message)
-
-
-def _print_json(facts: Mapping[str, Any]) -> None:
-    typer.echo(json.dumps(facts, indent=2, default=str, allow_nan=False))
-
-
-def _examples(*lines: str) -> str:
-    """Close the help of a command with lines one can paste."""
-    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
-
-
-@app.callback(invoke_without_command=True)
-def geomage(
-    *,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
-) -> None:
-    """From a simulated city to a map of a real disaster."""
-    del debug  # read by `main`, so that it may stand anywhere in the line
-    if version:
-        typer.echo(f"geomage {__version__}")
-        raise typer.Exit
+verbs.add_typer(cities, name="city", help="Grow a town, or look at one.")
+verbs.add_typer(strikes, name="strike", help="Let a disaster strike a city.")
 
 
 @cities.command(
     "grow",
-    epilog=_examples(
+    epilog=examples(
         "geomage city grow -o town",
         "geomage city grow --size 1000 --style village --seed 7 -o town",
     ),
@@ -150,10 +48,10 @@ def city_grow(
     town = grow_city(CityParams(size_m=size, style=style, seed=seed))
     write_city(town, out, overwrite=overwrite)
     facts = {"out": out, "buildings": len(town.buildings), "trees": len(town.trees)}
-    _done(f"A {style} of {len(town.buildings)} buildings: {out}", facts, as_json=as_json)
+    done(f"A {style} of {len(town.buildings)} buildings: {out}", facts, as_json=as_json)
 
 
-@cities.command("show", epilog=_examples("geomage city show town -o town.png"))
+@cities.command("show", epilog=examples("geomage city show town -o town.png"))
 def city_show(
     city: City,
     *,
@@ -176,10 +74,10 @@ def city_show(
         raise OutputError(f"cannot write {out}: {error.strerror or error}") from error
     finally:
         part.unlink(missing_ok=True)
-    _say(f"Open {out}")
+    say(f"Open {out}")
 
 
-@strikes.command("flood", epilog=_examples("geomage strike flood town --level 2.5 -o event"))
+@strikes.command("flood", epilog=examples("geomage strike flood town --level 2.5 -o event"))
 def strike_flood(
     city: City,
     *,
@@ -202,7 +100,7 @@ def strike_flood(
 
 @strikes.command(
     "earthquake",
-    epilog=_examples("geomage strike earthquake town --magnitude 7 --distance 5000 -o event"),
+    epilog=examples("geomage strike earthquake town --magnitude 7 --distance 5000 -o event"),
 )
 def strike_earthquake(
     city: City,
@@ -224,7 +122,7 @@ def strike_earthquake(
     )
 
 
-@strikes.command("fire", epilog=_examples("geomage strike fire town --wind-from 270 -o event"))
+@strikes.command("fire", epilog=examples("geomage strike fire town --wind-from 270 -o event"))
 def strike_fire(
     city: City,
     *,
@@ -248,7 +146,7 @@ def strike_fire(
     _strike(lambda town: fire(town, params, seed), city, out, overwrite=overwrite, as_json=as_json)
 
 
-@strikes.command("storm", epilog=_examples("geomage strike storm town --ef 5 -o event"))
+@strikes.command("storm", epilog=examples("geomage strike storm town --ef 5 -o event"))
 def strike_storm(
     city: City,
     *,
@@ -282,6 +180,6 @@ def _strike(
     counts = {name: int(grades.get(value, 0)) for value, name in enumerate(GRADES)}
     facts = {"out": out, "kind": event.kind, "buildings": counts}
     words = ", ".join(f"{count} {name}" for name, count in counts.items())
-    _done(
+    done(
         f"{event.kind}: {words} of {len(event.buildings)} buildings: {out}", facts, as_json=as_json
     )

@@ -1,0 +1,84 @@
+"""One place where exceptions become messages and exit codes, and how every command closes."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from types import FrameType
+from typing import Any
+
+import typer
+
+from geomage.errors import GeomageError, RunError
+
+PARTLY = 3  # exit code: done, some areas not analysed
+
+
+def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code and never raise.
+
+    Args:
+        app: all commands.
+        arguments: the words after `geomage`; those of the process when None.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        app([word for word in words if word != "--debug"], prog_name="geomage")
+    except SystemExit as leave:
+        return leave.code if isinstance(leave.code, int) else int(leave.code is not None)
+    except Exception as error:  # noqa: BLE001 -- the one place where nothing may pass
+        return _explain(error, debug=debug)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return 0
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    """Leave through the exception path, so that unfinished outputs are removed."""
+    raise RunError("terminated before the work was done; nothing was left behind")
+
+
+def _explain(error: Exception, *, debug: bool) -> int:
+    """Say what went wrong on stderr; return the exit code."""
+    if debug:
+        traceback.print_exception(error)
+    if isinstance(error, GeomageError):
+        say(f"geomage: {error}")
+        return error.exit_code
+    if isinstance(error, MemoryError):
+        say("geomage: out of memory; give a smaller --memory or fewer --jobs")
+        return 1
+    if isinstance(error, OSError):
+        say(f"geomage: {error}")
+        return 1
+    say(f"geomage: unexpected {type(error).__name__}: {error}")
+    if not debug:
+        say("This is a fault in geomage. Run the command again with --debug to see where.")
+    return 1
+
+
+def say(message: str) -> None:
+    """Speak to the person: stderr."""
+    typer.echo(message, err=True)
+
+
+def done(message: str, facts: Mapping[str, Any], *, as_json: bool) -> None:
+    """Close a command: a sentence for people, facts for machines when they asked."""
+    if as_json:
+        print_json(facts)
+    say(message)
+
+
+def print_json(facts: Mapping[str, Any]) -> None:
+    """Speak to the machine: stdout."""
+    typer.echo(json.dumps(facts, indent=2, default=str, allow_nan=False))
+
+
+def examples(*lines: str) -> str:
+    """Close the help of a command with lines one can paste."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)

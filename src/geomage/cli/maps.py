@@ -1,0 +1,154 @@
+"""Verbs that map: check two images, map them, score the map."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from geomage.cli.frame import PARTLY, done, examples, say
+from geomage.cli.options import (
+    After,
+    Before,
+    Gsd,
+    Jobs,
+    Json,
+    Memory,
+    ModelName,
+    Out,
+    Overwrite,
+    Seed,
+)
+from geomage.errors import InputError
+
+UNITS = {
+    "": 1,
+    "b": 1,
+    **{f"{p}b": 1000**n for n, p in enumerate("kmgt", start=1)},
+    **{f"{p}ib": 1024**n for n, p in enumerate("kmgt", start=1)},
+}
+
+verbs = typer.Typer(rich_markup_mode=None)
+
+
+@verbs.command(
+    "check",
+    epilog=examples(
+        "geomage check before.tif after.tif", "geomage check before.png after.png --gsd 0.5"
+    ),
+)
+def check(
+    before: Before,
+    after: After = None,
+    *,
+    model: ModelName = "default",
+    gsd: Gsd = None,
+    memory: Memory = "2GiB",
+    as_json: Json = False,
+) -> None:
+    """Say whether images can be mapped, and how to mend what is wrong.
+
+    Reads the images, writes nothing. Leaves with 2 when they cannot be mapped.
+    """
+    from geomage.mapping import MapJob
+    from geomage.mapping.check import check_images
+
+    job = MapJob(
+        before=(before,),
+        after=_some(after),
+        out=Path("check"),
+        model=model,
+        gsd=gsd,
+        memory_bytes=_bytes(memory),
+    )
+    found = check_images(job)
+    for remark in found.remarks:
+        say(f"note: {remark}")
+    done("These images can be mapped.", found.facts, as_json=as_json)
+
+
+@verbs.command(
+    "map",
+    epilog=examples(
+        "geomage map before.tif after.tif -o out",
+        "geomage map before.tif -o out",
+        "geomage map before.png after.png --gsd 0.5 -o out",
+        "geomage map west.tif after.tif --before east.tif -o out",
+    ),
+)
+def map_(
+    before: Before,
+    after: After = None,
+    *,
+    out: Out,
+    more_before: Annotated[
+        list[Path] | None, typer.Option("--before", help="One more image of the first date.")
+    ] = None,
+    more_after: Annotated[
+        list[Path] | None, typer.Option("--after", help="One more image of the second date.")
+    ] = None,
+    model: ModelName = "default",
+    gsd: Gsd = None,
+    memory: Memory = "2GiB",
+    jobs: Jobs = None,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Map buildings and land cover of one image; with a second also damage, flood and change.
+
+    Takes any two rasters of red, green and blue, of any CRS, grid and data type, and aligns them.
+    Writes a product folder. Leaves with 3 when some areas could not be analysed.
+    """
+    from geomage.mapping import MapJob, map_rasters
+    from geomage.product import write_product
+
+    job = MapJob(
+        before=(before, *(more_before or ())),
+        after=(*_some(after), *(more_after or ())),
+        out=out,
+        model=model,
+        gsd=gsd,
+        memory_bytes=_bytes(memory),
+        jobs=jobs,
+        overwrite=overwrite,
+        seed=seed,
+    )
+    with map_rasters(job) as result:
+        product = write_product(
+            result, out, before_paths=job.before, after_paths=job.after, overwrite=overwrite
+        )
+        partly = len(result.not_analysed) > 0
+    summary = json.loads(product.summary.read_text(encoding="utf-8"))
+    done(_map_words(summary), {"out": out, **summary}, as_json=as_json)
+    say(f"Open {product.report}")
+    if partly:
+        raise typer.Exit(PARTLY)
+
+
+def _some(path: Path | None) -> tuple[Path, ...]:
+    return () if path is None else (path,)
+
+
+def _bytes(text: str) -> int:
+    """Read a size such as `2GiB`, `512 MB` or `1073741824`."""
+    number = text.strip().rstrip("BbIiKkMmGgTt ")
+    unit = text.strip()[len(number) :].strip().lower()
+    try:
+        return int(float(number) * UNITS[unit])
+    except (ValueError, KeyError):
+        raise InputError(f"--memory {text!r} is not a size; write it like 512MiB or 2GiB") from None
+
+
+def _map_words(summary: Mapping[str, Any]) -> str:
+    """One sentence of a product's summary."""
+    found = summary["buildings"]
+    text = f"{found['mapped']} buildings mapped, {found['assessed']} assessed"
+    damage = {name: one["count"] for name, one in found["by_damage"].items() if one["count"]}
+    if found["assessed"]:
+        text += ": " + ", ".join(f"{count} {name}" for name, count in damage.items())
+    share = summary["area"]["not_analysed_share"]
+    return f"{text}; {share:.1%} of the area not analysed" if share else text

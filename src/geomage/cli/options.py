@@ -1,0 +1,27 @@
+"""Options that several commands share, described once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write.", show_default=False)]
+City = Annotated[Path, typer.Argument(metavar="CITY", help="A city folder.", show_default=False)]
+Before = Annotated[
+    Path, typer.Argument(metavar="BEFORE", help="Image of the first date.", show_default=False)
+]
+After = Annotated[
+    Path | None,
+    typer.Argument(metavar="AFTER", help="Image of the second date.", show_default=False),
+]
+ModelName = Annotated[str, typer.Option("--model", help="A model file, or `default`.")]
+Gsd = Annotated[
+    float | None, typer.Option(help="Side of a pixel in metres, for images without CRS.")
+]
+Memory = Annotated[str, typer.Option(help="Budget of memory, such as 512MiB or 2GiB.")]
+Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
+Jobs = Annotated[int | None, typer.Option(help="Threads to use; all cores when left out.", min=1)]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
+Json = Annotated[bool, typer.Option("--json", help="Facts about the result as JSON on stdout.")]
