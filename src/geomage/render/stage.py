@@ -514,10 +514,11 @@ def _grow_trees(
     height: np.ndarray,
     albedo: np.ndarray,
     crown: np.ndarray,
+    cover: np.ndarray,
     *,
     after: bool,
 ) -> None:
-    x0, y0, px, ny, _ = _local(box)
+    x0, y0, px, ny, nx = _local(box)
     trees = event.city.trees
     if not len(trees):
         return
