@@ -23,6 +23,9 @@ from geomage.geo.grid import ground_gsd, warp_crs
 from geomage.geo.raster import Raster
 
 BLOCK = 256  # px, side of a block
+_SMALLEST = 64  # px, blocks below this hold too little to match
+_MOST = 10  # blocks along each side
+_FULL = 0.98  # of a block that must hold data at both dates
 _BLUR = 1.2  # px, width of the peak, so that a parabola finds its top
 _NEAR = 1.5  # px, within which a block agrees with the sum
 _CLEAR = 7.0  # standard deviations of the surface above which a peak is no chance
@@ -162,19 +165,35 @@ def _bring(moving: Raster, reference: Raster) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _cut(still: np.ndarray, moving: np.ndarray, both: np.ndarray) -> Iterator[Pair]:
-    """Blocks that hold values at both dates, at most 10 x 10 of them spread over the raster."""
-    rows, cols = still.shape
-    side = BLOCK if min(rows, cols) >= BLOCK else 2 ** int(math.log2(max(1, min(rows, cols))))
-    if side < 64:
-        return
-    for row in spread(rows, side):
-        for col in spread(cols, side):
-            part = (slice(row, row + side), slice(col, col + side))
-            if both[part].mean() > 0.98:
-                yield still[part], moving[part]
+    for part in block_places(both):
+        yield still[part], moving[part]
 
 
-def spread(length: int, side: int, most: int = 10) -> list[int]:
-    """Starts of at most `most` blocks of `side` pixels, evenly over `length` pixels."""
-    count = max(1, min(most, length // side))
+def block_places(both: np.ndarray) -> list[tuple[slice, slice]]:
+    """Places of equal square blocks, at most 10 x 10, spread over what both dates show.
+
+    Args:
+        both: (y, x) bool, where both hold data.
+    """
+    rows, cols = (np.flatnonzero(both.any(axis=axis)) for axis in (1, 0))
+    if rows.size == 0:
+        return []
+    top, left = int(rows[0]), int(cols[0])
+    height, width = int(rows[-1]) + 1 - top, int(cols[-1]) + 1 - left
+    side = BLOCK
+    while side > min(height, width):
+        side //= 2
+    if side < _SMALLEST:
+        return []
+    places = [
+        (slice(top + row, top + row + side), slice(left + col, left + col + side))
+        for row in _spread(height, side)
+        for col in _spread(width, side)
+    ]
+    return [place for place in places if both[place].mean() > _FULL]
+
+
+def _spread(length: int, side: int) -> list[int]:
+    """Starts of blocks of `side` pixels, evenly over `length` pixels."""
+    count = max(1, min(_MOST, length // side))
     return sorted({round(start) for start in np.linspace(0, length - side, count)})

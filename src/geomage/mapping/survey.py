@@ -11,7 +11,7 @@ from scipy import ndimage
 from tqdm import tqdm
 
 from geomage.geo import ground_gsd
-from geomage.geo.shift import BLOCK, Shift, shift_of_blocks, spread
+from geomage.geo.shift import Shift, block_places, shift_of_blocks
 from geomage.mapping.imagery import Imagery
 
 _STEP = 2048  # px, windows of this pass
@@ -89,16 +89,10 @@ def residual_shift(before: Imagery, after: Imagery, both: np.ndarray) -> Shift:
 def _blocks(
     before: Imagery, after: Imagery, both: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    rows, cols = both.shape
-    side = BLOCK if min(rows, cols) >= BLOCK else 2 ** int(np.log2(min(rows, cols)))
-    if side < 64:
-        return
-    for row in spread(rows, side):
-        for col in spread(cols, side):
-            window = Window(col, row, side, side)
-            if both[window.toslices()].mean() > 0.98:
-                first, second = (date.read(window)[0] for date in (before, after))
-                yield first.mean(axis=0, dtype="float32"), second.mean(axis=0, dtype="float32")
+    for rows, cols in block_places(both):
+        window = Window.from_slices(rows, cols)
+        first, second = (date.read(window)[0] for date in (before, after))
+        yield first.mean(axis=0, dtype="float32"), second.mean(axis=0, dtype="float32")
 
 
 def _windows(rows: int, cols: int) -> Iterator[Window]:
