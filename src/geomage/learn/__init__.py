@@ -5,6 +5,7 @@ Only what needs no torch is imported here; `train_recipe` and `export_run` load 
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from geomage.errors import MissingExtraError
@@ -14,7 +15,12 @@ __all__ = ["Recipe", "export_run", "read_recipe", "shipped_recipe", "train_recip
 
 
 def _require_torch() -> None:
-    """Say how to install what training needs."""
+    """Say how to install what training needs; make its threads sleep, not spin, while they wait.
+
+    Simulation shares the cores with training: spinning threads cost it a third. OpenMP reads the
+    policy once, when torch is loaded.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         import onnx  # noqa: F401, PLC0415 -- an extra, only probed
         import safetensors  # noqa: F401, PLC0415

@@ -74,7 +74,7 @@ class Figures:
         if self.graded is None:
             return facts
         facts["buildings"] = len(self.graded.truth)
-        facts["found"] = int(self.graded.found.sum())
+        facts["buildings_found"] = int(self.graded.found.sum())
         for view in ("footprints", "found", "all"):
             matrix = self.graded.matrix(view)
             facts[view] = {"macro_f1": macro_f1(matrix), "confusion": matrix.tolist()}

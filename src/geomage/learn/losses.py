@@ -1,8 +1,9 @@
 """What training asks of the network, one small function a question.
 
-Every function takes logits and the truth of a `Sample` as stored and returns one number; pixels the
-truth does not know (0 for land cover, 255 elsewhere) ask nothing. A batch without a single known
-pixel gives a zero that is still attached to the logits.
+Every function takes logits (for land cover log-probabilities, computed once for two terms) and the
+truth of a `Sample` as stored, and returns one number; pixels the truth does not know (0 for land
+cover, 255 elsewhere) ask nothing. A batch without a single known pixel gives a zero that is still
+attached to the logits.
 """
 
 from __future__ import annotations
@@ -29,23 +30,23 @@ UNKNOWN = 255
 
 
 def landcover_entropy(
-    logits: Float[Tensor, "batch 8 y x"], truth: UInt8[Tensor, "batch y x"], weights: Tensor
+    log_p: Float[Tensor, "batch 8 y x"], truth: UInt8[Tensor, "batch y x"], weights: Tensor
 ) -> Tensor:
     """Cross-entropy over the eight classes, weighted by class; 0 is ignored."""
     target = truth.long() - 1
     if not bool((target >= 0).any()):
-        return logits.sum() * 0.0
-    return F.cross_entropy(logits, target, weights, ignore_index=-1)
+        return log_p.sum() * 0.0
+    return F.nll_loss(log_p, target, weights, ignore_index=-1)
 
 
 def building_overlap(
-    logits: Float[Tensor, "batch 8 y x"], truth: UInt8[Tensor, "batch y x"], beta: float = 0.5
+    log_p: Float[Tensor, "batch 8 y x"], truth: UInt8[Tensor, "batch y x"], beta: float = 0.5
 ) -> Tensor:
     """1 - Tversky index of building over the batch, TP / (TP + (1 - beta) FP + beta FN).
 
     With beta = 0.5 it is the soft Dice loss; above it, missing a building costs more.
     """
-    p = logits.float().softmax(1)[:, BUILDING]
+    p = log_p[:, BUILDING].exp()
     known = (truth > 0).float()
     t = (truth == BUILDING + 1).float()
     hit = (p * t).sum()
@@ -105,9 +106,10 @@ def total_loss(
     cover, damage = truth[:, 0], truth[:, 1]
     cover_weights = torch.tensor(params.landcover_weights)
     damage_weights = torch.tensor(params.damage_weights)
+    log_p = logits.landcover.log_softmax(1)
     terms = {
-        "landcover": landcover_entropy(logits.landcover, cover, cover_weights),
-        "overlap": building_overlap(logits.landcover, cover, params.tversky),
+        "landcover": landcover_entropy(log_p, cover, cover_weights),
+        "overlap": building_overlap(log_p, cover, params.tversky),
         "damage": damage_entropy(logits.damage, damage, damage_weights),
         "order": damage_order(logits.damage, damage, damage_weights),
         "flags": flag_entropy(logits.flags, truth[:, 2:]),

@@ -44,7 +44,7 @@ def panels(
     landcover: Float[np.ndarray, "8 y x"],
     damage: Float[np.ndarray, "4 y x"],
     flags: Float[np.ndarray, "3 y x"],
-) -> UInt8[np.ndarray, "y x 3"]:
+) -> UInt8[np.ndarray, "rows columns 3"]:
     """Two rows: the images and what is true; what the network says."""
     true_damage = DAMAGE_COLOURS[np.where(stack[7] == 255, 0, stack[7])]
     true_flags = np.where(stack[8:11] == 255, 128, np.minimum(stack[8:11], 1) * 255)

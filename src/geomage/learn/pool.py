@@ -173,7 +173,9 @@ class _one_thread_each:  # noqa: N801 -- used like a function
                 os.environ[name] = value
 
 
-def trim(stack: UInt8[np.ndarray, "11 y x"], step: int = 32) -> UInt8[np.ndarray, "11 y x"]:
+def trim(
+    stack: UInt8[np.ndarray, "11 y x"], step: int = 32
+) -> UInt8[np.ndarray, "11 rows columns"]:
     """Cut the far edges off until both sides are multiples of `step` pixels."""
     y, x = (n // step * step for n in stack.shape[1:])
     return stack[:, :y, :x]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -174,9 +175,16 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         if not isinstance(value, list):
             raise InputError(f"{where}: expected a list, got {value!r}")
         return tuple(_value(hint.__args__[0], v, where) for v in value)
+    kind = getattr(hint, "__origin__", hint)
+    if kind in (dict, Mapping):
+        if not isinstance(value, dict):
+            raise InputError(f"{where}: expected a table, got {value!r}")
+        inner = hint.__args__[1]
+        return {
+            k: v if inner is Any else _value(inner, v, f"{where}, {k}") for k, v in value.items()
+        }
     if hint is float and type(value) is int:
         return float(value)
-    kind = getattr(hint, "__origin__", hint)
     if type(value) is not kind:
         raise InputError(f"{where}: expected {kind.__name__}, got {value!r}")
     return value

@@ -19,9 +19,10 @@ from torch.nn import functional as F  # noqa: N812 -- the name everybody knows
 
 from geomage.model.card import DAMAGE_CLASSES, FLAGS, LANDCOVER_CLASSES
 
-__all__ = ["STRIDE", "Logits", "Network", "NetworkParams", "count_parameters"]
+__all__ = ["FIELD", "STRIDE", "Logits", "Network", "NetworkParams", "count_parameters"]
 
 STRIDE = 32  # pixels between two columns of the coarsest features
+FIELD = 288  # pixels beyond which nothing reaches an output (widest context: dilations 1, 2)
 COUNT_MEAN = 0.38  # of counts / 255, over the simulated stream
 COUNT_SCALE = 0.2
 
@@ -144,7 +145,9 @@ class Network(nn.Module):
         w, d = params.widths, params.decoder
         self.encoder = Encoder(params)
         self.cover = Decoder(w[1:], d)
-        self.cover_fine = ConvNorm(w[0] + d, w[0])
+        self.cover_narrow = nn.Conv2d(d, w[0], 1)
+        self.cover_lateral = nn.Conv2d(w[0], w[0], 1)
+        self.cover_fine = ConvNorm(w[0], w[0])
         self.cover_head = nn.Conv2d(w[0], 4 * len(LANDCOVER_CLASSES), 1)
         self.compare = nn.ModuleList(ConvNorm(3 * width, width, 1) for width in w[1:])
         self.change = Decoder((w[1] + d, *w[2:]), d)
@@ -160,8 +163,9 @@ class Network(nn.Module):
         both = self.encoder(torch.cat([before, after]))
         first, second = zip(*(f.chunk(2) for f in both), strict=True)
         cover = self.cover(list(first[1:]))
-        fine = F.interpolate(cover, scale_factor=2, mode="bilinear", align_corners=False)
-        fine = self.cover_fine(torch.cat([first[0], fine], 1))
+        fine = self.cover_narrow(cover)
+        fine = F.interpolate(fine, scale_factor=2, mode="bilinear", align_corners=False)
+        fine = self.cover_fine(F.relu(fine + self.cover_lateral(first[0])))
         landcover = F.pixel_shuffle(self.cover_head(fine), 2)
 
         pairs = zip(self.compare, first[1:], second[1:], strict=True)

@@ -41,7 +41,7 @@ class Model:
         self._session = session
 
     def predict(
-        self, before: Float[np.ndarray, "batch 3 y x"], after: Float[np.ndarray, "batch 3 y x"]
+        self, before: Float[np.ndarray, "batch 3 y x"], after: Float[np.ndarray, "_ 3 _ _"]
     ) -> Prediction:
         """Run on counts / 255 in 0..1; y and x are multiples of `card.stride`."""
         _check_images(before, after, self.card.stride)

@@ -1,0 +1,117 @@
+"""A run: it learns, it resumes to the same numbers, it refuses what is not its own."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from stand_in import Blocks
+
+from geomage.errors import InputError
+from geomage.learn.checkpoint import read_averaged, read_learner, write_learner
+from geomage.learn.export import export_run, read_run_recipe
+from geomage.learn.pool import Pool, PoolPlan
+from geomage.learn.recipe import PoolParams, Recipe, recipe_hash
+from geomage.learn.train import RunPaths, learning_rate, train, training_step
+from geomage.model import load_model
+
+RECIPE = Recipe(
+    steps=8,
+    batch=2,
+    crop=64,
+    checkpoint=4,
+    threads=1,
+    widths=(8, 8, 16, 16, 16),
+    decoder=8,
+    pool=PoolParams(count=6, start=4, rate=0.5, held_out=2),
+)
+SOURCE = Blocks(side=100)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    train(RECIPE, folder, SOURCE, jobs=1)
+    return folder
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    return read_averaged(run / "checkpoint.safetensors", RECIPE)[0].state_dict()
+
+
+def test_a_run_leaves_what_it_says(run: Path):
+    model = load_model(run / "model.onnx", threads=1)
+    assert model.card.recipe["steps"] == 8
+    assert model.card.recipe["validation"]["pairs"] == 2
+    assert read_run_recipe(run) == RECIPE
+    steps = [json.loads(line)["step"] for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert steps == [4, 8]
+    assert {p.name for p in (run / "pictures").iterdir()} == {
+        f"{step:06d}_{k}.png" for step in (4, 8) for k in (0, 1)
+    }
+
+
+def test_a_killed_run_resumes_to_the_same_numbers(run: Path, tmp_path: Path):
+    paths = RunPaths(tmp_path / "killed")
+    plan = PoolPlan(SOURCE.fingerprint(), 6, 4, 0.5, 2)
+    pool = Pool(run / "pool", plan)
+    paths.out.mkdir()
+    (paths.out / "recipe.json").write_bytes((run / "recipe.json").read_bytes())
+    # A checkpoint of step 4, then a killed run's stray line about step 7.
+    from geomage.learn.checkpoint import new_learner
+
+    learner = new_learner(RECIPE)
+    for _ in range(4):
+        training_step(RECIPE, learner, pool)
+    write_learner(paths.checkpoint, learner, recipe_hash(RECIPE))
+    paths.metrics.write_text('{"step": 4}\n{"step": 7}\n')
+    train(RECIPE, paths.out, SOURCE, jobs=1, pool=run / "pool")
+    for name, expected in weights(run).items():
+        assert torch.equal(weights(paths.out)[name], expected), name
+    assert paths.model.read_bytes() == (run / "model.onnx").read_bytes()
+    assert [json.loads(x)["step"] for x in paths.metrics.read_text().splitlines()] == [4, 8]
+
+
+def test_a_run_of_another_recipe_is_refused(run: Path):
+    with pytest.raises(InputError, match="another recipe"):
+        train(replace(RECIPE, seed=5), run, SOURCE, jobs=1)
+
+
+def test_a_checkpoint_comes_back_whole(run: Path):
+    mark = recipe_hash(RECIPE)
+    learner = read_learner(run / "checkpoint.safetensors", RECIPE, mark)
+    write_learner(run / "again.safetensors", learner, mark)
+    assert (run / "again.safetensors").read_bytes() == (run / "checkpoint.safetensors").read_bytes()
+
+
+def test_what_is_not_a_checkpoint_is_refused(tmp_path: Path):
+    path = tmp_path / "checkpoint.safetensors"
+    path.write_bytes(b"not a checkpoint")
+    with pytest.raises(InputError, match="not a checkpoint"):
+        read_averaged(path, RECIPE)
+
+
+def test_export_gives_the_same_model_again(run: Path, tmp_path: Path):
+    path = export_run(run, tmp_path / "again.onnx")
+    assert path.read_bytes() == (run / "model.onnx").read_bytes()
+
+
+def test_the_learning_rate_rises_then_falls():
+    recipe = Recipe(steps=100, learning_rate=1.0, warm_up=0.1)
+    rates = [learning_rate(recipe, step) for step in range(100)]
+    assert int(np.argmax(rates)) in (9, 10)
+    assert max(rates) == pytest.approx(1.0)
+    assert rates[-1] < 0.02
+    assert all(a >= b for a, b in itertools.pairwise(rates[10:]))
+
+
+def test_it_learns_bright_rectangles(tmp_path: Path):
+    recipe = replace(RECIPE, steps=60, checkpoint=60, batch=4, learning_rate=5e-3)
+    train(recipe, tmp_path / "run", SOURCE, jobs=1)
+    report = json.loads((tmp_path / "run/metrics.jsonl").read_text().splitlines()[-1])
+    assert report["building_f1"] > 0.8

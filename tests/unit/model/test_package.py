@@ -1,0 +1,130 @@
+"""The exported form: the same numbers as the network, any size, and nothing but our own files."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from geomage.errors import ModelError
+from geomage.model import ModelCard, default_model_path, load_model
+from geomage.model.export import Probabilities, write_onnx
+from geomage.model.network import Network
+
+RNG = np.random.default_rng(7)
+
+
+def pair(batch: int, y: int, x: int) -> tuple[np.ndarray, np.ndarray]:
+    before, after = RNG.random((2, batch, 3, y, x), np.float32)
+    return before, after
+
+
+@pytest.mark.parametrize("shape", [(1, 32, 32), (2, 64, 96), (1, 160, 32)])
+def test_the_file_says_what_the_network_says(exported: Path, network: Network, shape):
+    before, after = pair(*shape)
+    said = load_model(exported, threads=1).predict(before, after)
+    with torch.no_grad():
+        expected = Probabilities(network, 1.0)(torch.from_numpy(before), torch.from_numpy(after))
+    for mine, theirs in zip((said.landcover, said.damage, said.flags), expected, strict=True):
+        np.testing.assert_allclose(mine, theirs.numpy(), atol=2e-6)
+
+
+def test_probabilities_add_up_to_one(exported: Path):
+    said = load_model(exported, threads=1).predict(*pair(1, 64, 64))
+    np.testing.assert_allclose(said.landcover.sum(1), 1, atol=1e-5)
+    np.testing.assert_allclose(said.damage.sum(1), 1, atol=1e-5)
+    assert said.flags.min() >= 0
+    assert said.flags.max() <= 1
+
+
+def test_the_temperature_is_inside(tmp_path: Path, exported: Path, network: Network, card):
+    """p at temperature T is proportional to p ** (1 / T)."""
+    warm = write_onnx(network, replace(card, temperature=2.0), tmp_path / "warm.onnx")
+    before, after = pair(1, 32, 32)
+    cold = load_model(exported, threads=1).predict(before, after).damage
+    root = np.sqrt(cold)
+    expected = root / root.sum(1, keepdims=True)
+    np.testing.assert_allclose(
+        load_model(warm, threads=1).predict(before, after).damage, expected, atol=1e-5
+    )
+
+
+def test_the_card_comes_back(exported: Path, card: ModelCard):
+    assert load_model(exported, threads=1).card == card
+    assert ModelCard.from_json(card.to_json()) == card
+
+
+def test_a_shipped_model_is_small_and_ours():
+    path = default_model_path()
+    if not path.exists():
+        pytest.skip("no model is shipped yet")
+    model = load_model()
+    assert path.stat().st_size <= 8 * 2**20
+    assert model.card.recipe
+    assert "no real" in model.card.trained_on
+
+
+def test_sides_must_be_multiples_of_the_stride(exported: Path):
+    with pytest.raises(ModelError, match="multiples of 32"):
+        load_model(exported, threads=1).predict(*pair(1, 32, 33))
+
+
+def test_dates_must_agree_in_shape(exported: Path):
+    with pytest.raises(ModelError, match="differ in shape"):
+        load_model(exported, threads=1).predict(pair(1, 32, 32)[0], pair(1, 64, 32)[1])
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>not found</html>", b"\x08\x07" * 40])
+def test_what_is_not_a_model_is_refused(tmp_path: Path, content: bytes):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"model\.onnx"):
+        load_model(path, threads=1)
+
+
+def test_a_missing_model_is_refused(tmp_path: Path):
+    with pytest.raises(ModelError, match="no such model file"):
+        load_model(tmp_path / "nowhere.onnx")
+
+
+def test_a_cut_off_model_is_refused(tmp_path: Path, exported: Path):
+    path = tmp_path / "cut.onnx"
+    path.write_bytes(exported.read_bytes()[:-1000])
+    with pytest.raises(ModelError, match=r"cut\.onnx"):
+        load_model(path, threads=1)
+
+
+def test_a_strangers_model_is_refused(tmp_path: Path, exported: Path):
+    model = onnx.load(exported)
+    del model.metadata_props[:]
+    onnx.save(model, tmp_path / "stranger.onnx")
+    with pytest.raises(ModelError, match="not exported by geomage"):
+        load_model(tmp_path / "stranger.onnx", threads=1)
+
+
+def test_a_card_of_another_version_is_refused(tmp_path: Path, exported: Path, card: ModelCard):
+    model = onnx.load(exported)
+    facts = {**json.loads(card.to_json()), "wavelengths": [1, 2, 3]}
+    onnx.helper.set_model_props(model, {"geomage": json.dumps(facts)})
+    onnx.save(model, tmp_path / "newer.onnx")
+    with pytest.raises(ModelError, match="wavelengths"):
+        load_model(tmp_path / "newer.onnx", threads=1)
+
+
+def test_weights_outside_the_file_are_refused(tmp_path: Path, exported: Path):
+    model = onnx.load(exported)
+    onnx.save(model, tmp_path / "outside.onnx", save_as_external_data=True, size_threshold=64)
+    with pytest.raises(ModelError, match=r"outside\.onnx"):
+        load_model(tmp_path / "outside.onnx", threads=1)
+
+
+def test_mapping_needs_no_torch():
+    code = "import geomage.model, geomage.learn, sys; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
