@@ -5,14 +5,18 @@ from __future__ import annotations
 from geomage.product.folder import ProductPaths, product_paths, write_product
 from geomage.product.grading import DECIDED, WORDS, graded
 from geomage.product.mapped import RASTERS, Mapped
+from geomage.product.score import Detection, Score, score_product
 
 __all__ = [
     "DECIDED",
     "RASTERS",
     "WORDS",
+    "Detection",
     "Mapped",
     "ProductPaths",
+    "Score",
     "graded",
     "product_paths",
+    "score_product",
     "write_product",
 ]

@@ -167,7 +167,8 @@ def _two_pictures(
     }
     stated = facts.get("shift")
     shift: Mapping[str, Any] = stated if isinstance(stated, Mapping) else {}
-    moved = (float(shift.get("dx_m", 0.0)), float(shift.get("dy_m", 0.0)))
+    trusted = not shift.get("reason")
+    moved = (float(shift["dx_m"]), float(shift["dy_m"])) if shift and trusted else (0.0, 0.0)
     after = take_picture(dates["after"], box, moved) if dates["after"] else None
     return take_picture(dates["before"], box), after
 

@@ -176,8 +176,8 @@ def _overlay(found: Findings, worst: GeoDataFrame) -> str:
         rings = ring_paths(worst.geometry[worst["damage_gra"] == word], found.box, found.before)
         outline = "".join(ring for one in rings for ring in one)
         groups.append(f'<path class="b {wording.SLUGS[word]}" fill-rule="evenodd" d="{outline}"/>')
-    grid = _grid(square_grid(found.box), found.before, _scale(found))
-    return "\n".join([*flood, unseen, grid, *groups])
+    lines, names = _grid(square_grid(found.box), found.before, _scale(found))
+    return "\n".join([*flood, unseen, lines, *groups, names])
 
 
 def _area(css: str, shapes: GeoSeries, found: Findings) -> str:
@@ -190,7 +190,8 @@ def _scale(found: Findings) -> float:
     return found.before.width / int(found.box.shape[1])
 
 
-def _grid(grid: SquareGrid, picture: Picture, scale: float) -> str:
+def _grid(grid: SquareGrid, picture: Picture, scale: float) -> tuple[str, str]:
+    """(lines, names): the names are drawn over the buildings, the lines under them."""
     side = grid.side_px * scale
     lines = "".join(
         f'<line x1="{i * side:.1f}" y1="0" x2="{i * side:.1f}" y2="{picture.height}"/>'
@@ -200,16 +201,11 @@ def _grid(grid: SquareGrid, picture: Picture, scale: float) -> str:
         for i in range(1, grid.rows)
     )
     names = "".join(
-        f'<text x="{_middle(c, side, picture.width):.1f}" y="{r * side + side * 0.12:.1f}">'
-        f"{grid.name(r, c)}</text>"
+        f'<text x="{c * side:.1f}" y="{r * side:.1f}" dx=".3em" dy="1.1em">{grid.name(r, c)}</text>'
         for r in range(grid.rows)
         for c in range(grid.columns)
     )
-    return f'<g class="grid">{lines}{names}</g>'
-
-
-def _middle(index: int, side: float, end: float) -> float:
-    return (index * side + min((index + 1) * side, end)) / 2
+    return f'<g class="grid">{lines}</g>', f'<g class="grid">{names}</g>'
 
 
 def _data(found: Findings, worst: GeoDataFrame) -> str:

@@ -25,6 +25,7 @@ __all__ = [
 
 SLUGS: Final = dict(zip(WORDS, ("destroyed", "damaged", "possibly", "none", "unseen"), strict=True))
 NOTHING: Final = "\u2013"  # a dash: no number can be given
+_SHORT: Final = {"Destroyed": "destr.", "Damaged": "dam.", POSSIBLY: "poss."}
 _MOST_FACTS: Final = 60  # rows of "how it was made"; item.json has all
 _LONGEST: Final = 160  # characters of one fact
 
@@ -130,9 +131,12 @@ def worst_table(squares: Sequence[Square]) -> str:
     if not squares:
         return '<p class="quiet">No building was called Destroyed, Damaged or Possibly damaged.</p>'
     rows = "".join(_worst_row(square) for square in squares)
+    heads = "".join(
+        f'<th class="num" title="{word}">{swatch(SLUGS[word])}{_SHORT[word]}</th>'
+        for word in WORDS[:3]
+    )
     return (
-        '<table class="worst"><thead><tr><th>Square</th><th class="num">Destr.</th>'
-        '<th class="num">Dam.</th><th class="num">Poss.</th><th class="num">of assessed</th></tr>'
+        f'<table class="worst"><thead><tr><th>Square</th>{heads}<th class="num">of</th></tr>'
         f"</thead><tbody>{rows}</tbody></table>"
     )
 
@@ -231,7 +235,7 @@ def _flat(name: str, value: object) -> Iterable[tuple[str, str]]:
                 yield from _flat(f"{name}.{key}" if name else str(key), inner)
     elif isinstance(value, float):
         yield name, f"{value:.4g}"
-    else:
+    elif value not in (None, ""):
         yield name, str(value)
 
 

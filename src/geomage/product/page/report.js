@@ -66,6 +66,7 @@
     world.style.height = H * view.s + "px";
     world.style.transform = `translate(${view.x}px,${view.y}px)`;
     overlay.style.setProperty("--k", String(1 / view.s));
+    $("hatch").setAttribute("patternTransform", `rotate(45) scale(${1 / view.s})`);
     clip();
   };
   const clip = () => {
@@ -91,9 +92,11 @@
     place();
   };
   const show = (x0, y0, x1, y1, most) => {
-    const s = Math.min(stage.clientWidth / (x1 - x0), stage.clientHeight / (y1 - y0));
+    const s = Math.min((0.5 * stage.clientWidth) / (x1 - x0), stage.clientHeight / (y1 - y0));
     view.s = Math.min(most, s);
-    view.x = stage.clientWidth / 2 - ((x0 + x1) / 2) * view.s;
+    const cut = slider ? slider.value / 1000 : 0; // the middle of the wider side of the swipe
+    const middle = (cut < 0.6 ? (1 + cut) / 2 : cut / 2) * stage.clientWidth;
+    view.x = middle - ((x0 + x1) / 2) * view.s;
     view.y = stage.clientHeight / 2 - ((y0 + y1) / 2) * view.s;
     place();
   };
