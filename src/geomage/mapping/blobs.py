@@ -10,7 +10,7 @@ SMALLEST = 12.0  # m2, smaller blobs are not called buildings
 _HOLE = 30.0  # m2, smaller holes are filled
 _WHOLE = 120.0  # m2, smaller blobs are never cut
 _LARGEST = 4_000_000  # px, blobs with a larger frame are left as they are, to save memory
-_NECK = 1.0  # m, how much narrower than both its sides a neck is, half width
+_NECK = 0.3  # by how much the logarithm of (depth + 1 m) falls in a neck: to three quarters
 
 
 def label_buildings(building: np.ndarray, threshold: float, gsd: float) -> tuple[np.ndarray, int]:
@@ -55,7 +55,8 @@ def _parts(blob: np.ndarray, gsd: float) -> np.ndarray:
     """(y, x) int32: the blob as 1, or as 1..n where narrow necks join n parts of it.
 
     The depth of a pixel is its distance from the outline. Two parts are two when between their
-    deepest places the depth falls by more than `_NECK`.
+    deepest places the depth falls to less than about three quarters of the lesser. (At the corner
+    of an L the depth is 1.17 times that of its arms, at any size: one building.)
     """
     whole = blob.astype("int32")
     if blob.sum() * gsd**2 < _WHOLE:
@@ -74,8 +75,9 @@ def _parts(blob: np.ndarray, gsd: float) -> np.ndarray:
 
 
 def _peaks(depth: np.ndarray) -> np.ndarray:
-    """(y, x) bool-like: places that lie `_NECK` metres deeper than the way to any deeper place."""
-    return np.asarray(morphology.h_maxima(depth, _NECK))  # type: ignore[no-untyped-call]
+    """(y, x) uint8, 1 where one must pass a neck to come to any deeper place."""
+    peaks = morphology.h_maxima(np.log1p(depth), _NECK)  # type: ignore[no-untyped-call]
+    return np.asarray(peaks & (depth > 0), "uint8")
 
 
 def _flooded(depth: np.ndarray, seeds: np.ndarray, blob: np.ndarray) -> np.ndarray:

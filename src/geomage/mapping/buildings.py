@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import shapely
 from odc.geo.geobox import GeoBox
 
@@ -100,7 +101,9 @@ def building_features(
         "p_destroyed": grades[:, 3],
         "confidence": np.where(seen, grades.max(axis=1, initial=0), np.nan),
         "area_m2": np.round(sums.pixels[numbers] * ground_gsd(box) ** 2, 1),
-        "not_analysed_reason": _reasons(sums.unseen[numbers], seen, two_dates=two_dates),
+        "not_analysed_reason": pd.Series(
+            _reasons(sums.unseen[numbers], seen, two_dates=two_dates), dtype=object
+        ),
     }
     shapes = _straightened(outlines.geometry.to_numpy(), box)
     return gpd.GeoDataFrame(columns, geometry=shapes, crs=outlines.crs)
