@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from geomage.cli.frame import PARTLY, done, examples, say
+from geomage.cli.frame import PARTLY, done, examples, print_json, say
 from geomage.cli.options import (
     After,
     Before,
@@ -127,6 +127,36 @@ def map_(
     say(f"Open {product.report}")
     if partly:
         raise typer.Exit(PARTLY)
+
+
+@verbs.command(
+    "score",
+    epilog=examples("geomage score out scene/damage.tif", "geomage score out buildings.geojson"),
+)
+def score(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="A product folder.")],
+    reference: Annotated[
+        Path, typer.Argument(metavar="REFERENCE", help="Damage raster, or building polygons.")
+    ],
+    *,
+    column: Annotated[
+        str | None, typer.Option(help="Damage column of polygons; found by its name if left out.")
+    ] = None,
+    layer: Annotated[str | None, typer.Option(help="Layer of a vector file.")] = None,
+    footprints_only: Annotated[
+        bool, typer.Option("--footprints-only", help="Score buildings, not damage.")
+    ] = False,
+) -> None:
+    """Compare a map with reference labels: JSON on stdout.
+
+    A raster holds 0 no building, 1 to 4 the grades, 5 a building of unknown grade, 255 unknown.
+    """
+    from geomage.product import score_product
+
+    found = score_product(
+        out, reference, column=column, layer=layer, footprints_only=footprints_only
+    )
+    print_json(found.as_dict())
 
 
 def _some(path: Path | None) -> tuple[Path, ...]:

@@ -1,0 +1,85 @@
+"""Verbs that learn: train by a recipe, export a run, evaluate a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from geomage.cli.frame import done, examples, print_json
+from geomage.cli.options import Gsd, Jobs, Json, Overwrite
+from geomage.errors import OutputError
+
+verbs = typer.Typer(rich_markup_mode=None)
+
+Pool = Annotated[Path | None, typer.Option(help="Folder of simulated pairs, shared between runs.")]
+
+
+@verbs.command(
+    "train", epilog=examples("geomage train line -o run", "geomage train mine.toml -o run --jobs 2")
+)
+def train(
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="A TOML file, or the name of a shipped recipe.")
+    ],
+    *,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Run folder; an unfinished run is resumed.")
+    ],
+    jobs: Annotated[int, typer.Option(help="Processes that simulate.", min=1)] = 2,
+    pool: Pool = None,
+    as_json: Json = False,
+) -> None:
+    """Train a model on simulated pairs; needs the extra [train].
+
+    The same recipe gives the same model, whatever the timing. Ends with RUN/model.onnx.
+    """
+    from geomage.learn import read_recipe, shipped_recipe, train_recipe
+
+    path = Path(recipe)
+    is_file = path.suffix == ".toml" or path.exists()
+    model = train_recipe(
+        read_recipe(path) if is_file else shipped_recipe(recipe), out, jobs=jobs, pool=pool
+    )
+    done(f"Trained: {model}", {"out": out, "model": model}, as_json=as_json)
+
+
+@verbs.command("export", epilog=examples("geomage export run -o model.onnx"))
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    *,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Model file to write (ONNX).")],
+    pool: Pool = None,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Export the last checkpoint of a run as one model file; needs the extra [train]."""
+    from geomage.learn import export_run
+
+    if out.exists() and not overwrite:
+        raise OutputError(f"{out} exists already; choose another output or pass --overwrite")
+    model = export_run(run, out, pool=pool)
+    done(f"Exported: {model}", {"model": model}, as_json=as_json)
+
+
+@verbs.command(
+    "evaluate",
+    epilog=examples(
+        "geomage evaluate default scene", "geomage evaluate model.onnx pairs --gsd 0.5"
+    ),
+)
+def evaluate(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model file, or `default`.")],
+    data: Annotated[
+        Path,
+        typer.Argument(metavar="DATA", help="Folder of x_before, x_after, x_damage rasters."),
+    ],
+    *,
+    gsd: Gsd = None,
+    jobs: Jobs = None,
+) -> None:
+    """Map every labelled pair of a folder and score the maps: JSON on stdout."""
+    from geomage.evaluation import evaluate_model
+
+    print_json(evaluate_model(model, data, gsd=gsd, jobs=jobs).as_dict())

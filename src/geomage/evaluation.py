@@ -1,0 +1,122 @@
+"""A model against every labelled pair of a folder, through the engine that maps."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from geomage.errors import InputError
+from geomage.mapping import MapJob, map_rasters
+from geomage.product import Score, score_product, write_product
+
+__all__ = ["Evaluation", "LabelledPair", "evaluate_model", "find_pairs"]
+
+_SUFFIXES = (".tif", ".tiff", ".png")
+
+
+@dataclass(frozen=True)
+class LabelledPair:
+    """Two images and what is held to be true."""
+
+    name: str
+    before: Path
+    after: Path
+    damage: Path
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a model did on each pair, and on all together."""
+
+    pairs: dict[str, Score]
+
+    @property
+    def pooled(self) -> Score:
+        """All buildings of all pairs in one count."""
+        return reduce(add, self.pairs.values())
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able record."""
+        return {
+            "pooled": self.pooled.as_dict(),
+            "pairs": {name: score.as_dict() for name, score in self.pairs.items()},
+        }
+
+
+def find_pairs(folder: Path) -> list[LabelledPair]:
+    """Find every `…before….tif|png` that has its `…after…` and `…damage…` beside it.
+
+    Raises:
+        InputError: there is none.
+    """
+    pairs = list(_pairs(folder))
+    if not pairs:
+        raise InputError(
+            f"{folder} holds no labelled pair: name the files alike, for example x_before.tif, "
+            "x_after.tif and x_damage.tif (or .png)"
+        )
+    return pairs
+
+
+def _pairs(folder: Path) -> Iterator[LabelledPair]:
+    for before in sorted(folder.rglob("*before*")):
+        if before.suffix.lower() not in _SUFFIXES:
+            continue
+        after, damage = (_partner(before, word) for word in ("after", "damage"))
+        if after and damage:
+            name = before.relative_to(folder).with_suffix("").as_posix()
+            yield LabelledPair(name, before, after, damage)
+
+
+def _partner(before: Path, word: str) -> Path | None:
+    """The file beside it that has another word in place of `before`, of any suffix."""
+    stem = word.join(before.stem.rsplit("before", 1))
+    found = (before.with_name(stem + suffix) for suffix in (before.suffix, *_SUFFIXES))
+    return next((path for path in found if path.is_file()), None)
+
+
+def evaluate_model(
+    model: Path | str, folder: Path, *, gsd: float | None = None, jobs: int | None = None
+) -> Evaluation:
+    """Map every labelled pair of a folder in a temporary place and score each map.
+
+    Args:
+        model: a model file or the name of a shipped model.
+        folder: see `find_pairs`.
+        gsd: metres a pixel, for images without CRS.
+        jobs: threads of the model; None takes all cores.
+    """
+    scores = {}
+    with tempfile.TemporaryDirectory(prefix="geomage-") as place:
+        for pair in tqdm(find_pairs(folder), desc="evaluate", unit="pair", disable=None):
+            job = MapJob(
+                before=(pair.before,),
+                after=(pair.after,),
+                out=Path(place) / "product",
+                model=model,
+                gsd=gsd,
+                jobs=jobs,
+                overwrite=True,
+            )
+            scores[pair.name] = score_job(job, pair.damage)
+    return Evaluation(scores)
+
+
+def score_job(job: MapJob, reference: Path) -> Score:
+    """Map, write the product at `job.out`, and score it against a reference."""
+    with map_rasters(job) as result:
+        write_product(
+            result,
+            job.out,
+            before_paths=job.before,
+            after_paths=job.after,
+            overwrite=job.overwrite,
+        )
+    return score_product(job.out, reference)
