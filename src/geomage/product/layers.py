@@ -46,7 +46,7 @@ def product_layers(
     box: GeoBox,
     sources: Sequence[Source],
     flood: Path | None = None,
-) -> dict[str, GeoDataFrame | pd.DataFrame]:
+) -> dict[str, GeoDataFrame]:
     """Build every layer of ``products.gpkg``, in drawing order.
 
     Args:
@@ -58,7 +58,7 @@ def product_layers(
     """
     first = next((s.src_id for s in sources if s.role == "before"), 1)
     last = next((s.src_id for s in sources if s.role == "after"), NO_SOURCE)
-    layers: dict[str, GeoDataFrame | pd.DataFrame] = {
+    layers: dict[str, GeoDataFrame] = {
         "builtUpA": _built_up(buildings, first, last),
         "notAnalysedA": _not_analysed(not_analysed, first if last == NO_SOURCE else last),
         "imageFootprintA": _footprints(sources, box),
@@ -143,8 +143,9 @@ def _area_of_interest(box: GeoBox) -> GeoDataFrame:
     return GeoDataFrame(columns, geometry=rim.to_numpy(), crs=rim.crs)
 
 
-def _sources(sources: Sequence[Source]) -> pd.DataFrame:
-    return pd.DataFrame(
+def _sources(sources: Sequence[Source]) -> GeoDataFrame:
+    """A plain table: no geometry."""
+    return GeoDataFrame(
         {
             "src_id": [source.src_id for source in sources],
             "source_nam": [source.path.name for source in sources],

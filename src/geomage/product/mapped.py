@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from geopandas import GeoDataFrame
 
@@ -14,6 +14,7 @@ RASTERS = ("building", "landcover", "damage", "flood", "change")
 """Work rasters a run may hand over; the first two always, the others where two dates exist."""
 
 
+@runtime_checkable
 class Mapped(Protocol):
     """A finished mapping run: rasters on one grid, buildings, and what could not be seen."""
 

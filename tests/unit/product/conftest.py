@@ -1,0 +1,40 @@
+"""Products of the toy run, made on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from toy_run import CREATED, UTM, make_image, make_run
+
+from geomage.product import ProductPaths, write_product
+
+Maker = Callable[..., ProductPaths]
+
+
+@pytest.fixture
+def make_product(tmp_path: Path) -> Maker:
+    """Write a product of the toy run into ``tmp_path / "out"``."""
+
+    def make(
+        crs: str | None = UTM,
+        answers: list[Any] | None = None,
+        name: str = "after.tif",
+        out: str = "out",
+        **options: Any,
+    ) -> ProductPaths:
+        run = make_run(tmp_path / f"work_{out}", crs, answers)
+        before = make_image(tmp_path / "before.tif", crs)
+        after = make_image(tmp_path / name, crs, 140)
+        return write_product(
+            run,
+            tmp_path / out,
+            before_paths=[before],
+            after_paths=[after],
+            created=CREATED,
+            **options,
+        )
+
+    return make

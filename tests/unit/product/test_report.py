@@ -1,0 +1,125 @@
+"""The report: offline, escaped, and right in its numbers."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+HOSTILE = "<script>alert(1)</script>&\"' .tif".replace("/", "\u2215")
+
+
+class Page(HTMLParser):
+    """Collects tags, and the text of scripts and styles."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[tuple[str, dict[str, str | None], str]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data) -> None:
+        if self.tags:
+            self.texts.append((*self.tags[-1], data))
+
+    def inside(self, tag: str) -> list[tuple[dict[str, str | None], str]]:
+        return [(attrs, text) for name, attrs, text in self.texts if name == tag and text.strip()]
+
+
+@pytest.fixture
+def page(make_product) -> Page:
+    return Page(make_product().report.read_text())
+
+
+def test_nothing_is_loaded_from_anywhere(page: Page) -> None:
+    for tag, attrs in page.tags:
+        for name in ("src", "href", "action", "data", "poster", "srcset"):
+            value = attrs.get(name)
+            assert value is None or value.startswith("data:"), (tag, value)
+        assert not any(name.startswith("on") for name in attrs), (tag, attrs)
+        assert "style" not in attrs  # the policy would drop it
+
+
+def test_the_policy_admits_this_style_and_script_only(page: Page) -> None:
+    policy = next(a["content"] for t, a in page.tags if a.get("http-equiv"))
+    assert policy.startswith("default-src 'none'; img-src data:;")
+    scripts = [text for attrs, text in page.inside("script") if "type" not in attrs]
+    styles = [text for _, text in page.inside("style")]
+    assert (len(scripts), len(styles)) == (1, 1)
+    for text in scripts + styles:
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in policy
+
+
+def test_a_hostile_file_name_stays_text(make_product) -> None:
+    text = make_product(name=HOSTILE).report.read_text()
+    assert "<script>alert" not in text
+    page = Page(text)
+    assert len([tag for tag, _ in page.tags if tag == "script"]) == 2
+    assert any("<script>alert(1)" in found for _, _, found in page.texts)
+
+
+def test_a_hostile_reason_and_fact_stay_text(make_product) -> None:
+    bad = "</script><script>alert(2)</script>"
+    text = make_product(answers=[(0, (float("nan"),) * 4, bad)]).report.read_text()
+    assert "<script>alert" not in text
+
+
+def test_key_figures_stand_on_top(page: Page) -> None:
+    tiles = [a for t, a in page.tags if t == "label" and "tile" in (a.get("class") or "")]
+    assert [a["class"] for a in tiles] == [
+        f"tile {slug}" for slug in ("destroyed", "damaged", "possibly", "none", "unseen")
+    ]
+    figures = [text for attrs, text in page.inside("span") if attrs.get("class") == "n"]
+    assert figures == ["1", "2", "1", "1", "1"]
+
+
+def test_every_building_is_drawn_with_its_numbers(page: Page) -> None:
+    attrs = [(a, text) for a, text in page.inside("script") if a.get("type") == "application/json"]
+    data = json.loads(attrs[0][1])
+    assert data["groups"][0]["word"] == "Destroyed"
+    assert [len(group["rows"]) for group in data["groups"]] == [1, 2, 1, 1, 1]
+    drawn = {a["class"]: a["d"] for t, a in page.tags if t == "path" and "b " in (a["class"] or "")}
+    for group in data["groups"]:
+        assert drawn[f"b {group['css']}"].count("M") == sum(row[1] for row in group["rows"])
+    # the destroyed house lies in columns 5 to 15 and rows 30 to 40 of the picture
+    corners = {
+        (float(x), float(y)) for x, y in re.findall(r"([\d.]+) ([\d.]+)", drawn["b destroyed"])
+    }
+    assert corners == {(5, 30), (5, 40), (15, 30), (15, 40)}
+
+
+def test_places_are_told_in_degrees_only_with_a_crs(make_product) -> None:
+    for crs, known in (("EPSG:32615", True), (None, False)):
+        page = Page(make_product(crs, out=f"out{known}").report.read_text())
+        data = json.loads(page.inside("script")[0][1])
+        lon, lat = data["groups"][0]["rows"][0][6:8]
+        assert (lon is not None and lat is not None) == known
+
+
+def browser() -> str:
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        pytest.skip("no chromium here; install Debian's chromium to run this")
+    return found
+
+
+def test_the_page_comes_alive_in_a_browser(make_product, tmp_path: Path) -> None:
+    report = make_product().report
+    command = [browser(), "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
+    command += ["--disable-background-networking", "--enable-logging=stderr"]
+    command += [f"--user-data-dir={tmp_path / 'profile'}", report.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert "CONSOLE" not in done.stderr, done.stderr  # no error, no refused resource
+    assert re.search(r'class="stage[^"]*live"', done.stdout)
+    assert "clip-path: inset" in done.stdout
