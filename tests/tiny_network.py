@@ -1,7 +1,8 @@
 """A model small enough to be worked by hand, in the exported form, for tests of mapping.
 
-Building is a steep function of mean brightness over 5 x 5 px of the first date; damage, change and
-obscured follow from how much brighter or darker the same mean is at the second date.
+Building is a steep function of mean brightness over 5 x 5 px of the first date; damage and change
+follow from how much brighter or darker the same mean is at the second date; what turns white is
+obscured.
 """
 
 from __future__ import annotations
@@ -76,6 +77,11 @@ _NODES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("Concat", "same none none change", "damage", {"axis": 1}),
     ("Sub", "second bright", "glare", {}),
     ("Mul", "glare steep", "glaring", {}),
-    ("Sigmoid", "glaring", "cloud", {}),
+    ("Sigmoid", "glaring", "white", {}),
+    ("Sub", "first bright", "dazzle", {}),
+    ("Mul", "dazzle steep", "dazzling", {}),
+    ("Sigmoid", "dazzling", "ever", {}),
+    ("Sub", "one ever", "new", {}),
+    ("Mul", "white new", "cloud", {}),
     ("Concat", "none change cloud", "flags", {"axis": 1}),
 ]

@@ -76,8 +76,11 @@ def _parts(blob: np.ndarray, gsd: float) -> np.ndarray:
 
 def _peaks(depth: np.ndarray) -> np.ndarray:
     """(y, x) uint8, 1 where one must pass a neck to come to any deeper place."""
-    peaks = morphology.h_maxima(np.log1p(depth), _NECK)  # type: ignore[no-untyped-call]
-    return np.asarray(peaks & (depth > 0), "uint8")
+    height = np.log1p(depth)
+    # Filled up to `_NECK` below its tops, tops without a neck between them share one plateau.
+    filled = morphology.reconstruction(height - _NECK, height)  # type: ignore[no-untyped-call]
+    peaks = morphology.local_maxima(filled)  # type: ignore[no-untyped-call]
+    return np.asarray(peaks * (depth > 0), "uint8")
 
 
 def _flooded(depth: np.ndarray, seeds: np.ndarray, blob: np.ndarray) -> np.ndarray:

@@ -57,7 +57,8 @@ def reason_codes(
         codes[~views.second] = NO_SECOND
         outlines = [footprint(picture.box, box.crs) for picture in pictures[1]]
         codes[rasterise(outlines, box) == 0] = OUTSIDE
-        codes = rasterio.features.sieve(codes, _SPECK)
+        if codes.size > _SPECK:
+            codes = rasterio.features.sieve(codes, _SPECK)
     codes[~views.first] = NO_FIRST
     outlines = [footprint(picture.box, box.crs) for picture in pictures[0]]
     codes[(rasterise(outlines, box) == 0) & ~views.first] = BEYOND

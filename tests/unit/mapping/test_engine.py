@@ -8,6 +8,7 @@ import pytest
 import rasterio
 from affine import Affine
 from odc.geo.geobox import GeoBox
+from PIL import Image
 from rasterio.warp import Resampling, reproject
 from rio_cogeo import cog_validate
 
@@ -156,8 +157,6 @@ def test_a_geographic_first_date_is_mapped_in_utm(tmp_path: Path, model: Path) -
 
 
 def test_images_without_crs_are_mapped_in_pixel_coordinates(tmp_path: Path, model: Path) -> None:
-    from PIL import Image
-
     for name, gone in (("before", False), ("after", True)):
         Image.fromarray(paint(gone=gone).transpose(1, 2, 0)).save(tmp_path / f"{name}.png")
     paths = tmp_path / "before.png", tmp_path / "after.png"
