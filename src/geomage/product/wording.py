@@ -126,8 +126,10 @@ def denominator(summary: Mapping[str, Any], *, two_dates: bool) -> str:
     return text + "."
 
 
-def worst_table(squares: Sequence[Square]) -> str:
-    """The worst squares; a row is a button that goes there."""
+def worst_table(squares: Sequence[Square], assessed: int) -> str:
+    """The worst squares; a row is a button that goes there. ``assessed``: buildings in all."""
+    if not assessed:
+        return '<p class="quiet">No building could be assessed, so nothing is known.</p>'
     if not squares:
         return '<p class="quiet">No building was called Destroyed, Damaged or Possibly damaged.</p>'
     rows = "".join(_worst_row(square) for square in squares)

@@ -121,6 +121,8 @@ def test_one_date_says_that_damage_was_not_assessed(tmp_path: Path) -> None:
     assert summary["buildings"]["by_damage"]["Destroyed"]["share_of_assessed"] is None
     page = paths.report.read_text()
     assert "Damage was not assessed" in page
+    assert "nothing is known" in page
+    assert '<span class="n">0</span>' not in page  # "0 destroyed" would be a lie
     assert 'id="swipe"' not in page
 
 
