@@ -47,8 +47,9 @@ def network_params(recipe: Recipe) -> NetworkParams:
 
 def new_learner(recipe: Recipe) -> Learner:
     """A fresh network from the recipe's seed, in channels-last layout."""
-    torch.manual_seed(recipe.seed)
-    network = Network(network_params(recipe))
+    with torch.random.fork_rng():
+        torch.manual_seed(recipe.seed)
+        network = Network(network_params(recipe))
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d):
             layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last)

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from geomage.errors import InputError
+from geomage.errors import InputError, RunError
 from geomage.learn.augment import draw_batch
 from geomage.learn.calibrate import Validation, validate
 from geomage.learn.checkpoint import (
@@ -141,7 +141,9 @@ def _run_steps(recipe: Recipe, learner: Learner, pool: Pool, paths: RunPaths) ->
     while learner.step < recipe.steps:
         terms = training_step(recipe, learner, pool)
         if not math.isfinite(terms["total"]):
-            raise InputError(f"step {learner.step}: the loss is {terms['total']}; lower the rate")
+            raise RunError(
+                f"step {learner.step}: the loss is {terms['total']}; lower the learning_rate"
+            )
         for name, value in terms.items():
             sums[name] = 0.98 * sums.get(name, value) + 0.02 * value
         bar.set_postfix({k: f"{v:.3f}" for k, v in sums.items()}, refresh=False)
