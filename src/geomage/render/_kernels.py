@@ -53,6 +53,24 @@ def value_noise(ny, nx, cell, seed):
 
 
 @njit(cache=True, nogil=True)
+def bilinear(field, row0, col0, step, out):
+    """Sample a coarse field (y, x) at rows row0 + step * i, columns col0 + step * j, edges held."""
+    ny, nx = field.shape
+    for i in range(out.shape[0]):
+        y = min(max(row0 + step * i, 0.0), ny - 1.0)
+        y0 = min(int(y), max(ny - 2, 0))
+        y1 = min(y0 + 1, ny - 1)
+        for j in range(out.shape[1]):
+            x = min(max(col0 + step * j, 0.0), nx - 1.0)
+            x0 = min(int(x), max(nx - 2, 0))
+            x1 = min(x0 + 1, nx - 1)
+            fy, fx = y - y0, x - x0
+            top = field[y0, x0] * (1 - fx) + field[y0, x1] * fx
+            low = field[y1, x0] * (1 - fx) + field[y1, x1] * fx
+            out[i, j] = top * (1 - fy) + low * fy
+
+
+@njit(cache=True, nogil=True)
 def paint_ground(index, table, fine, mid, coarse, broad, px, albedo, cover):
     """Paint land: two tones mixed by noise, grain, and rows.
 
@@ -362,7 +380,7 @@ def paint_trees(trees, px, ny, height, albedo, crown, fine, mid, seed):
                 q = (dx * dx + dy * dy) / (edge * edge)
                 if q > 1:
                     continue
-                if hash01(i, j, seed + 17) > leaf * (1.15 - 0.35 * q):
+                if hash01(i, j, seed + 17) > leaf * (1.25 - 0.35 * q):
                     continue
                 top = (
                     h
@@ -373,7 +391,7 @@ def paint_trees(trees, px, ny, height, albedo, crown, fine, mid, seed):
                     continue
                 height[i, j] = top
                 crown[i, j] = 1
-                gain = 0.62 + 0.5 * fine[i, j] + 0.3 * mid[i, j]
+                gain = 0.66 + 0.30 * fine[i, j] + 0.42 * mid[i, j]
                 if twig > 0:
                     height[i, j] = 0.6 * top
                 for b in range(3):

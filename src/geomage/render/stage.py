@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import shapely
-import shapely.ops
 from affine import Affine
 from odc.geo import wh_
 from odc.geo.geobox import GeoBox
-from scipy import ndimage
 
 from geomage.disaster import FAILURES, Event
 from geomage.geo import Raster, rasterise
@@ -116,15 +114,11 @@ def _local(box: GeoBox) -> tuple[float, float, float, int, int]:
 
 def _onto(raster: Raster, box: GeoBox) -> np.ndarray:
     """Sample a coarse raster bilinearly at the stage's pixels (y, x)."""
-    inverse = ~raster.box.affine
-    ny, nx = box.shape
-    x = (inverse * (box.affine * (np.arange(nx) + 0.5, 0.0)))[0] - 0.5
-    y = (inverse * (box.affine * (0.0, np.arange(ny) + 0.5)))[1] - 0.5
-    rows, columns = np.meshgrid(y, x, indexing="ij")
-    return np.asarray(
-        ndimage.map_coordinates(raster.values[0], [rows, columns], order=1, mode="nearest"),
-        np.float32,
-    )
+    column, row = ~raster.box.affine * (box.affine * (0.5, 0.5))
+    step = box.affine.a / raster.box.affine.a
+    out = np.empty(tuple(box.shape), np.float32)
+    k.bilinear(raster.values[0].astype(np.float32), row - 0.5, column - 0.5, step, out)
+    return out
 
 
 def paint(event: Event, box: GeoBox, when: Appearance, noise: Noise, *, after: bool) -> Stage:
@@ -277,10 +271,12 @@ def _markings(line: shapely.LineString, width: float, *, dashed: bool) -> list[t
         path = line.offset_curve(offset) if offset else line
         if path.is_empty or path.geom_type != "LineString":
             continue
-        if dashed and offset != 0 or dashed and len(lanes) == 1:
-            starts = np.arange(0, path.length - 3, 9.0)
-            pieces = [shapely.ops.substring(path, s, s + 3.0) for s in starts]
-            out += [(p.buffer(0.09, cap_style="flat"), 0) for p in pieces]
+        if dashed and (offset != 0 or len(lanes) == 1):
+            starts = np.arange(0, max(path.length - 3, 0), 9.0)
+            ends = [shapely.line_interpolate_point(path, starts + d) for d in (0.0, 3.0)]
+            pairs = np.stack([shapely.get_coordinates(e) for e in ends], 1)
+            dashes = shapely.MultiLineString(list(pairs))
+            out.append((dashes.buffer(0.09, cap_style="flat"), 0))
         else:
             out.append((path.buffer(0.1, cap_style="flat"), 0))
     return out

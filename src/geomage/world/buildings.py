@@ -202,6 +202,11 @@ def _wings(rng: np.random.Generator, frame: Frame, plan: str, form: str, eave: f
     return wings
 
 
+def _aspect(rng: np.random.Generator) -> float:
+    """Length over width of a footprint; some are long, as trailers and barns are."""
+    return float(rng.uniform(2.3, 4.6) if rng.random() < 0.16 else rng.uniform(1.05, 2.1))
+
+
 def _fitted(parcel: Polygon, area: float, aspect: float, rng: np.random.Generator) -> Frame | None:
     """Return the frame of a rectangle of about `area` m² that lies inside the parcel."""
     frame = frame_of(parcel)
@@ -267,9 +272,7 @@ def place_building(
     else:
         cover = rng.uniform(*style.coverage)
         loose = {"box": 1.0, "L": 1.5, "T": 1.6, "U": 1.5, "courtyard": 1.5}.get(plan, 1.0)
-        frame = _fitted(
-            room, min(parcel.area * cover * loose, room.area), rng.uniform(1.05, 2.1), rng
-        )
+        frame = _fitted(room, min(parcel.area * cover * loose, room.area), _aspect(rng), rng)
         if frame is None or frame.width < 2.4:
             return None
         if min(frame.length, frame.width) < (18 if plan == "courtyard" else 9):

@@ -16,6 +16,7 @@ from geomage.world.ground import (
     Item,
     Land,
     Water,
+    boxes,
     fill_block,
     land,
     park_cars,
@@ -40,6 +41,7 @@ class _Plan:
     blocks: list[tuple[Polygon, str]] = field(default_factory=list)
     parcels: list[tuple[Polygon, int]] = field(default_factory=list)
     buildings: list[Building] = field(default_factory=list)
+    clearings: list[Polygon] = field(default_factory=list)  # where no tree stands
 
 
 def grow_city(params: CityParams) -> City:
@@ -164,6 +166,37 @@ def _fill(
         _build_hall(rng, plan, block, use, woods)
     else:
         fill_block(rng, plan.ground, block, use, woods)
+        if use in _FARMED and rng.random() < 0.45:
+            _farmstead(rng, plan, style, block)
+
+
+_FARMED = frozenset({"forest", "field", "meadow", "paddock", "orchard", "bare"})
+
+
+def _farmstead(rng: np.random.Generator, plan: _Plan, style: Style, block: Polygon) -> None:
+    """Scatter a few lone houses and barns over open land or clearings of a wood, with a track."""
+    x0, y0, x1, y1 = block.bounds
+    for _ in range(int(rng.integers(1, 6))):
+        x, y = rng.uniform((x0, y0), (x1, y1))
+        side = rng.uniform(14, 34)
+        yard = Frame(x, y, float(rng.uniform(0, np.pi)), 1, 1).rectangle(
+            side, side * rng.uniform(0.7, 1)
+        )
+        if not block.contains(yard) or any(yard.intersects(p) for p, _ in plan.parcels[-8:]):
+            continue
+        built = place_building(rng, _BARNS if rng.random() < 0.5 else style, yard)
+        if built is None:
+            continue
+        plan.parcels.append((yard, len(plan.blocks) - 1))
+        plan.buildings.append(built)
+        clearing = yard.buffer(rng.uniform(-2, 12)) & block
+        kind = str(rng.choice(["lawn", "meadow", "bare", "dirt"]))
+        if rng.random() < 0.7:
+            plan.ground.land += [land(rng, p, kind, 2) for p in polygons_of(clearing, 4)]
+        way = shapely.shortest_line(built.footprint, block.exterior).buffer(rng.uniform(1.2, 2.5))
+        plan.ground.land += [land(rng, p, "dirt", 3) for p in polygons_of(way & block, 2)]
+        plan.clearings.append(built.footprint.buffer(rng.uniform(0.5, 9.0)))
+        boxes(rng, plan.ground, clearing.buffer(0), int(rng.integers(0, 5)))
 
 
 def _build_block(
@@ -171,6 +204,8 @@ def _build_block(
 ) -> None:
     size = rng.uniform(*style.parcel_m2)  # one lot size a block
     density = rng.uniform(*style.trees_per_ha)
+    if rng.random() < style.wooded:  # old trees stand over roofs and streets
+        density = rng.uniform(150, 420)
     yard_of_block = pick(rng, style.yards)
     twin_colour = rng.random() < 0.15
     plan.ground.land.append(land(rng, block, yard_of_block, -1))
@@ -299,6 +334,27 @@ def _roof_objects(rng: np.random.Generator, g: Ground, b: Building) -> None:
             )
 
 
+_BARNS = Style(
+    name="barn",
+    fabric="grid",
+    block_m=(100, 200),
+    bend_m=0,
+    street_width_m=(6, 8),
+    dirt_streets=0,
+    sidewalk_m=0,
+    parcel_m2=(300, 900),
+    coverage=(0.15, 0.6),
+    setback_m=(0.5, 3),
+    storeys=(1, 1.6),
+    plans={"box": 6, "L": 1},
+    roofs={"gable": 7, "shed": 1.5, "flat": 1},
+    materials={"metal": 6, "shingle": 2, "tile": 1.5, "thatch": 0.3, "membrane": 0.5},
+    yards={"bare": 1},
+    land_use={"built": 1},
+    trees_per_ha=(0, 10),
+    street_trees=0,
+    vehicles_per_100m=0,
+)
 _HALLS = Style(
     name="hall",
     fabric="grid",
@@ -397,7 +453,7 @@ def _tables(plan: _Plan, square: Polygon) -> dict[str, gpd.GeoDataFrame]:
             **_rgb([p.colour for p in lands]),
         ),
         "water": _waters(g.water),
-        "trees": _trees(g.trees, square),
+        "trees": _trees(g.trees, square, plan.clearings),
         "vehicles": _items(g.cars, with_kind=False),
         "objects": _items(g.objects, with_kind=True),
     }
@@ -449,7 +505,7 @@ def _waters(found: list[Water]) -> gpd.GeoDataFrame:
     )
 
 
-def _trees(groups: list[Trees], square: Polygon) -> gpd.GeoDataFrame:
+def _trees(groups: list[Trees], square: Polygon, clearings: list[Polygon]) -> gpd.GeoDataFrame:
     kept = [t for t in groups if len(t.xy)]
     xy = np.concatenate([t.xy for t in kept]) if kept else np.empty((0, 2))
     names = ("radius", "height", "species", "evergreen")
@@ -458,6 +514,8 @@ def _trees(groups: list[Trees], square: Polygon) -> gpd.GeoDataFrame:
     }
     colour = np.concatenate([t.colour for t in kept]) if kept else np.empty((0, 3))
     inside = shapely.contains_xy(square, xy) if len(xy) else np.zeros(0, bool)
+    if clearings and len(xy):
+        inside &= ~shapely.contains_xy(shapely.union_all(clearings), xy)
     columns = {n: v[inside] for n, v in columns.items()} | _rgb(list(colour[inside]))
     return _table(list(shapely.points(xy[inside])), **columns)
 

@@ -45,6 +45,7 @@ class Style:
     empty: float = 0.05  # share of parcels left without a building
     outbuilding: float = 0.3  # share of parcels with a shed or garage
     pool: float = 0.0
+    wooded: float = 0.0  # share of built blocks under a canopy
     barriers: Weights = field(
         default_factory=lambda: _weights(none=6, arterial=1.5, rail=0.7, river=1.0, coast=0.3),
     )  # what may cross the whole town
@@ -89,6 +90,7 @@ STYLES: Mapping[str, Style] = MappingProxyType(
                 vehicles_per_100m=2.5,
                 outbuilding=0.35,
                 pool=0.1,
+                wooded=0.3,
             ),
             Style(
                 name="centre",
@@ -123,6 +125,7 @@ STYLES: Mapping[str, Style] = MappingProxyType(
                 vehicles_per_100m=6,
                 outbuilding=0.25,
                 pool=0.01,
+                wooded=0.12,
             ),
             Style(
                 name="industry",
@@ -184,6 +187,7 @@ STYLES: Mapping[str, Style] = MappingProxyType(
                 empty=0.15,
                 outbuilding=0.6,
                 pool=0.05,
+                wooded=0.3,
                 barriers=_weights(none=6, arterial=0.8, rail=0.7, river=1.8, coast=0.7),
             ),
             Style(

@@ -79,7 +79,7 @@ def scatter(
             0, 5, (int(clumped.sum()), 2)
         )
     xy = xy[shapely.contains_xy(where, xy)] if n else xy
-    radius = np.clip(rng.lognormal(0.85, 0.45, len(xy)) * woods.size, 0.6, 7.5)
+    radius = np.clip(rng.lognormal(0.95, 0.5, len(xy)) * woods.size, 0.6, 8.5)
     return _grown(rng, woods, xy, radius)
 
 
