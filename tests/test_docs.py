@@ -56,6 +56,38 @@ def test_help_of_every_command_leaves_with_zero(capsys):
         assert "Examples:" in capsys.readouterr().out
 
 
+README = (PROJECT / "README.md").read_text()
+LINES = [
+    line.split("#")[0].strip()
+    for block in re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
+    for line in block.splitlines()
+]
+
+
+def test_every_readme_line_can_be_typed():
+    targets = set(re.findall(r"^([a-z]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
+    for line in LINES:
+        words = shlex.split(line.removeprefix(".venv/bin/"))
+        if words[0] == "make":
+            assert set(words[1:]) <= targets, line
+        elif words[0] == "geomage":
+            name = max((n for n in COMMANDS if f"{' '.join(words)} ".startswith(f"{n} ")), key=len)
+            COMMANDS[name].make_context(name, words[len(name.split()) :])
+        else:
+            assert words[0] == "pip", line
+
+
+def test_the_readme_step_by_step_runs(tmp_path, monkeypatch, capsys):
+    """The part of the README that needs nothing but the package, as it stands."""
+    monkeypatch.chdir(tmp_path)
+    part = README.split("## Step by step")[1].split("\n## ")[0]
+    lines = re.findall(r"^geomage (.+)$", part, re.MULTILINE)
+    assert len(lines) > 4
+    for line in lines:
+        assert main(shlex.split(line)) in {0, 3}, (line, capsys.readouterr().err)
+    assert (tmp_path / "out" / "report.html").is_file()
+
+
 def test_links_between_pages_lead_somewhere():
     pages = [PROJECT / "README.md", *(PROJECT / "docs").glob("*.md")]
     for page in pages:

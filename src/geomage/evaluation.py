@@ -14,9 +14,16 @@ from tqdm import tqdm
 
 from geomage.errors import InputError
 from geomage.mapping import MapJob, map_rasters
-from geomage.product import Score, score_product, write_product
+from geomage.product import ProductPaths, Score, score_product, write_product
 
-__all__ = ["Evaluation", "LabelledPair", "evaluate_model", "find_pairs"]
+__all__ = [
+    "Evaluation",
+    "LabelledPair",
+    "evaluate_model",
+    "find_pairs",
+    "map_into",
+    "score_job",
+]
 
 _SUFFIXES = (".tif", ".tiff", ".png")
 
@@ -109,14 +116,18 @@ def evaluate_model(
     return Evaluation(scores)
 
 
-def score_job(job: MapJob, reference: Path) -> Score:
-    """Map, write the product at `job.out`, and score it against a reference."""
+def map_into(job: MapJob) -> ProductPaths:
+    """Map and write the product at `job.out`."""
     with map_rasters(job) as result:
-        write_product(
+        return write_product(
             result,
             job.out,
             before_paths=job.before,
             after_paths=job.after,
             overwrite=job.overwrite,
         )
-    return score_product(job.out, reference)
+
+
+def score_job(job: MapJob, reference: Path) -> Score:
+    """Map, write the product at `job.out`, and score it against a reference."""
+    return score_product(map_into(job).folder, reference)

@@ -103,8 +103,8 @@ def map_(
     Takes any two rasters of red, green and blue, of any CRS, grid and data type, and aligns them.
     Writes a product folder. Leaves with 3 when some areas could not be analysed.
     """
-    from geomage.mapping import MapJob, map_rasters
-    from geomage.product import write_product
+    from geomage.evaluation import map_into
+    from geomage.mapping import MapJob
 
     job = MapJob(
         before=(before, *(more_before or ())),
@@ -117,15 +117,11 @@ def map_(
         overwrite=overwrite,
         seed=seed,
     )
-    with map_rasters(job) as result:
-        product = write_product(
-            result, out, before_paths=job.before, after_paths=job.after, overwrite=overwrite
-        )
-        partly = len(result.not_analysed) > 0
+    product = map_into(job)
     summary = json.loads(product.summary.read_text(encoding="utf-8"))
     done(_map_words(summary), {"out": out, **summary}, as_json=as_json)
     say(f"Open {product.report}")
-    if partly:
+    if summary["area"]["not_analysed_m2"] > 0:
         raise typer.Exit(PARTLY)
 
 
