@@ -14,6 +14,8 @@ from shapely.geometry.base import BaseGeometry
 
 from geomage.errors import InputError
 
+_BURNT = ("uint8", "int16", "uint16", "int32", "float32", "float64")
+
 
 def rasterise(
     shapes: gpd.GeoDataFrame | Iterable[BaseGeometry],
@@ -44,8 +46,9 @@ def rasterise(
     out = np.full(tuple(box.shape), fill, dtype)
     if not pairs:
         return out
-    # GDAL burns through a few types only: floats go through float64, integers through int32.
+    # GDAL burns a few types only: other floats go through float64, other integers through int32.
     through = "float64" if np.issubdtype(out.dtype, np.floating) else "int32"
+    through = out.dtype.name if out.dtype.name in _BURNT else through
     burnt = rasterio.features.rasterize(
         pairs, out_shape=out.shape, transform=box.affine, fill=fill, dtype=through
     )

@@ -9,7 +9,7 @@ from skimage import morphology, segmentation
 SMALLEST = 12.0  # m2, smaller blobs are not called buildings
 _HOLE = 30.0  # m2, smaller holes are filled
 _WHOLE = 120.0  # m2, smaller blobs are never cut
-_LARGEST = 4_000_000  # px, blobs with a larger frame are left as they are, to save memory
+_LARGEST = 1_000_000  # px, blobs with a larger frame are left as they are, to save memory
 _NECK = 0.3  # by how much the logarithm of (depth + 1 m) falls in a neck: to three quarters
 
 

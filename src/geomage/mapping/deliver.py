@@ -77,7 +77,7 @@ def deliver(
 
 def flood_raster(layers: Layers, codes: np.ndarray) -> np.ndarray:
     """(y, x) uint8: 0 dry, 1 flooded, 2 water at both dates, 255 not analysed."""
-    wet = layers.flags[0] >= _HALF
-    out = np.where(wet, np.where(layers.landcover[0] == WATER, 2, 1), 0).astype("uint8")
+    out = (layers.flags[0] >= _HALF).astype("uint8")
+    out[layers.landcover[0] == WATER] *= 2
     out[codes > 0] = UNSEEN
-    return out
+    return np.asarray(out)

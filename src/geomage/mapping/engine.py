@@ -26,7 +26,7 @@ from geomage.mapping.layers import Date, Layers, blank_layers, bring, bring_laye
 from geomage.mapping.plan import Plan, crs_name, make_plan, tiles
 from geomage.mapping.reasons import Views, reason_codes
 from geomage.mapping.survey import moved, residual_shift, survey
-from geomage.model import Model, load_model
+from geomage.model import Model, ModelCard, load_model
 
 _CACHE = 96 * 2**20  # bytes GDAL may keep of blocks it read
 
@@ -44,12 +44,12 @@ def map_rasters(job: MapJob) -> MapResult:
     """
     started = time.perf_counter()
     refuse_output(job)
-    model = load_model(job.model, threads=job.jobs)
-    plan = make_plan(job, model.card)
+    card = load_model(job.model, threads=1).card
+    plan = make_plan(job, card)
     folder = _beside(job.out)
     try:
         with rasterio.Env(GDAL_CACHEMAX=_CACHE, GDAL_DISABLE_READDIR_ON_OPEN="FALSE"):
-            result = _run(job, plan, model, folder)
+            result = _run(job, plan, card, folder)
         shutil.rmtree(folder / "work", ignore_errors=True)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -58,15 +58,19 @@ def map_rasters(job: MapJob) -> MapResult:
     return replace(result, facts={**result.facts, "seconds": seconds})
 
 
-def _run(job: MapJob, plan: Plan, model: Model, folder: Path) -> MapResult:
+def _run(job: MapJob, plan: Plan, card: ModelCard, folder: Path) -> MapResult:
     """Look at both dates, run the model, and make rasters and features of what it says."""
     (folder / "work").mkdir()
     layers = blank_layers(folder / "work" / "model", plan.work)
-    windows = list(tiles(_shape(plan.work), plan.side, model.card))
+    windows = list(tiles(_shape(plan.work), plan.side, card))
     with ExitStack() as stack:
         first = _first(plan, stack)
         second, shift = _second(plan, first, stack)
+        # Loaded here, so that the memory it works in is given back when the windows are done.
+        model = load_model(job.model, threads=job.jobs)
+        facts = _facts(job, plan, model)
         ran = predict_layers(model, windows, (first, second), layers)
+        del model
         stretch = {"before": first.imagery.stretch.rule}
         if second is not None:
             stretch["after"] = second.imagery.stretch.rule
@@ -74,16 +78,16 @@ def _run(job: MapJob, plan: Plan, model: Model, folder: Path) -> MapResult:
     codes = reason_codes(views, plan.product, (plan.before, plan.after), coarse=plan.coarse)
     layers = bring_layers(layers, plan.product, folder / "work" / "product")
     facts = {
-        **_facts(job, plan, model),
+        **facts,
         "stretch": stretch,
         "shift": None if shift is None else asdict(shift),
-        "windows": {"side_px": plan.side, "halo_px": model.card.halo, "run": ran},
+        "windows": {"side_px": plan.side, "halo_px": card.halo, "run": ran},
     }
     result = deliver(
         layers,
         codes,
         views.first,
-        model.card.building_threshold,
+        card.building_threshold,
         Shelf(folder, layers),
         two_dates=bool(plan.after),
     )
