@@ -39,7 +39,7 @@ def test_every_command_explains_itself_and_has_an_example_that_parses(words):
     examples = re.findall(r"^  (geomage .+)$", command.epilog or "", re.MULTILINE)
     assert examples, f"{words} has no example"
     for example in examples:
-        assert example.startswith(words + " "), example
+        assert f"{example} ".startswith(f"{words} "), example
         arguments = shlex.split(example.removeprefix(words))
         command.make_context(words, arguments)  # raises on an unknown option or a missing argument
 

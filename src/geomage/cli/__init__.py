@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from geomage import __version__
-from geomage.cli import frame, learning, maps, simulate
+from geomage.cli import frame, learning, maps, showing, simulate
 
 __all__ = ["app", "main"]
 
@@ -23,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for part in (simulate, learning, maps):
+for part in (showing, simulate, learning, maps):
     app.add_typer(part.verbs)
 
 

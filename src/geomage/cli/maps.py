@@ -21,15 +21,8 @@ from geomage.cli.options import (
     Out,
     Overwrite,
     Seed,
+    read_bytes,
 )
-from geomage.errors import InputError
-
-UNITS = {
-    "": 1,
-    "b": 1,
-    **{f"{p}b": 1000**n for n, p in enumerate("kmgt", start=1)},
-    **{f"{p}ib": 1024**n for n, p in enumerate("kmgt", start=1)},
-}
 
 verbs = typer.Typer(rich_markup_mode=None)
 
@@ -62,7 +55,7 @@ def check(
         out=Path("check"),
         model=model,
         gsd=gsd,
-        memory_bytes=_bytes(memory),
+        memory_bytes=read_bytes(memory),
     )
     found = check_images(job)
     for remark in found.remarks:
@@ -112,7 +105,7 @@ def map_(
         out=out,
         model=model,
         gsd=gsd,
-        memory_bytes=_bytes(memory),
+        memory_bytes=read_bytes(memory),
         jobs=jobs,
         overwrite=overwrite,
         seed=seed,
@@ -157,16 +150,6 @@ def score(
 
 def _some(path: Path | None) -> tuple[Path, ...]:
     return () if path is None else (path,)
-
-
-def _bytes(text: str) -> int:
-    """Read a size such as `2GiB`, `512 MB` or `1073741824`."""
-    number = text.strip().rstrip("BbIiKkMmGgTt ")
-    unit = text.strip()[len(number) :].strip().lower()
-    try:
-        return int(float(number) * UNITS[unit])
-    except (ValueError, KeyError):
-        raise InputError(f"--memory {text!r} is not a size; write it like 512MiB or 2GiB") from None
 
 
 def _map_words(summary: Mapping[str, Any]) -> str:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from geomage.errors import InputError
+
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write.", show_default=False)]
 City = Annotated[Path, typer.Argument(metavar="CITY", help="A city folder.", show_default=False)]
 Before = Annotated[
@@ -25,3 +27,20 @@ Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 Jobs = Annotated[int | None, typer.Option(help="Threads to use; all cores when left out.", min=1)]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
 Json = Annotated[bool, typer.Option("--json", help="Facts about the result as JSON on stdout.")]
+
+UNITS = {
+    "": 1,
+    "b": 1,
+    **{f"{p}b": 1000**n for n, p in enumerate("kmgt", start=1)},
+    **{f"{p}ib": 1024**n for n, p in enumerate("kmgt", start=1)},
+}
+
+
+def read_bytes(text: str) -> int:
+    """Read a size such as `2GiB`, `512 MB` or `1073741824`."""
+    number = text.strip().rstrip("BbIiKkMmGgTt ")
+    unit = text.strip()[len(number) :].strip().lower()
+    try:
+        return int(float(number) * UNITS[unit])
+    except (ValueError, KeyError):
+        raise InputError(f"--memory {text!r} is not a size; write it like 512MiB or 2GiB") from None

@@ -9,10 +9,14 @@ from typing import Annotated, Any
 import typer
 
 from geomage.cli.frame import done, examples, say
-from geomage.cli.options import City, Json, Out, Overwrite, Seed
+from geomage.cli.options import City, Json, Memory, Out, Overwrite, Seed, read_bytes
 from geomage.errors import OutputError
 
 GRADES = ("none", "minor", "major", "destroyed")  # visible grades 0 to 3
+
+OffNadir = Annotated[
+    float | None, typer.Option(help="View angle of a date, 0 to 30 degrees from the vertical.")
+]
 
 verbs = typer.Typer(rich_markup_mode=None)
 cities = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -183,3 +187,47 @@ def _strike(
     done(
         f"{event.kind}: {words} of {len(event.buildings)} buildings: {out}", facts, as_json=as_json
     )
+
+
+@verbs.command(
+    "render",
+    epilog=examples(
+        "geomage render event -o scene",
+        "geomage render event --sensor aerial-0.3 --shift 0 --off-nadir-after 25 -o scene",
+    ),
+)
+def render(
+    event: Annotated[Path, typer.Argument(metavar="EVENT", help="An event folder.")],
+    *,
+    out: Out,
+    sensor: Annotated[str, typer.Option(help="Sensor; a wrong name lists all.")] = "vhr-0.5",
+    shift: Annotated[
+        float | None, typer.Option(help="Misregistration of the second date, 0 to 3 px.")
+    ] = None,
+    off_nadir_before: OffNadir = None,
+    off_nadir_after: OffNadir = None,
+    memory: Memory = "4GiB",
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Picture a struck town before and after, as a sensor sees it, with all ground truth.
+
+    Sun, season, view, haze and shift of both dates are drawn from the seed where not stated.
+    """
+    from geomage.disaster import read_event
+    from geomage.render import RenderParams, render_event, write_scene
+
+    params = RenderParams(
+        sensor=sensor,
+        seed=seed,
+        shift_px=shift,
+        off_nadir_before=off_nadir_before,
+        off_nadir_after=off_nadir_after,
+        memory_bytes=read_bytes(memory),
+    )
+    scene = render_event(read_event(event), params)
+    write_scene(scene, out, overwrite=overwrite)
+    rows, columns = (int(side) for side in scene.box.shape)
+    facts = {"out": out, "size": [columns, rows], "sensor": sensor}
+    done(f"Two images of {columns} x {rows} px, and their truth: {out}", facts, as_json=as_json)

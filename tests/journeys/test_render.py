@@ -1,0 +1,57 @@
+"""Picturing a struck town from the command line."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+import rasterio
+
+
+@pytest.fixture(scope="module")
+def event(town, tmp_path_factory):
+    from geomage.cli import main
+
+    folder = tmp_path_factory.mktemp("struck") / "event"
+    assert main(["strike", "storm", str(town), "-o", str(folder)]) == 0
+    return folder
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.iterdir())}
+
+
+def test_a_scene_holds_two_images_and_their_truth_on_one_grid(geomage, event, tmp_path):
+    scene = tmp_path / "scene"
+    answer = geomage("render", event, "-o", scene, "--sensor", "vhr-1.0", "--json")
+    assert answer.code == 0, answer.err
+    columns, rows = answer.facts["size"]
+    names = ["before", "after", "landcover_before", "landcover_after", "building", "damage"]
+    names += ["height_before", "height_after", "water_depth", "valid"]
+    for name in names:
+        with rasterio.open(scene / f"{name}.tif") as raster:
+            assert raster.shape == (rows, columns)
+            assert raster.res == (1.0, 1.0)
+
+
+def test_the_same_seed_gives_the_same_bytes(geomage, event, tmp_path):
+    render = ("render", event, "--sensor", "vhr-1.0")
+    for name, seed in (("one", 4), ("two", 4), ("other", 5)):
+        assert geomage(*render, "-o", tmp_path / name, "--seed", seed).code == 0
+    assert _hashes(tmp_path / "one") == _hashes(tmp_path / "two")
+    assert _hashes(tmp_path / "one") != _hashes(tmp_path / "other")
+
+
+def test_what_cannot_be_pictured_is_refused(geomage, event, town, tmp_path):
+    for words in (
+        (town,),  # a city, not an event
+        (event, "--sensor", "telescope"),
+        (event, "--shift", 9),
+        (event, "--off-nadir-after", 80),
+        (event, "--memory", "1MB"),
+    ):
+        answer = geomage("render", *words, "-o", tmp_path / "scene")
+        assert answer.code == 2, words
+        assert answer.err.startswith("geomage: ")
+    assert not list(tmp_path.iterdir())
