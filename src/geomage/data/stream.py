@@ -23,7 +23,8 @@ from geomage.disaster import (
 )
 from geomage.render.engine import light_and_view
 from geomage.render.matter import BUILDING, TREE, sample_appearance
-from geomage.render.stage import paint, stage_box, stage_noise
+from geomage.render.canvas import stage_box, stage_noise
+from geomage.render.stage import paint
 from geomage.sensor import capture, frame, sample_shot
 from geomage.world import City, CityParams, grow_city
 

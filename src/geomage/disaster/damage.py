@@ -100,7 +100,7 @@ def debris_field(
     weight[table["building_id"]] = np.clip(table["lost"], 0, 1) * throws
     source = weight[ids_on(city)]
     sigma = reach_m / 2 / abs(city.dtm.box.affine.a)
-    spread = ndimage.gaussian_filter(source, sigma) * 1.8
+    spread = ndimage.gaussian_filter(source, sigma) * 1.35
     if along is not None:
         step = 3 * sigma * np.array([-np.sin(np.radians(along)), np.cos(np.radians(along))])
         spread = np.maximum(spread, 0.8 * ndimage.shift(spread, step, order=1))

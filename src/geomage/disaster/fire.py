@@ -102,6 +102,12 @@ def arrival_time(
     return np.asarray(dijkstra(graph.tocsr(), indices=int(node[start]))).reshape(ny, nx)
 
 
+def _ember_fuel(fuel: np.ndarray, gsd: float, wind_speed: float) -> np.ndarray:
+    """Slow spread by embers over gaps no wider than 1.5 s of wind carry them; 0 beyond."""
+    gap = ndimage.distance_transform_edt(fuel <= 0) * gsd
+    return np.where(gap <= 0.75 * wind_speed, 0.15, 0.0)
+
+
 def fire(city: City, params: FireParams, seed: int = 0) -> Event:
     """Burn a town: fuel turns to ash, houses that catch fire are gutted."""
     rng = np.random.default_rng([seed, 5])
@@ -110,8 +116,7 @@ def fire(city: City, params: FireParams, seed: int = 0) -> Event:
     fuel = fuel * np.clip(
         1 + 0.5 * ndimage.gaussian_filter(rng.normal(size=fuel.shape), 4) * 8, 0.3, 2
     )
-    jump = rng.random(fuel.shape) < 0.06  # embers find something to burn on most gaps
-    fuel = np.where((fuel <= 0) & jump, 0.05, fuel)
+    fuel = np.where(fuel > 0, fuel, _ember_fuel(fuel, gsd, params.wind_speed))
     to = np.radians(params.wind_from_deg + 180)
     wind = (params.wind_speed * np.sin(to), params.wind_speed * np.cos(to))
     ny, nx = fuel.shape

@@ -71,10 +71,12 @@ def flood(city: City, params: FloodParams, seed: int = 0) -> Event:
     grade = np.where(swept, 5, np.minimum(grade, 4))
     hurt = ~swept & (rng.random(len(table)) < 0.6 * force)
     grade = np.where(hurt, np.maximum(grade, 4), grade)
-    seen = np.digitize(
-        np.where(wet > 0.2, 0.5 * wet + 0.5 * np.clip(depth / 0.8, 0, 1), 0), [0.12, 0.62]
-    )
-    hidden = depth > city.buildings["height"].to_numpy() + 0.3
+    now = fill(z, level - params.drained * params.level_m, source)
+    wet_now, depth_now = _at_buildings(city, now)
+    standing = np.where(wet_now > 0.2, 0.5 * wet_now + 0.5 * np.clip(depth_now / 0.8, 0, 1), 0)
+    muddy = np.where((wet > 0.5) & (depth > 0.5), 0.3, 0.0)  # what drained water leaves to see
+    seen = np.digitize(np.maximum(standing, muddy), [0.12, 0.62])
+    hidden = depth_now > city.buildings["height"].to_numpy() + 0.3
     table["grade_physical"] = grade
     table["grade_visible"] = np.where(swept | hidden, 3, np.maximum(seen, np.where(hurt, 2, 0)))
     table["intensity"] = table["depth"] = depth
@@ -89,7 +91,6 @@ def flood(city: City, params: FloodParams, seed: int = 0) -> Event:
     )
     for name in ("failure", "lost", "rubble", "side", "sink", "tarp"):
         table[name] = struck[name]
-    now = fill(z, level - params.drained * params.level_m, source)
     mud = np.where((peak > 0) & (now <= 0), np.clip(0.25 + peak / 3, 0, 0.9), 0)
     debris = np.maximum(
         debris_field(city, table, 16.0), 0.5 * params.surge * (peak > 0) * rng.random()

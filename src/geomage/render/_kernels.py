@@ -418,7 +418,7 @@ def scatter_debris(density, count, px, seed, palette, height, albedo, ids, bigge
         a = 3.1415927 * hash01(k, 6, seed)
         c, s = math.cos(a), math.sin(a)
         p = palette[int(hash01(k, 7, seed) * palette.shape[0])]
-        tone = 0.6 + 0.7 * hash01(k, 8, seed)
+        tone = 0.5 + 0.7 * hash01(k, 8, seed)
         lift = 0.1 + 0.35 * length * hash01(k, 9, seed)
         base = height[i, j]
         n = int(0.5 * math.hypot(length, width) / px) + 1

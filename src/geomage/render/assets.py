@@ -1,0 +1,196 @@
+"""Painting what stands: roofs whole or broken, equipment, vehicles, debris, sheets, trees."""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+import shapely
+
+from geomage.disaster import FAILURES
+from geomage.render import _kernels as k
+from geomage.render.canvas import Canvas, burn
+from geomage.render.matter import WATER, leaf_colour
+
+__all__ = ["paint_roofs", "paint_things", "paint_trees", "throw_debris"]
+
+_FORMS = {"flat": k.FLAT, "gable": k.GABLE, "hip": k.HIP, "shed": k.SHED}
+_MATERIALS = {
+    "shingle": k.SHINGLE, "tile": k.TILE, "metal": k.METAL, "membrane": k.MEMBRANE,
+    "concrete": k.CONCRETE, "gravel": k.GRAVEL, "thatch": k.THATCH,
+}  # fmt: skip
+_RUBBLE = np.array(  # reflectance of wood, plaster, brick, insulation, tar, concrete
+    [
+        (0.34, 0.28, 0.21), (0.50, 0.47, 0.43), (0.25, 0.20, 0.15), (0.24, 0.15, 0.11),
+        (0.56, 0.55, 0.53), (0.16, 0.14, 0.12), (0.38, 0.31, 0.27), (0.11, 0.105, 0.10),
+        (0.30, 0.285, 0.265), (0.21, 0.18, 0.14),
+    ]
+)  # fmt: skip
+_TARP = ((0.06, 0.16, 0.48), (0.06, 0.16, 0.48), (0.10, 0.22, 0.50), (0.55, 0.56, 0.58))
+_CHAR = np.array([0.075, 0.055, 0.04])
+_RGB = ["red", "green", "blue"]
+_BOX = ["length", "width", "height", *_RGB]
+_WING_ID = 13  # column of the building's id in a wing row
+
+
+def paint_roofs(c: Canvas) -> None:
+    """Paint every roof, low ones first; after the event as it failed, with its sheets."""
+    roofs = c.event.city.roofs
+    roofs = roofs[shapely.intersects(roofs.geometry.to_numpy(), c.here)]
+    if not len(roofs):
+        return
+    roofs = roofs.sort_values("ridge", kind="stable")
+    wings, n = _wings(c, roofs), c.noise
+    k.paint_roofs(
+        wings, _failures(c, roofs), _free_shapes(c, roofs), c.px, c.rows,
+        c.height, c.albedo, c.ids, n.fine, n.mid, n.coarse, n.loss,
+    )  # fmt: skip
+    if c.after:
+        _lay_sheets(c, wings)
+
+
+def _wings(c: Canvas, roofs: gpd.GeoDataFrame) -> np.ndarray:
+    """Kernel rows (n, 17) of roofs."""
+    look = c.event.city.buildings.set_index("building_id").loc[roofs["building_id"]]
+    boxes = shapely.minimum_rotated_rectangle(roofs.geometry.to_numpy())
+    centre = shapely.get_coordinates(shapely.centroid(boxes)) - c.corner
+    angle = np.radians(roofs["angle"].to_numpy())
+    ids = look.index.to_numpy()
+    colour = _recoloured(c, ids, look[_RGB].to_numpy())
+    columns = [
+        *centre.T, np.cos(angle), np.sin(angle), roofs["length"], roofs["width"],
+        roofs["eave"], roofs["ridge"], roofs["form"].map(_FORMS), look["material"].map(_MATERIALS),
+        *colour.T, ids, (ids * 7919) % 60, roofs["boxed"], np.arange(len(roofs)),
+    ]  # fmt: skip
+    return np.stack([np.asarray(column, np.float64) for column in columns], 1)
+
+
+def _recoloured(c: Canvas, ids: np.ndarray, colour: np.ndarray) -> np.ndarray:
+    """Roofs at a second date: aged a little, a few renewed."""
+    if c.when.ageing <= 0 and c.when.renewed <= 0:
+        return colour
+    n = int(c.event.city.buildings["building_id"].to_numpy().max(initial=0)) + 1
+    rng = np.random.default_rng([c.when.traffic, 17])
+    gain = rng.normal(1, c.when.ageing, (n, 1)) * rng.normal(1, c.when.ageing / 3, (n, 3))
+    chosen = rng.random((n, 1)) < c.when.renewed
+    fresh = rng.uniform(0.08, 0.7, (n, 1)) * rng.normal(1, 0.12, (n, 3))
+    return np.asarray(np.clip(np.where(chosen[ids], fresh[ids], colour * gain[ids]), 0.02, 0.92))
+
+
+def _failures(c: Canvas, roofs: gpd.GeoDataFrame) -> np.ndarray:
+    """Kernel rows (n, 6): how each wing failed."""
+    if not c.after:
+        return np.tile([0.0, 0.0, 0.0, 1.0, 0.0, 1.0], (len(roofs), 1))
+    struck = c.event.buildings.set_index("building_id").loc[roofs["building_id"]]
+    side = np.radians(struck["side"].to_numpy())
+    code = struck["failure"].map({name: i for i, name in enumerate(FAILURES)})
+    columns = [
+        code, struck["lost"], struck["rubble"], np.cos(side), np.sin(side), struck["sink"],
+    ]  # fmt: skip
+    return np.stack([np.asarray(column, np.float64) for column in columns], 1)
+
+
+def _free_shapes(c: Canvas, roofs: gpd.GeoDataFrame) -> np.ndarray:
+    """Burn roofs that are no rectangles: row + 1 (y, x)."""
+    rows = enumerate(zip(roofs.geometry, roofs["boxed"], strict=True), 1)
+    shapes = [(shape, i) for i, (shape, boxed) in rows if not boxed]
+    return burn(shapes, c.box) if shapes else np.zeros(c.height.shape, np.int32)
+
+
+def _lay_sheets(c: Canvas, wings: np.ndarray) -> None:
+    """Sheets over roofs that lost their cover."""
+    struck = c.event.buildings
+    covered = set(struck.loc[struck["tarp"] > 0, "building_id"])
+    rng = np.random.default_rng([c.seed, 29])
+    rows = []
+    for w in wings:
+        if int(w[_WING_ID]) not in covered:
+            continue
+        colour = _TARP[rng.integers(len(_TARP))]
+        side = rng.choice([-1, 1]) * w[5] * 0.22
+        length, width = w[4] * rng.uniform(0.3, 0.9), w[5] * rng.uniform(0.3, 0.5)
+        at = (w[0] - w[3] * side, w[1] + w[2] * side, w[2], w[3])
+        rows.append([*at, length, width, w[_WING_ID], *colour])
+    if rows:
+        k.paint_tarps(np.array(rows, float), c.px, c.rows, c.height, c.albedo, c.ids)
+
+
+def _boxes(c: Canvas, layer: gpd.GeoDataFrame) -> np.ndarray:
+    """Kernel rows (n, 10) of oriented boxes."""
+    angle = np.radians(layer["angle"].to_numpy())
+    x0, y0 = c.corner
+    at = [layer.geometry.x - x0, layer.geometry.y - y0, np.cos(angle), np.sin(angle)]
+    columns = [*at, *(layer[name] for name in _BOX)]
+    return np.stack([np.asarray(column, np.float64) for column in columns], 1)
+
+
+def paint_things(c: Canvas) -> None:
+    """Roof equipment, yard objects, vehicles; vehicles are others at each date."""
+    city = c.event.city
+    upper = city.objects[city.objects["on_roof"] > 0]
+    if c.after and len(upper):
+        upper = upper[_on_whole_roof(c, upper)]
+    lower = city.objects[city.objects["on_roof"] <= 0]
+    _put(c, _boxes(c, upper), add=True)
+    _put(c, _boxes(c, lower))
+    rng = np.random.default_rng([c.when.traffic, 11])
+    cars = _boxes(c, city.vehicles)
+    kept = rng.random(len(cars)) < rng.uniform(0.35, 1.0)
+    cars[:, :2] += rng.normal(0, 0.5, (len(cars), 2))
+    cars[:, 7:] = cars[rng.permutation(len(cars)), 7:]
+    _put(c, cars[kept], glazed=True)
+
+
+def _put(c: Canvas, boxes: np.ndarray, *, add: bool = False, glazed: bool = False) -> None:
+    """Paint boxes on the ground, or on top of roofs."""
+    if len(boxes):
+        k.paint_boxes(boxes, c.px, c.rows, c.height, c.albedo, add, c.ids, c.cover, int(glazed))
+
+
+def _on_whole_roof(c: Canvas, things: gpd.GeoDataFrame) -> np.ndarray:
+    """Which roof objects stand on buildings that did not fail."""
+    struck = c.event.buildings
+    failed = struck.geometry[struck["failure"] != "intact"].to_numpy()
+    keep = np.ones(len(things), bool)
+    if len(failed):
+        keep[shapely.STRtree(failed).query(things.geometry.to_numpy(), "intersects")[0]] = False
+    return keep
+
+
+def throw_debris(c: Canvas) -> np.ndarray:
+    """Boards and blocks around what broke; returns where they lie dense (y, x) 0/1."""
+    density = c.hazard("debris")
+    if density is None or not (density > 0.02).any():
+        return np.zeros(c.height.shape, np.uint8)
+    wind = c.event.kind == "storm"
+    a_square_metre, longest, on_roofs = (2.2, 2.6, 0.35) if wind else (1.6, 1.8, 0.12)
+    count = int(density.size * c.px**2 * a_square_metre)
+    rng = np.random.default_rng([c.seed, 19])
+    palette = _RUBBLE[rng.choice(len(_RUBBLE), 6, replace=False)]
+    k.scatter_debris(
+        density, count, c.px, c.seed + 23, palette, c.height, c.albedo, c.ids, longest, on_roofs
+    )
+    return (density > 0.25).astype(np.uint8)
+
+
+def paint_trees(c: Canvas) -> None:
+    """Crowns over all else; none in water, none that fell."""
+    trees = c.event.city.trees
+    if not len(trees):
+        return
+    x, y = trees.geometry.x.to_numpy(), trees.geometry.y.to_numpy()
+    west, south, east, north = c.here.bounds
+    near = (x > west) & (x < east) & (y > south) & (y < north)
+    x, y = x - c.corner[0], y - c.corner[1]
+    ny, nx = c.height.shape
+    row = np.clip(ny - y / c.px, 0, ny - 1).astype(int)
+    near &= c.cover[row, np.clip(x / c.px, 0, nx - 1).astype(int)] != WATER
+    colour, leaf, twig = leaf_colour(trees[_RGB].to_numpy(), trees["evergreen"].to_numpy(), c.when)
+    if c.after:
+        scorched = c.event.trees["scorched"].to_numpy()[:, None]
+        colour = colour * (1 - scorched) + _CHAR * scorched
+        leaf = np.clip(leaf * (1 - 0.6 * scorched[:, 0]), 0.25, 1)
+        near &= c.event.trees["standing"].to_numpy() > 0.5
+    columns = [x, y, trees["radius"], trees["height"], leaf, twig, *colour.T]
+    rows = np.stack([np.asarray(column, np.float64) for column in columns], 1)[near]
+    n = c.noise
+    k.paint_trees(rows, c.px, ny, c.height, c.albedo, c.crown, n.fine, n.mid, c.seed + 31)

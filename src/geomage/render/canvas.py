@@ -1,0 +1,131 @@
+"""The canvas: one date of an event being painted on a fine grid, and the noise of the place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+import shapely
+from affine import Affine
+from odc.geo import wh_
+from odc.geo.geobox import GeoBox
+
+from geomage.disaster import Event
+from geomage.geo import Raster, rasterise
+from geomage.render import _kernels as k
+from geomage.render.matter import Appearance
+
+__all__ = ["Canvas", "Noise", "burn", "onto", "stage_box", "stage_noise"]
+
+REACH_M = 30.0  # what stands outside the grid and leans into it
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Smooth noise (y, x) in 0..1; one set for both dates of a place."""
+
+    fine: np.ndarray  # per pixel
+    mid: np.ndarray  # about 1.3 m
+    coarse: np.ndarray  # about 5 m
+    broad: np.ndarray  # about 25 m
+    loss: np.ndarray  # about 2.6 m: decides what falls first
+
+
+@dataclass
+class Canvas:
+    """What is being painted, in place. Arrays (y, x) on `box` unless said otherwise.
+
+    height: above terrain, metres; albedo (3, y, x); cover: land cover class of the ground;
+    ids: building; crown: 1 under a tree; water: 1 under water; depth: of flood water, metres.
+    """
+
+    event: Event
+    box: GeoBox
+    when: Appearance
+    noise: Noise
+    after: bool
+    height: np.ndarray
+    albedo: np.ndarray
+    cover: np.ndarray
+    ids: np.ndarray
+    crown: np.ndarray
+    depth: np.ndarray
+
+    @staticmethod
+    def blank(event: Event, box: GeoBox, when: Appearance, noise: Noise, *, after: bool) -> Canvas:
+        """Start with nothing painted."""
+        shape = tuple(box.shape)
+        return Canvas(
+            event, box, when, noise, after,
+            height=np.zeros(shape, np.float32), albedo=np.zeros((3, *shape), np.float32),
+            cover=np.zeros(shape, np.uint8), ids=np.zeros(shape, np.int32),
+            crown=np.zeros(shape, np.uint8), depth=np.zeros(shape, np.float32),
+        )  # fmt: skip
+
+    @property
+    def px(self) -> float:
+        """Side of a pixel, metres."""
+        return float(self.box.affine.a)
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return int(self.box.shape[0])
+
+    @property
+    def corner(self) -> tuple[float, float]:
+        """South-west corner: where stage axes begin."""
+        a = self.box.affine
+        return float(a.c), float(a.f + self.rows * a.e)
+
+    @property
+    def here(self) -> shapely.Polygon:
+        """The grid and what may lean into it."""
+        b = self.box.boundingbox
+        return shapely.box(b.left - REACH_M, b.bottom - REACH_M, b.right + REACH_M, b.top + REACH_M)
+
+    @property
+    def seed(self) -> int:
+        """Seed of the place, the same at both dates."""
+        return self.event.city.params.seed
+
+    def hazard(self, name: str) -> np.ndarray | None:
+        """Return a hazard's field (y, x), or None before the event or where it has none."""
+        if not self.after or name not in self.event.rasters:
+            return None
+        return onto(self.event.rasters[name], self.box)
+
+
+def stage_box(centre: tuple[float, float], size_m: float, px: float, crs: object) -> GeoBox:
+    """Square grid of `px` metres around a centre in projected coordinates."""
+    n = round(size_m / px)
+    affine = Affine(px, 0, centre[0] - n * px / 2, 0, -px, centre[1] + n * px / 2)
+    return GeoBox(wh_(n, n), affine, crs)
+
+
+def stage_noise(box: GeoBox, seed: int) -> Noise:
+    """Draw the noise of a place."""
+    (ny, nx), px = box.shape, box.affine.a
+    cells = (1.0, max(1.3 / px, 1.5), 5.0 / px, 25.0 / px, 2.6 / px)
+    return Noise(*(k.value_noise(ny, nx, c, seed * 7 + i) for i, c in enumerate(cells)))
+
+
+def onto(raster: Raster, box: GeoBox) -> np.ndarray:
+    """Sample a coarse raster bilinearly at the stage's pixels (y, x)."""
+    column, row = ~raster.box.affine * (box.affine * (0.5, 0.5))
+    step = box.affine.a / raster.box.affine.a
+    out = np.empty(tuple(box.shape), np.float32)
+    k.bilinear(raster.values[0].astype(np.float32), row - 0.5, column - 0.5, step, out)
+    return out
+
+
+def burn(shapes: Sequence[tuple[shapely.Geometry, int]], box: GeoBox) -> np.ndarray:
+    """Burn (shape, number) pairs in order into int32 (y, x); 0 where there is none."""
+    frame = gpd.GeoDataFrame(
+        {"row": [i for _, i in shapes]},
+        geometry=[g for g, _ in shapes],
+        crs=box.crs and box.crs.to_wkt(),
+    )
+    return rasterise(frame, box, column="row", dtype="int32")

@@ -1,0 +1,136 @@
+"""Painting the ground: land, water, streets with their markings, and what a hazard leaves on them."""
+
+from __future__ import annotations
+
+import numpy as np
+import shapely
+
+from geomage.render import _kernels as k
+from geomage.render.canvas import Canvas, burn
+from geomage.render.matter import DEVELOPED, ROAD, WATER, ground_row
+
+__all__ = ["flood_ground", "paint_ground", "scar_ground"]
+
+_SURFACES = {  # reflectance (red, green, blue)
+    "asphalt": [(0.115, 0.115, 0.115), (0.16, 0.16, 0.155), (0.20, 0.195, 0.185)],
+    "concrete": [(0.36, 0.35, 0.32), (0.42, 0.40, 0.37)],
+    "dirt": [(0.30, 0.24, 0.17), (0.40, 0.35, 0.28)],
+    "gravel": [(0.38, 0.36, 0.32), (0.46, 0.43, 0.38)],
+    "ballast": [(0.20, 0.175, 0.16)],
+}
+_STEEL = np.array([0.25, 0.22, 0.20])
+_PAINT = np.array([0.55, 0.54, 0.50])
+_FLOOD_WATER = np.array(
+    [
+        (0.15, 0.12, 0.08), (0.10, 0.085, 0.06), (0.035, 0.04, 0.035),
+        (0.05, 0.055, 0.04), (0.19, 0.15, 0.10), (0.02, 0.028, 0.028),
+    ]
+)  # fmt: skip
+_SCARS = {  # hazard field: (reflectance, strength)
+    "mud": ((0.24, 0.19, 0.14), 1.0),
+    "burn": ((0.045, 0.042, 0.040), 1.0),
+    "debris": ((0.27, 0.235, 0.19), 0.7),
+}
+_STREETS = ["geometry", "kind", "surface", "width"]
+
+Burnt = list[tuple[shapely.Geometry, int]]
+
+
+def paint_ground(c: Canvas) -> None:
+    """Paint land, water and streets, in that order."""
+    land = c.event.city.land
+    rows = [ground_row("meadow", np.array([0.1, 0.11, 0.05]), 0, 0, c.when)]
+    colour = land[["red", "green", "blue"]].to_numpy()
+    angle, pitch = np.radians(land["angle"].to_numpy()), land["pitch"].to_numpy()
+    looks = zip(land["kind"], colour, angle, pitch, strict=True)
+    rows += [ground_row(kind, rgb, a, p, c.when) for kind, rgb, a, p in looks]
+    layers = land["layer"].to_numpy()
+    low = [(g, i + 1) for i, g in enumerate(land.geometry) if layers[i] < 5]
+    high = [(g, i + 1) for i, g in enumerate(land.geometry) if layers[i] >= 5]
+    water = _water(c, rows)
+    streets, steel, paint = _streets(c, rows)
+    rows += [ground_row("line", _PAINT, 0, 0, c.when), ground_row("line", _STEEL, 0, 0, c.when)]
+    lines = [(g, len(rows) - 2) for g in paint] + [(g, len(rows) - 1) for g in steel]
+    index = burn(low + water + streets + high + lines, c.box)
+    n = c.noise
+    table = np.array(rows, np.float32)
+    k.paint_ground(index, table, n.fine, n.mid, n.coarse, n.broad, c.px, c.albedo, c.cover)
+
+
+def _water(c: Canvas, rows: list[np.ndarray]) -> Burnt:
+    water = c.event.city.water
+    first = len(rows)
+    colour = water[["red", "green", "blue"]].to_numpy()
+    rows += [ground_row("water", rgb, 0, 0, c.when) for rgb in colour]
+    return [(g, first + i) for i, g in enumerate(water.geometry)]
+
+
+def _streets(
+    c: Canvas, rows: list[np.ndarray]
+) -> tuple[Burnt, list[shapely.Geometry], list[shapely.Geometry]]:
+    """Carriageways, rails' steel, painted markings."""
+    burnt: Burnt = []
+    steel: list[shapely.Geometry] = []
+    paint: list[shapely.Geometry] = []
+    rng = np.random.default_rng([c.seed, 13])
+    tones = {
+        s: np.array(tone[rng.integers(len(tone))]) * rng.normal(1, 0.1)
+        for s, tone in _SURFACES.items()
+    }
+    streets = c.event.city.streets
+    for line, kind, surface, width in streets[_STREETS].itertuples(index=False):
+        tone = np.clip(tones[surface] * rng.normal(1, 0.07), 0.03, 0.7)
+        row = ground_row("ballast" if surface == "ballast" else "asphalt", tone, 0, 0, c.when)
+        row[13] = DEVELOPED if kind == "rail" else ROAD
+        burnt.append((line.buffer(width / 2, quad_segs=4), len(rows)))
+        rows.append(row)
+        marked, dashed = rng.random() < 0.35, rng.random() < 0.5
+        if kind == "rail":
+            steel += [line.offset_curve(s * 0.72).buffer(0.09) for s in (-1, 1)]
+        elif surface == "asphalt" and (kind == "primary" or marked) and width > 5.5:
+            paint += _markings(line, width, dashed=kind == "primary" or dashed)
+    return burnt, steel, paint
+
+
+def _markings(line: shapely.LineString, width: float, *, dashed: bool) -> list[shapely.Geometry]:
+    """Centre line and, on wide streets, lane lines, as thin polygons."""
+    out = []
+    lanes = [0.0] if width < 11 else [-width / 4, 0.0, width / 4]
+    for offset in lanes:
+        path = line.offset_curve(offset) if offset else line
+        if path.is_empty or path.geom_type != "LineString":
+            continue
+        if dashed and (offset != 0 or len(lanes) == 1):
+            starts = np.arange(0, max(path.length - 3, 0), 9.0)
+            ends = [shapely.line_interpolate_point(path, starts + d) for d in (0.0, 3.0)]
+            pairs = np.stack([shapely.get_coordinates(e) for e in ends], 1)
+            dashes = shapely.MultiLineString(list(pairs))
+            out.append(dashes.buffer(0.09, cap_style="flat"))
+        else:
+            out.append(path.buffer(0.1, cap_style="flat"))
+    return out
+
+
+def scar_ground(c: Canvas) -> None:
+    """Mud, ash and dust over the ground, before anything stands on it."""
+    n = c.noise
+    for name, (colour, strength) in _SCARS.items():
+        amount = c.hazard(name)
+        if amount is not None:
+            k.stain(amount * strength, n.fine, n.mid, n.coarse, *colour, c.height, 0.5, c.albedo)
+
+
+def flood_ground(c: Canvas) -> np.ndarray:
+    """Lay flood water over what is lower than it; return all water (y, x)."""
+    water = (c.cover == WATER).astype(np.uint8)
+    depth = c.hazard("water_depth")
+    if depth is None:
+        return water
+    c.depth = depth
+    rng = np.random.default_rng([c.seed, 37])
+    r, g, b = _FLOOD_WATER[rng.integers(len(_FLOOD_WATER))] * rng.normal(1, 0.12)
+    n = c.noise
+    k.flood_water(
+        depth, c.height, c.ids, c.crown, r, g, b, n.mid, n.broad, c.albedo, c.cover, water
+    )
+    return water

@@ -1,0 +1,198 @@
+"""A scene: what one sensor sees of an event at two dates, and the exact truth beneath."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+from affine import Affine
+from odc.geo import wh_
+from odc.geo.geobox import GeoBox
+
+from geomage.disaster import Event
+from geomage.errors import BudgetError, InputError
+from geomage.geo import Raster, fresh_folder, write_cog, write_vectors
+from geomage.geo.stac import write_item
+from geomage.render.engine import Picture, light_and_view
+from geomage.render.matter import BUILDING, Appearance, sample_appearance
+from geomage.render.canvas import stage_noise
+from geomage.render.stage import Stage, paint
+from geomage.sensor import Framing, SensorModel, Shot, capture, frame, sample_shot, sensor
+
+__all__ = ["RenderParams", "Scene", "render_event", "write_scene"]
+
+BYTES_A_PIXEL = 110  # of the fine grid, measured at the peak of painting and lighting
+MARGIN_M = 30.0
+
+
+@dataclass(frozen=True)
+class RenderParams:
+    """How to picture an event. What is None is drawn from the seed."""
+
+    sensor: str = "vhr-0.5"
+    seed: int = 0
+    oversample: float = 2.0  # fine pixels a sensor pixel
+    shift_px: float | None = None  # misregistration of the second date, sensor pixels, up to 3
+    off_nadir_before: float | None = None  # degrees, 0..30
+    off_nadir_after: float | None = None
+    memory_bytes: int = 4 * 2**30
+
+    def __post_init__(self) -> None:
+        sensor(self.sensor)
+        for name in ("off_nadir_before", "off_nadir_after"):
+            angle = getattr(self, name)
+            if angle is not None and not 0 <= angle <= 30:
+                raise InputError(f"{name} of {angle:g} degrees is outside 0..30")
+        if self.shift_px is not None and not 0 <= self.shift_px <= 3:
+            raise InputError(f"a shift of {self.shift_px:g} px is outside 0..3")
+        if not 1 <= self.oversample <= 4:
+            raise InputError(f"oversample {self.oversample:g} is outside 1..4")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Two images and their truth, all on `box`.
+
+    rasters: before, after (3, y, x) uint8 counts; landcover_before, landcover_after (0..8); building
+    (ids as the first date sees them); damage (0 no building, 1..4); height_before, height_after
+    (metres above terrain); water_depth (metres); valid (0/1).
+    """
+
+    box: GeoBox
+    rasters: Mapping[str, np.ndarray]
+    buildings: gpd.GeoDataFrame
+    parameters: Mapping[str, Any]
+
+
+def _grids(event: Event, model: SensorModel, params: RenderParams) -> tuple[GeoBox, GeoBox]:
+    """Sensor grid over the city, and the fine grid around it."""
+    bounds = event.city.dtm.box.boundingbox
+    side = bounds.right - bounds.left - 2 * MARGIN_M
+    n = int(side / model.gsd)
+    if n < 32:
+        raise InputError(
+            f"the city is {bounds.right - bounds.left:g} m wide, too small for {model.name}: "
+            f"grow one of at least {2 * MARGIN_M + 32 * model.gsd:.0f} m",
+        )
+    west = (bounds.left + bounds.right - n * model.gsd) / 2
+    north = (bounds.bottom + bounds.top + n * model.gsd) / 2
+    box = GeoBox(
+        wh_(n, n), Affine(model.gsd, 0, west, 0, -model.gsd, north), event.city.dtm.box.crs
+    )
+    px = model.gsd / params.oversample
+    m = int((n * model.gsd + 2 * MARGIN_M) / px)
+    if m * m * BYTES_A_PIXEL > params.memory_bytes:
+        raise BudgetError(
+            f"picturing {n} x {n} px of {model.name} needs about {m * m * BYTES_A_PIXEL / 2**30:.1f} GiB, "
+            f"over the budget of {params.memory_bytes / 2**30:.1f} GiB: "
+            "take a smaller city, a coarser sensor or a larger --memory",
+        )
+    left = (bounds.left + bounds.right - m * px) / 2
+    top = (bounds.bottom + bounds.top + m * px) / 2
+    return box, GeoBox(wh_(m, m), Affine(px, 0, left, 0, -px, top), event.city.dtm.box.crs)
+
+
+def render_event(event: Event, params: RenderParams | None = None) -> Scene:
+    """Picture an event before and after; the same event and parameters give the same bytes.
+
+    Raises:
+        InputError: city smaller than a sensor frame.
+        BudgetError: more pixels than the memory allows.
+    """
+    params = params or RenderParams()
+    model = sensor(params.sensor)
+    box, fine = _grids(event, model, params)
+    rng = np.random.default_rng([params.seed, 6])
+    when = sample_appearance(rng)
+    then = sample_appearance(rng, when)
+    when, then = _looked(when, params.off_nadir_before), _looked(then, params.off_nadir_after)
+    shots = sample_shot(rng), sample_shot(rng)
+    reach = rng.uniform(0, 2) if params.shift_px is None else params.shift_px
+    turn = rng.uniform(0, 2 * np.pi)
+    off = (float(reach * np.cos(turn) * model.gsd), float(reach * np.sin(turn) * model.gsd))
+    noise = stage_noise(fine, event.city.params.seed % 100_003)
+    px, fine_shape, shape = fine.affine.a, tuple(fine.shape), tuple(box.shape)
+    here, there = (
+        frame(px, fine_shape, model.gsd, shape),
+        frame(px, fine_shape, model.gsd, shape, off),
+    )
+    stage = paint(event, fine, when, noise, after=False)
+    rasters = _date("before", stage, light_and_view(stage, when), here, shots[0], model)
+    stage = paint(event, fine, then, noise, after=True)
+    picture = light_and_view(stage, then)
+    rasters |= _date("after", stage, picture, there, shots[1], model)
+    rasters["water_depth"] = _depth(event, stage, picture, there)
+    rasters["damage"] = _graded(event, rasters["building"], rasters["landcover_before"])
+    rasters["valid"] = np.ones(shape, np.uint8)
+    facts = {
+        "render": asdict(params), "before": asdict(when) | {"shot": asdict(shots[0])},
+        "after": asdict(then) | {"shot": asdict(shots[1])}, "shift_m": off, "event": event.kind,
+        "event_parameters": dict(event.parameters), "city": asdict(event.city.params),
+    }  # fmt: skip
+    return Scene(box, rasters, _buildings(event, rasters["building"]), facts)
+
+
+def _looked(when: Appearance, off_nadir: float | None) -> Appearance:
+    """Return the appearance, seen from another angle when one is asked for."""
+    values = asdict(when)
+    return when if off_nadir is None else Appearance(**(values | {"off_nadir": off_nadir}))
+
+
+def _date(
+    name: str, stage: Stage, picture: Picture, framing: Framing, shot: Shot, model: SensorModel
+) -> dict[str, np.ndarray]:
+    """Image and truth of one date."""
+
+    def seen(layer: np.ndarray) -> np.ndarray:
+        return framing.pick(layer.reshape(-1)[picture.source])
+
+    counts, _ = capture(picture.radiance, framing, shot, model)
+    height = np.maximum(seen(stage.height) - framing.pick(picture.wall), 0)
+    found = {name: counts, f"landcover_{name}": seen(stage.cover), f"height_{name}": height}
+    if name == "before":
+        found["building"] = np.where(found["landcover_before"] == BUILDING, seen(stage.ids), 0)
+    return found
+
+
+def _depth(event: Event, stage: Stage, picture: Picture, framing: Framing) -> np.ndarray:
+    """Depth of flood water as the second date sees it, metres."""
+    if "water_depth" not in event.rasters:
+        return np.zeros((framing.rows, framing.columns), np.float32)
+    depth = np.where(stage.water > 0, stage.flood_depth, 0)
+    return framing.pick(depth.reshape(-1)[picture.source]).astype(np.float32)
+
+
+def _graded(event: Event, ids: np.ndarray, cover: np.ndarray) -> np.ndarray:
+    """Damage raster: visible grade plus one on building pixels of the first date."""
+    number = event.buildings["building_id"].to_numpy()
+    grade = np.zeros(int(number.max(initial=0)) + 1, np.uint8)
+    grade[number] = event.buildings["grade_visible"].to_numpy() + 1
+    return np.where(cover == BUILDING, grade[ids], 0).astype(np.uint8)
+
+
+def _buildings(event: Event, ids: np.ndarray) -> gpd.GeoDataFrame:
+    """Buildings of the scene with their damage and how many pixels show them."""
+    number = event.buildings["building_id"].to_numpy()
+    seen = np.bincount(ids.ravel(), minlength=int(number.max(initial=0)) + 1)
+    return event.buildings.assign(pixels=seen[number])
+
+
+_DTYPES = {"building": np.int32, "height_before": np.float32, "height_after": np.float32, "water_depth": np.float32}  # fmt: skip
+
+
+def write_scene(scene: Scene, folder: Path, *, overwrite: bool = False) -> Path:
+    """Write a scene folder: COGs, `buildings.gpkg`, `item.json`; whole or not at all."""
+    with fresh_folder(folder, overwrite=overwrite) as tmp:
+        for name, values in scene.rasters.items():
+            stack = values if values.ndim == 3 else values[None]
+            bands = ("red", "green", "blue") if values.ndim == 3 else (name,)
+            stack = stack.astype(_DTYPES.get(name, np.uint8))
+            write_cog(tmp / f"{name}.tif", Raster(stack, scene.box, None, bands))
+        write_vectors(tmp / "buildings.gpkg", {"buildings": scene.buildings})
+        assets = {name: f"{name}.tif" for name in scene.rasters} | {"buildings": "buildings.gpkg"}
+        write_item(tmp, kind="scene", parameters=scene.parameters, assets=assets, box=scene.box)
+    return folder
