@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -29,7 +30,7 @@ __all__ = ["DemoParams", "DemoResult", "real_imagery", "run_demo"]
 class DemoParams:
     """What the demo simulates."""
 
-    size_m: float = 500.0
+    size_m: float = 800.0
     """Side of the town, metres."""
     style: str = "suburb"
     """Kind of settlement, a name in `world.STYLES`."""
@@ -124,7 +125,10 @@ def _simulate(out: Path, chosen: DemoParams, bar: tqdm[NoReturn], *, overwrite: 
 
 @contextmanager
 def _step(bar: tqdm[NoReturn], name: str) -> Iterator[None]:
+    """Name a step on the bar, or in a line of its own where no bar is shown."""
     bar.set_description(name)
+    if bar.disable:
+        print(name, file=sys.stderr, flush=True)
     yield
     bar.update()
 

@@ -17,7 +17,7 @@ verbs = typer.Typer(rich_markup_mode=None)
 def demo(
     *,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")] = Path("demo"),
-    size: Annotated[float, typer.Option(help="Side of the town, metres.")] = 500.0,
+    size: Annotated[float, typer.Option(help="Side of the town, metres.")] = 800.0,
     style: Annotated[str, typer.Option(help="Kind of settlement.")] = "suburb",
     seed: Annotated[int, typer.Option(help="Same seed, same town, same tornado.")] = 1,
     model: ModelName = "default",
