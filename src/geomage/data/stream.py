@@ -21,9 +21,9 @@ from geomage.disaster import (
     flood,
     storm,
 )
+from geomage.render.canvas import stage_box, stage_noise
 from geomage.render.engine import light_and_view
 from geomage.render.matter import BUILDING, TREE, sample_appearance
-from geomage.render.canvas import stage_box, stage_noise
 from geomage.render.stage import paint
 from geomage.sensor import capture, frame, sample_shot
 from geomage.world import City, CityParams, grow_city

@@ -3,7 +3,7 @@
 Pixel convention: rows go south, columns go east; a point at (x, y) metres in stage axes (x east of
 the west edge, y north of the south edge) falls in column x / px and row (ny - y / px).
 """
-# ruff: noqa: ANN001, ANN201, ANN202, C901, PLR0912, PLR0913, PLR0915, ERA001
+# ruff: noqa: ANN001, ANN202
 
 import math
 
@@ -320,8 +320,8 @@ def paint_roofs(wings, state, burnt, px, ny, height, albedo, ids, fine, mid, coa
                         gain *= 0.8 + 0.4 * mid[i, j]
                 if (
                     h >= height[i, j]
-                    or ids[i, j] == int(w[13])
-                    and (mode == COLLAPSE or mode == GUTTED)
+                    or (ids[i, j] == int(w[13])
+                    and (mode == COLLAPSE or mode == GUTTED))
                 ):
                     height[i, j] = h
                     ids[i, j] = int(w[13])

@@ -96,7 +96,7 @@ def light_and_view(stage: Stage, when: Appearance) -> Picture:
 
 def _oblique(
     stage: Stage, when: Appearance, image: np.ndarray, px: float, lit: np.ndarray
-) -> Picture:  # noqa: ARG001
+) -> Picture:
     tan = float(np.tan(np.radians(when.off_nadir)))
     turn = np.radians(when.view_azimuth)
     ux, uy = float(np.sin(turn)), float(np.cos(turn))

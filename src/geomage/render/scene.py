@@ -17,9 +17,9 @@ from geomage.disaster import Event
 from geomage.errors import BudgetError, InputError
 from geomage.geo import Raster, fresh_folder, write_cog, write_vectors
 from geomage.geo.stac import write_item
+from geomage.render.canvas import stage_noise
 from geomage.render.engine import Picture, light_and_view
 from geomage.render.matter import BUILDING, Appearance, sample_appearance
-from geomage.render.canvas import stage_noise
 from geomage.render.stage import Stage, paint
 from geomage.sensor import Framing, SensorModel, Shot, capture, frame, sample_shot, sensor
 

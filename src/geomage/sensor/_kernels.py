@@ -1,5 +1,5 @@
 """Numba kernels of the sensor room."""
-# ruff: noqa: ANN001, ANN201, PLR0913
+# ruff: noqa: ANN001
 
 from numba import njit
 

@@ -12,7 +12,7 @@ from shapely import Polygon
 from geomage.world.parcels import Frame, frame_of
 from geomage.world.styles import Style
 
-__all__ = ["STOREY_M", "Building", "Wing", "place_building", "place_outbuilding", "pick"]
+__all__ = ["STOREY_M", "Building", "Wing", "pick", "place_building", "place_outbuilding"]
 
 STOREY_M = 2.9
 MINIMUM_M2 = 12.0

@@ -24,9 +24,9 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pyogrio
+from affine import Affine
 from odc.geo import wh_
 from odc.geo.geobox import GeoBox
-from affine import Affine
 
 from geomage.errors import InputError
 from geomage.geo import Raster, fresh_folder, read_raster, write_cog, write_vectors
