@@ -17,12 +17,13 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 
 class PlainKernels(MetaPathFinder):
-    """Numba compiles the modules named `_kernels` itself, so they are imported as they stand."""
+    """Numba compiles the modules named `_kernels…` itself: they are imported as they stand."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname.startswith("geomage.") and fullname.endswith("._kernels"):
+        room, _, module = fullname.rpartition(".")
+        if room.startswith("geomage.") and module.startswith("_kernels"):
             return PathFinder.find_spec(fullname, path, target)
         return None
 

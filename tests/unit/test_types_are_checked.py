@@ -8,6 +8,14 @@ from pathlib import Path
 
 import pytest
 
+KERNELS = """
+from __future__ import annotations
+from numba import njit
+
+@njit
+def double(value: str) -> str:  # a lie on purpose: nobody checks a kernel
+    return value * 2
+"""
 ROOM = {
     "__init__.py": "",
     "shapes.py": """
@@ -18,14 +26,8 @@ from jaxtyping import Float32
 def double(values: Float32[np.ndarray, "band y x"]) -> Float32[np.ndarray, "band y x"]:
     return values * 2
 """,
-    "_kernels.py": """
-from __future__ import annotations
-from numba import njit
-
-@njit
-def double(value: str) -> str:  # a lie on purpose: nobody checks a kernel
-    return value * 2
-""",
+    "_kernels.py": KERNELS,
+    "_kernels_paint.py": KERNELS,
 }
 
 
@@ -56,8 +58,9 @@ def test_a_wrong_rank_is_refused(room):
         shapes.double(image.astype(np.float64))
 
 
-def test_kernels_are_compiled_as_they_stand(room):
-    kernels = importlib.import_module(f"{room}._kernels")
+@pytest.mark.parametrize("name", ["_kernels", "_kernels_paint"])
+def test_kernels_are_compiled_as_they_stand(room, name):
+    kernels = importlib.import_module(f"{room}.{name}")
     assert kernels.double(2) == 4
     assert type(kernels.double).__name__ == "CPUDispatcher"
 
