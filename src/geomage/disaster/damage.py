@@ -40,7 +40,7 @@ def values_at(city: City, field: np.ndarray) -> np.ndarray:
     """Sample a field (y, x) of the terrain grid at each building's inner point."""
     points = city.buildings.geometry.representative_point()
     inverse = ~city.dtm.box.affine
-    columns, rows = inverse * (points.x.to_numpy(), points.y.to_numpy())
+    columns, rows = inverse @ (points.x.to_numpy(), points.y.to_numpy())
     ny, nx = field.shape
     return np.asarray(
         field[np.clip(rows.astype(int), 0, ny - 1), np.clip(columns.astype(int), 0, nx - 1)]
@@ -115,7 +115,7 @@ def street_states(city: City, debris: np.ndarray, depth: np.ndarray) -> gpd.GeoD
     for line in city.streets.geometry:
         at = np.arange(0, max(line.length, 0.1), 2.0)
         points = np.array([line.interpolate(d).coords[0] for d in at])
-        columns, rows = inverse * (points[:, 0], points[:, 1])
+        columns, rows = inverse @ (points[:, 0], points[:, 1])
         inside = (rows >= 0) & (columns >= 0) & (rows < box.shape[0]) & (columns < box.shape[1])
         r, c = rows[inside].astype(int), columns[inside].astype(int)
         water = float(depth[r, c].max(initial=0))

@@ -100,7 +100,7 @@ def storm(city: City, params: StormParams, seed: int = 0) -> Event:
 
 def _at_trees(city: City, field: np.ndarray) -> np.ndarray:
     inverse = ~city.dtm.box.affine
-    columns, rows = inverse * (city.trees.geometry.x.to_numpy(), city.trees.geometry.y.to_numpy())
+    columns, rows = inverse @ (city.trees.geometry.x.to_numpy(), city.trees.geometry.y.to_numpy())
     ny, nx = field.shape
     return np.asarray(
         field[np.clip(rows.astype(int), 0, ny - 1), np.clip(columns.astype(int), 0, nx - 1)]
