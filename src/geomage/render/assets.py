@@ -7,16 +7,17 @@ import numpy as np
 import shapely
 
 from geomage.disaster import FAILURES
-from geomage.render import _kernels as k
+from geomage.render import _kernels_paint as k
+from geomage.render import _kernels_roofs as roof
 from geomage.render.canvas import Canvas, burn
 from geomage.render.matter import WATER, leaf_colour
 
 __all__ = ["paint_roofs", "paint_things", "paint_trees", "throw_debris"]
 
-_FORMS = {"flat": k.FLAT, "gable": k.GABLE, "hip": k.HIP, "shed": k.SHED}
+_FORMS = {"flat": roof.FLAT, "gable": roof.GABLE, "hip": roof.HIP, "shed": roof.SHED}
 _MATERIALS = {
-    "shingle": k.SHINGLE, "tile": k.TILE, "metal": k.METAL, "membrane": k.MEMBRANE,
-    "concrete": k.CONCRETE, "gravel": k.GRAVEL, "thatch": k.THATCH,
+    "shingle": roof.SHINGLE, "tile": roof.TILE, "metal": roof.METAL, "membrane": roof.MEMBRANE,
+    "concrete": roof.CONCRETE, "gravel": roof.GRAVEL, "thatch": roof.THATCH,
 }  # fmt: skip
 _RUBBLE = np.array(  # reflectance of wood, plaster, brick, insulation, tar, concrete
     [
@@ -40,7 +41,7 @@ def paint_roofs(c: Canvas) -> None:
         return
     roofs = roofs.sort_values("ridge", kind="stable")
     wings, n = _wings(c, roofs), c.noise
-    k.paint_roofs(
+    roof.paint_roofs(
         wings, _failures(c, roofs), _free_shapes(c, roofs), c.px, c.rows,
         c.height, c.albedo, c.ids, n.fine, n.mid, n.coarse, n.loss,
     )  # fmt: skip
@@ -111,7 +112,7 @@ def _lay_sheets(c: Canvas, wings: np.ndarray) -> None:
         at = (w[0] - w[3] * side, w[1] + w[2] * side, w[2], w[3])
         rows.append([*at, length, width, w[_WING_ID], *colour])
     if rows:
-        k.paint_tarps(np.array(rows, float), c.px, c.rows, c.height, c.albedo, c.ids)
+        roof.paint_tarps(np.array(rows, float), c.px, c.rows, c.height, c.albedo, c.ids)
 
 
 def _boxes(c: Canvas, layer: gpd.GeoDataFrame) -> np.ndarray:

@@ -14,7 +14,7 @@ from odc.geo.geobox import GeoBox
 
 from geomage.disaster import Event
 from geomage.geo import Raster, rasterise
-from geomage.render import _kernels as k
+from geomage.render import _kernels_paint as k
 from geomage.render.matter import Appearance
 
 __all__ = ["Canvas", "Noise", "burn", "onto", "stage_box", "stage_noise"]
@@ -114,7 +114,7 @@ def stage_noise(box: GeoBox, seed: int) -> Noise:
 
 def onto(raster: Raster, box: GeoBox) -> np.ndarray:
     """Sample a coarse raster bilinearly at the stage's pixels (y, x)."""
-    column, row = ~raster.box.affine * (box.affine * (0.5, 0.5))
+    column, row = ~raster.box.affine @ (box.affine @ (0.5, 0.5))
     step = box.affine.a / raster.box.affine.a
     out = np.empty(tuple(box.shape), np.float32)
     k.bilinear(raster.values[0].astype(np.float32), row - 0.5, column - 0.5, step, out)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from geomage.render import _kernels as k
+from geomage.render import _kernels_light as k
 from geomage.render.matter import Appearance
 from geomage.render.stage import Stage
 
@@ -91,12 +91,10 @@ def light_and_view(stage: Stage, when: Appearance) -> Picture:
             np.arange(ny * nx, dtype=np.int64).reshape(ny, nx),
             np.zeros((ny, nx), np.float32),
         )
-    return _oblique(stage, when, image, px, lit)
+    return _oblique(stage, when, image, px)
 
 
-def _oblique(
-    stage: Stage, when: Appearance, image: np.ndarray, px: float, lit: np.ndarray
-) -> Picture:
+def _oblique(stage: Stage, when: Appearance, image: np.ndarray, px: float) -> Picture:
     tan = float(np.tan(np.radians(when.off_nadir)))
     turn = np.radians(when.view_azimuth)
     ux, uy = float(np.sin(turn)), float(np.cos(turn))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import shapely
 
-from geomage.render import _kernels as k
+from geomage.render import _kernels_paint as k
 from geomage.render.canvas import Canvas, burn
 from geomage.render.matter import DEVELOPED, ROAD, WATER, ground_row
 

@@ -1,5 +1,4 @@
 """Numba kernels of the sensor room."""
-# ruff: noqa: ANN001
 
 from numba import njit
 

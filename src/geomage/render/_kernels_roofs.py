@@ -1,0 +1,199 @@
+"""Numba kernels that paint roofs, whole or broken.
+
+Pixel convention: rows go south, columns go east; a point at (x, y) metres in stage axes (x east of
+the west edge, y north of the south edge) falls in column x / px and row (ny - y / px).
+"""
+
+import math
+
+from numba import njit
+
+from geomage.render._kernels_paint import hash01
+
+FLAT, GABLE, HIP, SHED = 0, 1, 2, 3
+SHINGLE, TILE, METAL, MEMBRANE, CONCRETE, GRAVEL, THATCH = 0, 1, 2, 3, 4, 5, 6
+# ways a building fails: see `disaster.event`
+INTACT, COVER, PARTIAL, COLLAPSE, GUTTED, SWEPT, PANCAKE = 0, 1, 2, 3, 4, 5, 6
+
+
+@njit(cache=True, nogil=True)
+def roof_height(form, u, v, length, width, eave, ridge):
+    """Height of a roof at (u, v) in its own axes, metres above the building's ground."""
+    if form == FLAT:
+        return eave
+    half = width / 2
+    if form == SHED:
+        return eave + (ridge - eave) * (0.5 + v / width)
+    t = 1 - abs(v) / half
+    if form == HIP:
+        t = min(t, (length / 2 - abs(u)) / half)
+    return eave + (ridge - eave) * max(t, 0.0)
+
+
+@njit(cache=True, nogil=True)
+def roof_texture(material, u, v, form, px, grain, stain, blotch, edge, kind):
+    """Factor on a roof's reflectance: courses, sheets, seams, stains, ridge, parapet."""
+    g = 1.0 + 0.20 * (stain - 0.5) + 0.22 * (blotch - 0.5)
+    if material == SHINGLE:
+        g *= 1.0 + 0.24 * (grain - 0.5)
+    elif material == TILE:
+        g *= 1.0 + 0.34 * (grain - 0.5) + 0.10 * math.sin(6.2831853 * u / max(0.9, 2.2 * px))
+    elif material == METAL:
+        g *= (
+            1.0
+            + (0.05 + 0.10 * (kind % 3)) * math.sin(6.2831853 * u / (1.1 + 0.5 * (kind % 4)))
+            + 0.05 * (grain - 0.5)
+        )
+        if kind % 5 == 0:
+            g *= 1.0 - 0.5 * max(0.0, blotch - 0.55)
+    elif material == MEMBRANE:
+        g *= 1.0 + 0.05 * (grain - 0.5)
+        if kind % 3 == 0 and abs(v / 3.0 - round(v / 3.0)) * 3.0 < 0.16:
+            g *= 0.9
+    elif material == CONCRETE:
+        g *= 1.0 + 0.14 * (grain - 0.5) + 0.45 * (stain - 0.5) * (kind % 2)
+    elif material == GRAVEL:
+        g *= 1.0 + 0.30 * (grain - 0.5)
+    else:
+        g *= 1.0 + 0.36 * (grain - 0.5)
+    if form == FLAT:
+        if edge < 0.45 and kind % 4 != 0:
+            g *= 1.22
+    elif abs(v) < 0.22 and form != SHED and kind % 3 != 0:
+        g *= 1.18
+    return g
+
+
+@njit(cache=True, nogil=True)
+def paint_roofs(wings, state, burnt, px, ny, height, albedo, ids, fine, mid, coarse, loss):
+    """Paint roofs, whole or damaged, highest last.
+
+    wings (n, 17): x y cos sin length width eave ridge form material r g b id kind boxed row
+    state (n, 6): mode, lost share, rubble height (m), side cos, side sin, eave factor
+    burnt (y, x): row + 1 of the wing whose polygon covers the pixel, for wings that are no boxes.
+    loss (y, x): smooth noise 0..1 that decides what falls first.
+    """
+    nx = height.shape[1]
+    for k in range(wings.shape[0]):
+        w, s = wings[k], state[k]
+        x0, y0, c, sn, length, width = w[0], w[1], w[2], w[3], w[4], w[5]
+        eave, ridge, form, material, kind = w[6], w[7], int(w[8]), int(w[9]), int(w[14])
+        mode, lost, rubble = int(s[0]), s[1], s[2]
+        eave, ridge = eave * s[5], ridge * s[5]
+        boxed = w[15] > 0
+        reach = 0.5 * math.hypot(length, width) + px
+        j0, j1 = max(0, int((x0 - reach) / px)), min(nx, int((x0 + reach) / px) + 1)
+        i0, i1 = max(0, int(ny - (y0 + reach) / px)), min(ny, int(ny - (y0 - reach) / px) + 1)
+        for i in range(i0, i1):
+            for j in range(j0, j1):
+                dx, dy = (j + 0.5) * px - x0, (ny - i - 0.5) * px - y0
+                u, v = dx * c + dy * sn, -dx * sn + dy * c
+                if abs(u) > length / 2 or abs(v) > width / 2:
+                    continue
+                if not boxed and burnt[i, j] != k + 1:
+                    continue
+                h = roof_height(form, u, v, length, width, eave, ridge)
+                edge = min(length / 2 - abs(u), width / 2 - abs(v))
+                if not boxed:
+                    edge = 9.0
+                    if (
+                        i > 0
+                        and j > 0
+                        and i < ny - 1
+                        and j < nx - 1
+                        and (
+                            burnt[i - 1, j] != k + 1
+                            or burnt[i + 1, j] != k + 1
+                            or burnt[i, j - 1] != k + 1
+                            or burnt[i, j + 1] != k + 1
+                        )
+                    ):
+                        edge = 0.1
+                if form == FLAT and edge < 0.45 and kind % 4 != 0:
+                    h += 0.45
+                r, g, b = w[10], w[11], w[12]
+                grain, blotch = fine[i, j], coarse[i, j]
+                gain = roof_texture(material, u, v, form, px, grain, mid[i, j], blotch, edge, kind)
+                if mode != INTACT:
+                    along = (u * s[3] + v * s[4]) / (0.5 * (length + width))
+                    # value noise gathers around one half: stretched, so that `lost` is about
+                    # the share lost
+                    d = min(1.0, max(0.0, 0.5 + 1.15 * (loss[i, j] - 0.5) + 0.9 * along))
+                    chip = hash01(i // 2, j // 2, 7 + int(w[13]))
+                    if mode == SWEPT:
+                        if ids[i, j] == 0:
+                            ids[i, j] = int(w[13])
+                            height[i, j] = 0.1
+                            bare = 0.24 + 0.16 * mid[i, j]
+                            albedo[0, i, j], albedo[1, i, j], albedo[2, i, j] = (
+                                bare,
+                                bare * 0.93,
+                                bare * 0.82,
+                            )
+                        continue
+                    if mode == GUTTED:
+                        wall = edge < 0.45
+                        if wall and d > lost * 0.5:
+                            h = eave * (0.55 + 0.45 * mid[i, j])
+                            r = g = b = 0.16 + 0.12 * grain
+                        else:
+                            h = 0.2 + 0.8 * grain * mid[i, j]
+                            t = chip * chip
+                            r, g, b = 0.05 + 0.22 * t, 0.05 + 0.205 * t, 0.05 + 0.20 * t
+                            if chip > 0.93:
+                                r, g, b = 0.26, 0.16, 0.10
+                        gain = 1.0
+                    elif d < lost:
+                        if mode == COVER:  # tiles gone: deck or battens show
+                            t = 0.5 + 0.5 * chip
+                            if kind % 3 == 0:
+                                r, g, b = 0.34 * t, 0.27 * t, 0.19 * t
+                            elif kind % 3 == 1:
+                                r, g, b = 0.10 * t, 0.09 * t, 0.08 * t
+                            else:
+                                r, g, b = 0.30 * t, 0.29 * t, 0.27 * t
+                            gain = 1.0
+                        else:
+                            deep = lost - d
+                            low = rubble * (0.25 + 0.75 * grain) * (0.4 + 0.9 * mid[i, j])
+                            h = low if deep > 0.06 else max(low, h * (0.35 + 0.4 * grain))
+                            if chip > 0.62:
+                                t = 0.5 + 0.9 * (chip - 0.62) / 0.38
+                                r, g, b = 0.42 * t, 0.37 * t, 0.30 * t
+                            elif chip > 0.45:
+                                r, g, b = w[10] * 1.1, w[11] * 1.05, w[12]
+                            elif chip > 0.28:
+                                r, g, b = 0.26, 0.21, 0.155
+                            else:
+                                t = 0.3 + chip
+                                r, g, b = 0.11 * t, 0.10 * t, 0.09 * t
+                            gain = 0.75 + 0.5 * grain
+                    elif mode == PANCAKE:
+                        h += 0.5 * along * eave
+                        gain *= 0.8 + 0.4 * mid[i, j]
+                fallen = mode in (COLLAPSE, GUTTED)
+                if h >= height[i, j] or (fallen and ids[i, j] == int(w[13])):
+                    height[i, j] = h
+                    ids[i, j] = int(w[13])
+                    albedo[0, i, j] = r * gain
+                    albedo[1, i, j] = g * gain
+                    albedo[2, i, j] = b * gain
+
+
+@njit(cache=True, nogil=True)
+def paint_tarps(tarps, px, ny, height, albedo, ids):
+    """Lay sheets over roofs: tarps (n, 10): x y cos sin length width id r g b."""
+    nx = height.shape[1]
+    for k in range(tarps.shape[0]):
+        t = tarps[k]
+        reach = 0.5 * math.hypot(t[4], t[5]) + px
+        j0, j1 = max(0, int((t[0] - reach) / px)), min(nx, int((t[0] + reach) / px) + 1)
+        i0, i1 = max(0, int(ny - (t[1] + reach) / px)), min(ny, int(ny - (t[1] - reach) / px) + 1)
+        for i in range(i0, i1):
+            for j in range(j0, j1):
+                dx, dy = (j + 0.5) * px - t[0], (ny - i - 0.5) * px - t[1]
+                u, v = dx * t[2] + dy * t[3], -dx * t[3] + dy * t[2]
+                if abs(u) > t[4] / 2 or abs(v) > t[5] / 2 or ids[i, j] != int(t[6]):
+                    continue
+                for b in range(3):
+                    albedo[b, i, j] = t[7 + b]
