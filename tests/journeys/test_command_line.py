@@ -77,8 +77,11 @@ def test_the_command_line_starts_without_heavy_libraries():
     assert done.stdout.split() == []
 
 
-def test_termination_leaves_nothing_behind(tmp_path):
-    """SIGTERM in the middle of the work: exit code 1, no output, no half-written neighbour."""
+@pytest.mark.parametrize(
+    ("number", "word"), [(signal.SIGTERM, "terminated"), (signal.SIGINT, "interrupted")]
+)
+def test_a_signal_leaves_nothing_behind(tmp_path, number, word):
+    """In the middle of the work: exit code 1, no output, no half-written neighbour."""
     program = (
         "import sys, time, geomage.world as world\n"
         "from geomage.cli import main\n"
@@ -94,10 +97,10 @@ def test_termination_leaves_nothing_behind(tmp_path):
     assert child.stdout.readline() == "now\n"
     assert list(tmp_path.iterdir())
     time.sleep(0.1)
-    os.kill(child.pid, signal.SIGTERM)
+    os.kill(child.pid, number)
     _, err = child.communicate(timeout=30)
     assert child.returncode == 1
-    assert "terminated" in err
+    assert word in err
     assert not list(tmp_path.iterdir())
 
 

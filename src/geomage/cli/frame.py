@@ -14,6 +14,7 @@ import typer
 
 from geomage.errors import GeomageError, RunError
 
+INTERRUPTED = 130  # what typer makes of Ctrl-C
 PARTLY = 3  # exit code: done, some areas not analysed
 
 
@@ -30,6 +31,9 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
     try:
         app([word for word in words if word != "--debug"], prog_name="geomage")
     except SystemExit as leave:
+        if leave.code == INTERRUPTED:
+            say("geomage: interrupted; nothing unfinished was left behind")
+            return 1
         return leave.code if isinstance(leave.code, int) else int(leave.code is not None)
     except Exception as error:  # noqa: BLE001 -- the one place where nothing may pass
         return _explain(error, debug=debug)
