@@ -172,8 +172,8 @@ def _roof(rng: np.random.Generator, form: str, across: float, eave: float) -> fl
     if form == "flat":
         return eave
     if form == "shed":
-        return eave + across * np.tan(np.radians(rng.uniform(4, 14)))
-    return eave + across / 2 * np.tan(np.radians(rng.uniform(16, 38)))
+        return float(eave + across * np.tan(np.radians(rng.uniform(4, 14))))
+    return float(eave + across / 2 * np.tan(np.radians(rng.uniform(16, 38))))
 
 
 def _wings(rng: np.random.Generator, frame: Frame, plan: str, form: str, eave: float) -> list[Wing]:
@@ -279,7 +279,7 @@ def place_building(
             plan = "box"
         wings = _wings(rng, frame, plan, form, eave)
     footprint = shapely.union_all([w.shape for w in wings])
-    if footprint.geom_type != "Polygon" or footprint.area < MINIMUM_M2:
+    if not isinstance(footprint, Polygon) or footprint.area < MINIMUM_M2:
         return None
     typology = (
         _SHEET_TOWNS.get(style.name, _TYPOLOGY[material])

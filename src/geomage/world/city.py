@@ -1,18 +1,18 @@
 """The digital twin: vector layers and a terrain, all in one projected CRS.
 
 Layers and their columns (lengths in metres, angles in degrees anticlockwise from east,
-colours as reflectance 0..1 in red, green, blue):
+colours as reflectance 0..1; rgb stands for the columns red, green, blue):
 
-buildings  polygon  building_id, use, plan, storeys, height, typology, material, red, green, blue, wall
-roofs      polygon  building_id, form, angle, length, width, eave, ridge, boxed (1: the exact rectangle)
+buildings  polygon  building_id, use, plan, storeys, height, typology, material, rgb, wall
+roofs      polygon  building_id, form, angle, length, width, eave, ridge, boxed (1: a rectangle)
 streets    line     kind, surface, width
 blocks     polygon  use
-parcels    polygon  block, use
-land       polygon  kind, angle, pitch, red, green, blue, layer
-water      polygon  kind, red, green, blue
-trees      point    radius, height, species, evergreen, red, green, blue
-vehicles   point    angle, length, width, height, red, green, blue
-objects    point    kind, angle, length, width, height, on_roof, red, green, blue
+parcels    polygon  block
+land       polygon  kind, angle, pitch, rgb, layer
+water      polygon  kind, rgb
+trees      point    radius, height, species, evergreen, rgb
+vehicles   point    angle, length, width, height, rgb
+objects    point    kind, angle, length, width, height, on_roof, rgb
 """
 
 from __future__ import annotations
@@ -128,7 +128,8 @@ def read_city(folder: Path) -> City:
     for path in (vectors, params, folder / "dtm.tif"):
         if not path.is_file():
             raise InputError(
-                f"{folder} is not a city folder: {path.name} is missing; make one with `geomage city grow`",
+                f"{folder} is not a city folder: {path.name} is missing; "
+                "make one with `geomage city grow`",
             )
     known = {f.name for f in fields(CityParams)}
     values = {k: v for k, v in json.loads(params.read_text()).items() if k in known}
@@ -142,4 +143,4 @@ def read_city(folder: Path) -> City:
 
 def colours(table: gpd.GeoDataFrame) -> np.ndarray:
     """Return the (n, 3) float32 reflectances of a layer."""
-    return table[["red", "green", "blue"]].to_numpy(np.float32)
+    return np.asarray(table[["red", "green", "blue"]].to_numpy(np.float32))

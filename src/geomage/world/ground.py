@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import shapely
 from shapely import LineString, Polygon
+from shapely.geometry.base import BaseGeometry
 
 from geomage.world.parcels import Frame, frame_of, polygons_of
 from geomage.world.vegetation import Trees, Woods, dense_forest, scatter
@@ -171,7 +172,7 @@ def blob(
     return Polygon(ring).buffer(0)
 
 
-def water_in(rng: np.random.Generator, shape: Polygon, kind: str) -> list[Water]:
+def water_in(rng: np.random.Generator, shape: BaseGeometry, kind: str) -> list[Water]:
     """Return water with one drawn colour for every polygon part."""
     base = np.array(_POOL if kind == "pool" else _WATER[rng.integers(len(_WATER))]) * rng.normal(
         1, 0.15
@@ -191,7 +192,7 @@ def vehicle(
 
 
 def park_cars(
-    rng: np.random.Generator, ground: Ground, shape: Polygon, *, lorries: float = 0.0
+    rng: np.random.Generator, ground: Ground, shape: BaseGeometry, *, lorries: float = 0.0
 ) -> None:
     """Fill a paved area with rows of parking, marked, partly taken."""
     frame = frame_of(shape)
@@ -415,9 +416,8 @@ def _bare(rng: np.random.Generator, g: Ground, block: Polygon, woods: Woods) -> 
     g.land.append(land(rng, block, kind))
     x0, y0, x1, y1 = block.bounds
     for _ in range(int(rng.integers(1, 9))):
-        patch = blob(rng, *rng.uniform((x0, y0), (x1, y1)), rng.uniform(2, 18), 0.45).intersection(
-            block
-        )
+        x, y = rng.uniform((x0, y0), (x1, y1))
+        patch = blob(rng, x, y, rng.uniform(2, 18), 0.45).intersection(block)
         g.land += [
             land(rng, p, str(rng.choice(["bare", "dirt", "meadow", "gravel", "concrete"])), 1)
             for p in polygons_of(patch, 3)

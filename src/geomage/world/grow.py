@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-import geopandas as gpd
 import numpy as np
 import shapely
 from shapely import Polygon
+from shapely.geometry.base import BaseGeometry
 
-from geomage.world.buildings import Building, Wing, pick, place_building, place_outbuilding
-from geomage.world.city import CRS, ORIGIN, City, CityParams
+from geomage.world.barriers import cross_town
+from geomage.world.buildings import Building, pick, place_building, place_outbuilding
+from geomage.world.city import ORIGIN, City, CityParams
+from geomage.world.draft import Draft
 from geomage.world.ground import (
     Ground,
     Item,
-    Land,
-    Water,
     boxes,
     fill_block,
     land,
@@ -24,24 +22,13 @@ from geomage.world.ground import (
     water_in,
 )
 from geomage.world.parcels import Frame, frame_of, grow_blocks, polygons_of, split_block
-from geomage.world.streets import Barrier, Street, grow_barrier, grow_streets
+from geomage.world.streets import grow_streets
 from geomage.world.styles import STYLES, Style
+from geomage.world.tables import tabulate
 from geomage.world.terrain import grow_terrain
-from geomage.world.vegetation import Trees, Woods, rows_along, sample_woods, scatter
+from geomage.world.vegetation import Woods, rows_along, sample_woods, scatter
 
 __all__ = ["grow_city"]
-
-
-@dataclass
-class _Plan:
-    """The town on the drawing board, in local metres."""
-
-    ground: Ground = field(default_factory=Ground)
-    streets: list[Street] = field(default_factory=list)
-    blocks: list[tuple[Polygon, str]] = field(default_factory=list)
-    parcels: list[tuple[Polygon, int]] = field(default_factory=list)
-    buildings: list[Building] = field(default_factory=list)
-    clearings: list[Polygon] = field(default_factory=list)  # where no tree stands
 
 
 def grow_city(params: CityParams) -> City:
@@ -51,129 +38,44 @@ def grow_city(params: CityParams) -> City:
     """
     style, size = STYLES[params.style], params.size_m
     rngs = np.random.default_rng([params.seed, 1]).spawn(7)
-    plan = _Plan(streets=grow_streets(rngs[0], style, size))
-    hole = _cross(rngs[1], plan, style, size)
-    blocks, paved = grow_blocks(plan.streets, hole, size, style.sidewalk_m)
+    draft = Draft(streets=grow_streets(rngs[0], style, size))
+    hole = cross_town(rngs[1], draft, style, size)
+    blocks, paved = grow_blocks(draft.streets, hole, size, style.sidewalk_m)
     verge = shapely.box(0, 0, size, size) - paved - hole
     woods = sample_woods(rngs[2])
     kind = "concrete" if style.sidewalk_m > 1 else "meadow"
-    plan.ground.land += [land(rngs[2], p, kind, -2) for p in polygons_of(verge, 1)]
+    draft.ground.land += [land(rngs[2], p, kind, -2) for p in polygons_of(verge, 1)]
     for block, rng in zip(blocks, rngs[3].spawn(len(blocks)), strict=True):
-        _fill(rng, plan, style, block, woods)
-    _furnish_streets(rngs[4], plan, style, woods, size)
-    dry = shapely.union_all([w.shape for w in plan.ground.water])
+        _fill(rng, draft, style, block, woods)
+    _furnish_streets(rngs[4], draft, style, woods, size)
+    dry = shapely.union_all([w.shape for w in draft.ground.water])
     wet = shapely.transform(dry, lambda xy: xy + ORIGIN)
     dtm = grow_terrain(rngs[5], size, float(rngs[6].choice([0.5, 1.5, 4.0])), wet)
-    return City(params, dtm, **_tables(plan, shapely.box(0, 0, size, size)))
-
-
-def _cross(rng: np.random.Generator, plan: _Plan, style: Style, size: float) -> shapely.Geometry:
-    """Lay what crosses the whole town; return the area it takes from the blocks."""
-    barrier = pick(rng, style.barriers)
-    if barrier == "none":
-        return Polygon()
-    found = grow_barrier(rng, barrier, size)
-    return _BARRIERS[barrier](rng, plan, found, size)
-
-
-def _arterial(rng: np.random.Generator, plan: _Plan, b: Barrier, size: float) -> shapely.Geometry:  # noqa: ARG001
-    surface = str(rng.choice(["asphalt", "concrete"]))
-    band = b.line.buffer(b.width / 2)
-    if b.width > 20 and rng.random() < 0.6:  # two carriageways and a median
-        lane = b.width * 0.4
-        for side in (-1, 1):
-            plan.streets.append(
-                Street(b.line.offset_curve(side * b.width * 0.3), "primary", surface, lane)
-            )
-        kind = str(rng.choice(["lawn", "meadow", "concrete"]))
-        plan.ground.land += [land(rng, p, kind, 1) for p in polygons_of(band)]
-    else:
-        plan.streets.append(Street(b.line, "primary", surface, b.width))
-    verge = b.line.buffer(b.width / 2 + rng.uniform(1, 8))
-    plan.ground.land += [land(rng, p, "meadow", -1) for p in polygons_of(verge)]
-    return verge
-
-
-def _rail(rng: np.random.Generator, plan: _Plan, b: Barrier, size: float) -> shapely.Geometry:  # noqa: ARG001
-    band = b.line.buffer(b.width / 2 + rng.uniform(1, 10))
-    plan.ground.land += [land(rng, p, "meadow", 0) for p in polygons_of(band)]
-    for offset in np.arange(-b.width / 2 + 2.2, b.width / 2 - 1.0, 4.4):
-        track = b.line.offset_curve(offset)
-        if track.geom_type == "LineString" and not track.is_empty:
-            plan.streets.append(Street(track, "rail", "ballast", 3.4))
-    return band
-
-
-def _river(rng: np.random.Generator, plan: _Plan, b: Barrier, size: float) -> shapely.Geometry:
-    square = shapely.box(0, 0, size, size)
-    bed = b.line.buffer(b.width / 2) & square
-    bank = b.line.buffer(b.width / 2 + rng.uniform(2, 22)) & square
-    plan.ground.water += water_in(rng, bed, "river")
-    kind = str(rng.choice(["meadow", "bare", "forest_floor"]))
-    plan.ground.land += [land(rng, p, kind, 0) for p in polygons_of(bank)]
-    plan.ground.trees.append(
-        scatter(rng, sample_woods(rng), bank - bed, rng.choice([10.0, 150.0, 500.0]))
-    )
-    _bridge_or_stop(rng, plan, bed)
-    return bank
-
-
-def _coast(rng: np.random.Generator, plan: _Plan, b: Barrier, size: float) -> shapely.Geometry:
-    square = shapely.box(0, 0, size, size)
-    sides = polygons_of(square - b.line.buffer(0.01))
-    if len(sides) < 2:
-        return Polygon()
-    sea = min(sides, key=lambda p: p.area)
-    beach = sea.buffer(b.width) & square
-    plan.ground.water += water_in(rng, sea, "sea")
-    kind = str(rng.choice(["sand", "bare", "gravel", "concrete"], p=[0.55, 0.2, 0.1, 0.15]))
-    plan.ground.land += [land(rng, p, kind, 0) for p in polygons_of(beach)]
-    _bridge_or_stop(rng, plan, sea, bridges=0.0)
-    return beach
-
-
-_BARRIERS = {"arterial": _arterial, "rail": _rail, "river": _river, "coast": _coast}
-
-
-def _bridge_or_stop(
-    rng: np.random.Generator, plan: _Plan, water: shapely.Geometry, bridges: float = 0.3
-) -> None:
-    """Let few streets cross the water as bridges; stop the others at the bank."""
-    kept = []
-    for street in plan.streets:
-        if not street.line.intersects(water):
-            kept.append(street)
-        elif rng.random() < bridges:
-            kept.append(Street(street.line, "bridge", street.surface, street.width))
-        else:
-            dry = street.line - water.buffer(4)
-            lines = [g for g in shapely.get_parts(dry) if g.geom_type == "LineString"]
-            kept += [Street(g, street.kind, street.surface, street.width) for g in lines]
-    plan.streets = kept
+    return City(params, dtm, **tabulate(draft, shapely.box(0, 0, size, size)))
 
 
 def _fill(
-    rng: np.random.Generator, plan: _Plan, style: Style, block: Polygon, woods: Woods
+    rng: np.random.Generator, draft: Draft, style: Style, block: Polygon, woods: Woods
 ) -> None:
     """Give a block a use and fill it."""
     use = pick(rng, style.land_use)
     if use in {"sport", "golf", "hall", "school", "depot"} and block.area < 2500:
         use = "built"
-    plan.blocks.append((block, use))
+    draft.blocks.append((block, use))
     if use == "built":
-        _build_block(rng, plan, style, block, woods)
+        _build_block(rng, draft, style, block, woods)
     elif use in {"hall", "school"}:
-        _build_hall(rng, plan, block, use, woods)
+        _build_hall(rng, draft, block, use, woods)
     else:
-        fill_block(rng, plan.ground, block, use, woods)
+        fill_block(rng, draft.ground, block, use, woods)
         if use in _FARMED and rng.random() < 0.45:
-            _farmstead(rng, plan, style, block)
+            _farmstead(rng, draft, style, block)
 
 
 _FARMED = frozenset({"forest", "field", "meadow", "paddock", "orchard", "bare"})
 
 
-def _farmstead(rng: np.random.Generator, plan: _Plan, style: Style, block: Polygon) -> None:
+def _farmstead(rng: np.random.Generator, draft: Draft, style: Style, block: Polygon) -> None:
     """Scatter a few lone houses and barns over open land or clearings of a wood, with a track."""
     x0, y0, x1, y1 = block.bounds
     for _ in range(int(rng.integers(1, 6))):
@@ -182,25 +84,25 @@ def _farmstead(rng: np.random.Generator, plan: _Plan, style: Style, block: Polyg
         yard = Frame(x, y, float(rng.uniform(0, np.pi)), 1, 1).rectangle(
             side, side * rng.uniform(0.7, 1)
         )
-        if not block.contains(yard) or any(yard.intersects(p) for p, _ in plan.parcels[-8:]):
+        if not block.contains(yard) or any(yard.intersects(p) for p, _ in draft.parcels[-8:]):
             continue
         built = place_building(rng, _BARNS if rng.random() < 0.5 else style, yard)
         if built is None:
             continue
-        plan.parcels.append((yard, len(plan.blocks) - 1))
-        plan.buildings.append(built)
+        draft.parcels.append((yard, len(draft.blocks) - 1))
+        draft.buildings.append(built)
         clearing = yard.buffer(rng.uniform(-2, 12)) & block
         kind = str(rng.choice(["lawn", "meadow", "bare", "dirt"]))
         if rng.random() < 0.7:
-            plan.ground.land += [land(rng, p, kind, 2) for p in polygons_of(clearing, 4)]
+            draft.ground.land += [land(rng, p, kind, 2) for p in polygons_of(clearing, 4)]
         way = shapely.shortest_line(built.footprint, block.exterior).buffer(rng.uniform(1.2, 2.5))
-        plan.ground.land += [land(rng, p, "dirt", 3) for p in polygons_of(way & block, 2)]
-        plan.clearings.append(built.footprint.buffer(rng.uniform(0.5, 9.0)))
-        boxes(rng, plan.ground, clearing.buffer(0), int(rng.integers(0, 5)))
+        draft.ground.land += [land(rng, p, "dirt", 3) for p in polygons_of(way & block, 2)]
+        draft.clearings.append(built.footprint.buffer(rng.uniform(0.5, 9.0)))
+        boxes(rng, draft.ground, clearing.buffer(0), int(rng.integers(0, 5)))
 
 
 def _build_block(
-    rng: np.random.Generator, plan: _Plan, style: Style, block: Polygon, woods: Woods
+    rng: np.random.Generator, draft: Draft, style: Style, block: Polygon, woods: Woods
 ) -> None:
     size = rng.uniform(*style.parcel_m2)  # one lot size a block
     density = rng.uniform(*style.trees_per_ha)
@@ -208,25 +110,25 @@ def _build_block(
         density = rng.uniform(150, 420)
     yard_of_block = pick(rng, style.yards)
     twin_colour = rng.random() < 0.15
-    plan.ground.land.append(land(rng, block, yard_of_block, -1))
+    draft.ground.land.append(land(rng, block, yard_of_block, -1))
     first: Building | None = None
     for parcel in split_block(rng, block, size * 0.75, size * 1.3):
-        plan.parcels.append((parcel, len(plan.blocks) - 1))
+        draft.parcels.append((parcel, len(draft.blocks) - 1))
         if rng.random() < 0.6:
             kind = yard_of_block if rng.random() < 0.5 else pick(rng, style.yards)
-            plan.ground.land.append(land(rng, parcel, kind, 0))
+            draft.ground.land.append(land(rng, parcel, kind, 0))
         built = None if rng.random() < style.empty else place_building(rng, style, parcel)
-        free: shapely.Geometry = parcel
+        free: BaseGeometry = parcel
         if built is not None:
             if twin_colour and first is not None and built.material == first.material:
                 built = _recoloured(built, first.colour)
             first = first or built
-            plan.buildings.append(built)
-            _roof_objects(rng, plan.ground, built)
+            draft.buildings.append(built)
+            _roof_objects(rng, draft.ground, built)
             free = parcel.buffer(-0.4) - built.footprint.buffer(1.0)
-        free = _outbuilding(rng, plan, style, free)
-        _yard(rng, plan.ground, style, parcel, free, built)
-        plan.ground.trees.append(scatter(rng, woods, free.buffer(-0.3), density))
+        free = _outbuilding(rng, draft, style, free)
+        _yard(rng, draft.ground, style, parcel, free, built)
+        draft.ground.trees.append(scatter(rng, woods, free.buffer(-0.3), density))
 
 
 def _recoloured(b: Building, colour: tuple[float, float, float]) -> Building:
@@ -236,15 +138,15 @@ def _recoloured(b: Building, colour: tuple[float, float, float]) -> Building:
 
 
 def _outbuilding(
-    rng: np.random.Generator, plan: _Plan, style: Style, free: shapely.Geometry
-) -> shapely.Geometry:
+    rng: np.random.Generator, draft: Draft, style: Style, free: BaseGeometry
+) -> BaseGeometry:
     if rng.random() >= style.outbuilding:
         return free
     rooms = sorted(polygons_of(free, 40), key=lambda p: -p.area)
     shed = place_outbuilding(rng, rooms[0]) if rooms else None
     if shed is None:
         return free
-    plan.buildings.append(shed)
+    draft.buildings.append(shed)
     return free - shed.footprint.buffer(0.6)
 
 
@@ -253,7 +155,7 @@ def _yard(
     g: Ground,
     style: Style,
     parcel: Polygon,
-    free: shapely.Geometry,
+    free: BaseGeometry,
     built: Building | None,
 ) -> None:
     """Driveway, terrace, pool, parked car."""
@@ -379,37 +281,37 @@ _HALLS = Style(
 
 
 def _build_hall(
-    rng: np.random.Generator, plan: _Plan, block: Polygon, use: str, woods: Woods
+    rng: np.random.Generator, draft: Draft, block: Polygon, use: str, woods: Woods
 ) -> None:
     """One large building with its car park or play ground."""
     built = place_building(rng, _HALLS, block, use="hall")
     if use == "hall":
-        plan.ground.land.append(
+        draft.ground.land.append(
             land(
                 rng, block, str(rng.choice(["asphalt", "concrete", "gravel"], p=[0.65, 0.25, 0.1]))
             )
         )
     else:
-        fill_block(rng, plan.ground, block, "sport", woods)
-    plan.parcels.append((block, len(plan.blocks) - 1))
+        fill_block(rng, draft.ground, block, "sport", woods)
+    draft.parcels.append((block, len(draft.blocks) - 1))
     if built is None:
         return
-    plan.buildings.append(built)
-    _roof_objects(rng, plan.ground, built)
+    draft.buildings.append(built)
+    _roof_objects(rng, draft.ground, built)
     free = block - built.footprint.buffer(3)
     for part in polygons_of(free, 900):
-        park_cars(rng, plan.ground, part)
-    plan.ground.trees.append(scatter(rng, woods, free, rng.uniform(0, 20)))
+        park_cars(rng, draft.ground, part)
+    draft.ground.trees.append(scatter(rng, woods, free, rng.uniform(0, 20)))
 
 
 def _furnish_streets(
-    rng: np.random.Generator, plan: _Plan, style: Style, woods: Woods, size: float
+    rng: np.random.Generator, draft: Draft, style: Style, woods: Woods, size: float
 ) -> None:
     """Trees along streets and vehicles on them; trees never grow on the carriageway."""
     square = shapely.box(0, 0, size, size)
-    for street in plan.streets:
+    for street in draft.streets:
         if street.kind in {"residential", "track"} and rng.random() < style.street_trees:
-            plan.ground.trees.append(rows_along(rng, woods, street.line, street.width / 2 + 2.0))
+            draft.ground.trees.append(rows_along(rng, woods, street.line, street.width / 2 + 2.0))
         if street.kind == "rail":
             continue
         busy = style.vehicles_per_100m * (3.0 if street.kind == "primary" else 1.0)
@@ -424,114 +326,4 @@ def _furnish_streets(
                 * (0.36 if street.kind != "primary" else rng.uniform(0.1, 0.4))
             )
             x, y = here.x - np.sin(angle) * side, here.y + np.cos(angle) * side
-            plan.ground.cars.append(vehicle(rng, x, y, float(angle), lorry=rng.random() < 0.08))
-
-
-def _tables(plan: _Plan, square: Polygon) -> dict[str, gpd.GeoDataFrame]:
-    """Turn the plan into layers with a CRS."""
-    streets = [s for s in plan.streets if s.line.intersects(square)]
-    roofs = [(i, w) for i, b in enumerate(plan.buildings, 1) for w in b.wings]
-    g = plan.ground
-    lands: list[Land] = sorted(g.land, key=lambda p: p.layer)
-    return {
-        "buildings": _buildings(plan.buildings),
-        "roofs": _roofs(roofs),
-        "streets": _table(
-            [s.line for s in streets],
-            kind=[s.kind for s in streets],
-            surface=[s.surface for s in streets],
-            width=[s.width for s in streets],
-        ),
-        "blocks": _table([b for b, _ in plan.blocks], use=[u for _, u in plan.blocks]),
-        "parcels": _table([p for p, _ in plan.parcels], block=[i for _, i in plan.parcels]),
-        "land": _table(
-            [p.shape for p in lands],
-            kind=[p.kind for p in lands],
-            layer=[p.layer for p in lands],
-            angle=np.degrees([p.angle for p in lands]),
-            pitch=[float(p.pitch) for p in lands],
-            **_rgb([p.colour for p in lands]),
-        ),
-        "water": _waters(g.water),
-        "trees": _trees(g.trees, square, plan.clearings),
-        "vehicles": _items(g.cars, with_kind=False),
-        "objects": _items(g.objects, with_kind=True),
-    }
-
-
-def _table(shapes: list[shapely.Geometry], **columns: object) -> gpd.GeoDataFrame:
-    moved = shapely.transform(np.array(shapes, object), lambda xy: xy + ORIGIN) if shapes else []
-    return gpd.GeoDataFrame(dict(columns), geometry=list(moved), crs=CRS)
-
-
-def _rgb(colours: list[np.ndarray]) -> dict[str, np.ndarray]:
-    values = np.array(colours, np.float64).reshape(-1, 3)
-    return {"red": values[:, 0], "green": values[:, 1], "blue": values[:, 2]}
-
-
-def _buildings(found: list[Building]) -> gpd.GeoDataFrame:
-    return _table(
-        [b.footprint for b in found],
-        building_id=np.arange(1, len(found) + 1),
-        use=[b.use for b in found],
-        plan=[b.plan for b in found],
-        storeys=[b.storeys for b in found],
-        height=[b.height for b in found],
-        typology=[b.typology for b in found],
-        material=[b.material for b in found],
-        wall=[b.wall for b in found],
-        **_rgb([np.array(b.colour) for b in found]),
-    )
-
-
-def _roofs(roofs: list[tuple[int, Wing]]) -> gpd.GeoDataFrame:
-    wings = [w for _, w in roofs]
-    return _table(
-        [w.shape for w in wings],
-        building_id=[i for i, _ in roofs],
-        form=[w.form for w in wings],
-        angle=np.degrees([w.angle for w in wings]),
-        length=[float(w.length) for w in wings],
-        width=[float(w.width) for w in wings],
-        eave=[float(w.eave) for w in wings],
-        ridge=[float(w.ridge) for w in wings],
-        boxed=[int(w.boxed) for w in wings],
-    )
-
-
-def _waters(found: list[Water]) -> gpd.GeoDataFrame:
-    return _table(
-        [w.shape for w in found], kind=[w.kind for w in found], **_rgb([w.colour for w in found])
-    )
-
-
-def _trees(groups: list[Trees], square: Polygon, clearings: list[Polygon]) -> gpd.GeoDataFrame:
-    kept = [t for t in groups if len(t.xy)]
-    xy = np.concatenate([t.xy for t in kept]) if kept else np.empty((0, 2))
-    names = ("radius", "height", "species", "evergreen")
-    columns = {
-        n: np.concatenate([getattr(t, n) for t in kept]) if kept else np.empty(0) for n in names
-    }
-    colour = np.concatenate([t.colour for t in kept]) if kept else np.empty((0, 3))
-    inside = shapely.contains_xy(square, xy) if len(xy) else np.zeros(0, bool)
-    if clearings and len(xy):
-        inside &= ~shapely.contains_xy(shapely.union_all(clearings), xy)
-    columns = {n: v[inside] for n, v in columns.items()} | _rgb(list(colour[inside]))
-    return _table(list(shapely.points(xy[inside])), **columns)
-
-
-def _items(items: list[Item], *, with_kind: bool) -> gpd.GeoDataFrame:
-    extra = (
-        {"kind": [i.kind for i in items], "on_roof": [int(i.on_roof) for i in items]}
-        if with_kind
-        else {}
-    )
-    return _table(
-        list(shapely.points(np.array([(i.x, i.y) for i in items]).reshape(-1, 2))),
-        angle=np.degrees([i.angle for i in items]),
-        length=[float(i.length) for i in items],
-        width=[float(i.width) for i in items],
-        height=[float(i.height) for i in items],
-        **extra,
-        **_rgb([i.colour for i in items]),
-    )
+            draft.ground.cars.append(vehicle(rng, x, y, float(angle), lorry=rng.random() < 0.08))

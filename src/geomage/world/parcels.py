@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 from shapely import Polygon
+from shapely.geometry.base import BaseGeometry
 
 from geomage.world.streets import Street
 
@@ -30,8 +31,8 @@ class Frame:
         return Polygon(corners @ np.array([[c, s], [-s, c]]) + [self.x, self.y])
 
 
-def frame_of(polygon: Polygon) -> Frame:
-    """Return the minimum rotated rectangle of a polygon as a frame."""
+def frame_of(polygon: BaseGeometry) -> Frame:
+    """Return the minimum rotated rectangle of an area as a frame."""
     box = shapely.minimum_rotated_rectangle(polygon)
     corners = shapely.get_coordinates(box)[:4]
     a, b = corners[1] - corners[0], corners[3] - corners[0]
@@ -42,15 +43,15 @@ def frame_of(polygon: Polygon) -> Frame:
     return Frame(float(x), float(y), angle, float(np.hypot(*a)), float(np.hypot(*b)))
 
 
-def polygons_of(geometry: shapely.Geometry, smallest: float = 0.0) -> list[Polygon]:
+def polygons_of(geometry: BaseGeometry, smallest: float = 0.0) -> list[Polygon]:
     """Return the polygon parts of a geometry that are larger than `smallest` m²."""
     parts = shapely.get_parts(geometry)
-    return [p for p in parts if p.geom_type == "Polygon" and p.area > smallest]
+    return [p for p in parts if isinstance(p, Polygon) and p.area > smallest]
 
 
 def grow_blocks(
-    streets: list[Street], hole: shapely.Geometry, size: float, sidewalk: float
-) -> tuple[list[Polygon], shapely.Geometry]:
+    streets: list[Street], hole: BaseGeometry, size: float, sidewalk: float
+) -> tuple[list[Polygon], BaseGeometry]:
     """Cut the square 0..size by streets; return the blocks and the paved street area."""
     square = shapely.box(0, 0, size, size)
     lines = [s.line for s in streets]
@@ -61,8 +62,8 @@ def grow_blocks(
     )
     keep_out = shapely.union(shapely.buffer(paved, sidewalk), hole)
     cells = shapely.difference(shapely.intersection(cells, square), keep_out)
-    blocks = [b for c in cells for b in polygons_of(c, 60.0)]
-    return [shapely.make_valid(shapely.simplify(b, 0.15)) for b in blocks], paved
+    blocks = [shapely.simplify(b, 0.15) for c in cells for b in polygons_of(c, 60.0)]
+    return [p for b in blocks for p in polygons_of(shapely.make_valid(b))], paved
 
 
 def _cut(polygon: Polygon, frame: Frame, at: float) -> tuple[list[Polygon], list[Polygon]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import shapely
@@ -79,7 +80,7 @@ def _grid_lines(rng: np.random.Generator, style: Style, size: float) -> list[np.
     columns = _spaced(rng, half, 0.6 * (low + high), high * 1.25)
     lines = [_dense(np.array([-half, y]), np.array([half, y])) for y in rows]
     skip = rng.uniform(0.0, 0.35)
-    for y0, y1 in zip(rows[:-1], rows[1:], strict=True):
+    for y0, y1 in pairwise(rows):
         slide = rng.uniform(-0.3, 0.3) * low if rng.random() < 0.4 else 0.0
         lines += [
             _dense(np.array([x + slide, y0]), np.array([x + slide, y1]))

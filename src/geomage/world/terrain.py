@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import shapely
 from scipy import ndimage
+from shapely.geometry.base import BaseGeometry
 
 from geomage.geo import Raster, rasterise
 from geomage.world.city import DTM_GSD, city_box
@@ -20,7 +20,7 @@ def _octave(rng: np.random.Generator, n: int, cells: int) -> np.ndarray:
 
 
 def grow_terrain(
-    rng: np.random.Generator, size: float, relief_m: float, water: shapely.Geometry
+    rng: np.random.Generator, size: float, relief_m: float, water: BaseGeometry
 ) -> Raster:
     """Grow a DTM (1, y, x) in metres at 2 m; ground slopes down to its water.
 
@@ -32,7 +32,9 @@ def grow_terrain(
     """
     box = city_box(size, DTM_GSD)
     n = box.shape[0]
-    z = sum(_octave(rng, n, c) / c for c in (1, 2, 4, 8))
+    z = np.zeros((n, n))
+    for cells in (1, 2, 4, 8):
+        z += _octave(rng, n, cells) / cells
     z = relief_m * (z - z.mean()) / max(float(z.std()), 1e-9)
     if not water.is_empty:
         wet = rasterise([water], box).astype(bool)

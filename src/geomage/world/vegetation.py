@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 __all__ = ["Trees", "Woods", "dense_forest", "rows_along", "sample_woods", "scatter"]
 
@@ -66,9 +67,7 @@ def _grown(rng: np.random.Generator, woods: Woods, xy: np.ndarray, radius: np.nd
     )
 
 
-def scatter(
-    rng: np.random.Generator, woods: Woods, where: shapely.Geometry, per_ha: float
-) -> Trees:
+def scatter(rng: np.random.Generator, woods: Woods, where: BaseGeometry, per_ha: float) -> Trees:
     """Scatter trees of mixed size, some in clumps, inside a region."""
     x0, y0, x1, y1 = where.bounds if not where.is_empty else (0, 0, 0, 0)
     n = rng.poisson(per_ha * (x1 - x0) * (y1 - y0) / 1e4)
@@ -83,7 +82,7 @@ def scatter(
     return _grown(rng, woods, xy, radius)
 
 
-def dense_forest(rng: np.random.Generator, woods: Woods, where: shapely.Geometry) -> Trees:
+def dense_forest(rng: np.random.Generator, woods: Woods, where: BaseGeometry) -> Trees:
     """Close a canopy: jittered lattice, crowns that touch; sometimes planted in rows."""
     pitch = rng.uniform(2.6, 5.5)
     x0, y0, x1, y1 = where.bounds
@@ -102,7 +101,10 @@ def dense_forest(rng: np.random.Generator, woods: Woods, where: shapely.Geometry
 
 
 def rows_along(
-    rng: np.random.Generator, woods: Woods, line: shapely.LineString, offset: float
+    rng: np.random.Generator,
+    woods: Woods,
+    line: shapely.LineString,
+    offset: float,
 ) -> Trees:
     """Plant a row on each side of a street."""
     pitch = rng.uniform(6, 14)
