@@ -130,14 +130,10 @@ def capture(
         model: sensor; None takes blur and noise from the shot alone.
     """
     rng = np.random.default_rng([shot.seed, 41])
-    sigma_out = shot.blur_px
-    if model is not None:  # MTF(Nyquist) = exp(-2 pi^2 sigma^2 / 4)
-        sigma_out = float(np.sqrt(-2 * np.log(model.mtf_nyquist)) / np.pi)
     fine = np.empty_like(radiance)
+    sigma, reach = _point_spread(framing, shot, model)
     for b in range(3):
-        ndimage.gaussian_filter(
-            radiance[b], sigma_out * framing.ratio, output=fine[b], truncate=2.6
-        )
+        ndimage.gaussian_filter(radiance[b], sigma, output=fine[b], truncate=reach)
     out = np.empty((3, framing.rows, framing.columns), np.float32)
     _kernels.resample(fine, framing.row0, framing.col0, framing.ratio, out)
     hidden = np.zeros(out.shape[1:], np.float32)
@@ -152,6 +148,32 @@ def capture(
     )
     out = _tone(out, shot)
     return _compressed(np.clip(out * 255 + 0.5, 0, 255).astype(np.uint8), shot.jpeg), hidden
+
+
+def _point_spread(
+    framing: Framing, shot: Shot, model: SensorModel | None
+) -> tuple[tuple[float, float], float]:
+    """Standard deviations (rows, columns) in fine pixels of the blur, and where it is cut off."""
+    if model is None:
+        return (shot.blur_px * framing.ratio, shot.blur_px * framing.ratio), 2.6
+    rows = framing.row0 + framing.ratio * np.arange(framing.rows)
+    columns = framing.col0 + framing.ratio * np.arange(framing.columns)
+    asked, ratio = model.mtf_nyquist, framing.ratio
+    return (_sigma_for(asked, ratio, rows), _sigma_for(asked, ratio, columns)), 4.0
+
+
+def _sigma_for(mtf_nyquist: float, ratio: float, at: np.ndarray) -> float:
+    """Blur that makes sampling at the fine positions `at` (n,) pass `mtf_nyquist`.
+
+    MTF(f) = exp(-2 pi^2 sigma^2 f^2) B(f) at f = 1 / (2 ratio) cycles a fine pixel, with the
+    bilinear interpolation's B = |1 - t + t exp(2 pi i f)| at the sub-pixel phases t.
+    """
+    t = at - np.floor(at)
+    f = 0.5 / ratio
+    b = float(np.mean(np.abs(1 - t + t * np.exp(2j * np.pi * f))))
+    if mtf_nyquist >= b:  # the fine grid is too coarse to be any sharper
+        return 0.0
+    return float(np.sqrt(-2 * np.log(mtf_nyquist / b)) * ratio / np.pi)
 
 
 def _cloudy(
