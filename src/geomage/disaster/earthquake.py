@@ -47,7 +47,7 @@ class EarthquakeParams:
     def __post_init__(self) -> None:
         if not 3 <= self.magnitude <= 9.5:
             raise InputError(f"magnitude {self.magnitude:g} is outside 3..9.5")
-        if self.distance_m < 0 or self.depth_km <= 0:
+        if not (self.distance_m >= 0 and self.depth_km > 0):
             raise InputError("distance must be 0 m or more and depth more than 0 km")
 
 

@@ -46,7 +46,9 @@ class FireParams:
     def __post_init__(self) -> None:
         if not 0 <= self.wind_speed <= 60:
             raise InputError(f"wind speed {self.wind_speed:g} m/s is outside 0..60")
-        if self.hours <= 0 or not 0 <= self.moisture < 1:
+        if not np.isfinite(self.wind_from_deg):
+            raise InputError(f"wind from {self.wind_from_deg:g} degrees is no direction")
+        if not self.hours > 0 or not 0 <= self.moisture < 1:
             raise InputError("burning time must be more than 0 hours and moisture within 0..1")
 
 

@@ -31,7 +31,7 @@ class FloodParams:
     drained: float = 0.0  # share of the water that has left; mud stays
 
     def __post_init__(self) -> None:
-        if not self.level_m > 0:
+        if not 0 < self.level_m < np.inf:
             raise InputError(
                 f"a flood level of {self.level_m:g} m floods nothing: give more than 0"
             )
@@ -63,7 +63,7 @@ def flood(city: City, params: FloodParams, seed: int = 0) -> Event:
     peak = fill(z, level, source)
     table = untouched(city)
     wet, depth = _at_buildings(city, peak)
-    factor = damage_factor(depth) * (wet > 0.1)
+    factor = _at_buildings(city, damage_factor(peak))[1] * wet
     grade = np.digitize(factor, [0.05, 0.2, 0.38, 0.55, 0.9])
     light = city.buildings["typology"].isin(["timber", "adobe", "steel"]).to_numpy()
     force = params.surge * np.clip(depth / 2.5, 0, 1.2) * np.where(light, 1.0, 0.55)

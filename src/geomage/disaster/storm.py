@@ -43,8 +43,10 @@ class StormParams:
     def __post_init__(self) -> None:
         if self.ef not in range(6):
             raise InputError(f"EF{self.ef} does not exist: choose 0 to 5")
-        if self.radius_m <= 0:
+        if not self.radius_m > 0:
             raise InputError("the radius of strongest wind must be more than 0 m")
+        if not (np.isfinite(self.heading_deg) and np.isfinite(self.offset_m)):
+            raise InputError("heading and offset of a track must be finite numbers")
 
 
 def wind_field(city: City, params: StormParams) -> np.ndarray:
