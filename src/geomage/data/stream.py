@@ -138,7 +138,7 @@ class SimulatedPairs:
         when = sample_appearance(rng)
         then = sample_appearance(rng, when)
         shape = (p.size_px, p.size_px)
-        fine_shape = tuple(box.shape)
+        fine_shape = box.shape.yx
         here = frame(fine, fine_shape, gsd, shape)
         off = np.clip(rng.normal(0, p.shift_px, 2), -3, 3) * gsd
         there = frame(fine, fine_shape, gsd, shape, (float(off[0]), float(off[1])))

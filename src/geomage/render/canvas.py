@@ -9,7 +9,7 @@ import geopandas as gpd
 import numpy as np
 import shapely
 from affine import Affine
-from odc.geo import wh_
+from odc.geo import CRS, wh_
 from odc.geo.geobox import GeoBox
 
 from geomage.disaster import Event
@@ -56,7 +56,7 @@ class Canvas:
     @staticmethod
     def blank(event: Event, box: GeoBox, when: Appearance, noise: Noise, *, after: bool) -> Canvas:
         """Start with nothing painted."""
-        shape = tuple(box.shape)
+        shape = box.shape.yx
         return Canvas(
             event, box, when, noise, after,
             height=np.zeros(shape, np.float32), albedo=np.zeros((3, *shape), np.float32),
@@ -83,8 +83,8 @@ class Canvas:
     @property
     def here(self) -> shapely.Polygon:
         """The grid and what may lean into it."""
-        b = self.box.boundingbox
-        return shapely.box(b.left - REACH_M, b.bottom - REACH_M, b.right + REACH_M, b.top + REACH_M)
+        grid: shapely.Polygon = shapely.box(*self.box.boundingbox.buffered(REACH_M))
+        return grid
 
     @property
     def seed(self) -> int:
@@ -98,7 +98,7 @@ class Canvas:
         return onto(self.event.rasters[name], self.box)
 
 
-def stage_box(centre: tuple[float, float], size_m: float, px: float, crs: object) -> GeoBox:
+def stage_box(centre: tuple[float, float], size_m: float, px: float, crs: CRS | None) -> GeoBox:
     """Square grid of `px` metres around a centre in projected coordinates."""
     n = round(size_m / px)
     affine = Affine(px, 0, centre[0] - n * px / 2, 0, -px, centre[1] + n * px / 2)
@@ -116,7 +116,7 @@ def onto(raster: Raster, box: GeoBox) -> np.ndarray:
     """Sample a coarse raster bilinearly at the stage's pixels (y, x)."""
     column, row = ~raster.box.affine @ (box.affine @ (0.5, 0.5))
     step = box.affine.a / raster.box.affine.a
-    out = np.empty(tuple(box.shape), np.float32)
+    out = np.empty(box.shape.yx, np.float32)
     k.bilinear(raster.values[0].astype(np.float32), row - 0.5, column - 0.5, step, out)
     return out
 

@@ -1,4 +1,4 @@
-"""Painting the ground: land, water, streets with their markings, and what a hazard leaves on them."""
+"""Painting the ground: land, water, streets with markings, and what a hazard leaves on them."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _streets(
 
 def _markings(line: shapely.LineString, width: float, *, dashed: bool) -> list[shapely.Geometry]:
     """Centre line and, on wide streets, lane lines, as thin polygons."""
-    out = []
+    out: list[shapely.Geometry] = []
     lanes = [0.0] if width < 11 else [-width / 4, 0.0, width / 4]
     for offset in lanes:
         path = line.offset_curve(offset) if offset else line
@@ -122,7 +122,7 @@ def scar_ground(c: Canvas) -> None:
 
 def flood_ground(c: Canvas) -> np.ndarray:
     """Lay flood water over what is lower than it; return all water (y, x)."""
-    water = (c.cover == WATER).astype(np.uint8)
+    water: np.ndarray = (c.cover == WATER).astype(np.uint8)
     depth = c.hazard("water_depth")
     if depth is None:
         return water

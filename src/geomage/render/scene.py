@@ -57,9 +57,9 @@ class RenderParams:
 class Scene:
     """Two images and their truth, all on `box`.
 
-    rasters: before, after (3, y, x) uint8 counts; landcover_before, landcover_after (0..8); building
-    (ids as the first date sees them); damage (0 no building, 1..4); height_before, height_after
-    (metres above terrain); water_depth (metres); valid (0/1).
+    rasters: before, after (3, y, x) uint8 counts; landcover_before, landcover_after (0..8);
+    building (ids as the first date sees them); damage (0 no building, 1..4); height_before,
+    height_after (metres above terrain); water_depth (metres); valid (0/1).
     """
 
     box: GeoBox
@@ -85,9 +85,10 @@ def _grids(event: Event, model: SensorModel, params: RenderParams) -> tuple[GeoB
     )
     px = model.gsd / params.oversample
     m = int((n * model.gsd + 2 * MARGIN_M) / px)
-    if m * m * BYTES_A_PIXEL > params.memory_bytes:
+    needed = m * m * BYTES_A_PIXEL
+    if needed > params.memory_bytes:
         raise BudgetError(
-            f"picturing {n} x {n} px of {model.name} needs about {m * m * BYTES_A_PIXEL / 2**30:.1f} GiB, "
+            f"picturing {n} x {n} px of {model.name} needs about {needed / 2**30:.1f} GiB, "
             f"over the budget of {params.memory_bytes / 2**30:.1f} GiB: "
             "take a smaller city, a coarser sensor or a larger --memory",
         )
@@ -115,7 +116,7 @@ def render_event(event: Event, params: RenderParams | None = None) -> Scene:
     turn = rng.uniform(0, 2 * np.pi)
     off = (float(reach * np.cos(turn) * model.gsd), float(reach * np.sin(turn) * model.gsd))
     noise = stage_noise(fine, event.city.params.seed % 100_003)
-    px, fine_shape, shape = fine.affine.a, tuple(fine.shape), tuple(box.shape)
+    px, fine_shape, shape = fine.affine.a, fine.shape.yx, box.shape.yx
     here, there = (
         frame(px, fine_shape, model.gsd, shape),
         frame(px, fine_shape, model.gsd, shape, off),
@@ -181,7 +182,12 @@ def _buildings(event: Event, ids: np.ndarray) -> gpd.GeoDataFrame:
     return event.buildings.assign(pixels=seen[number])
 
 
-_DTYPES = {"building": np.int32, "height_before": np.float32, "height_after": np.float32, "water_depth": np.float32}  # fmt: skip
+_DTYPES = {
+    "building": np.int32,
+    "height_before": np.float32,
+    "height_after": np.float32,
+    "water_depth": np.float32,
+}  # of the written rasters; the others are bytes
 
 
 def write_scene(scene: Scene, folder: Path, *, overwrite: bool = False) -> Path:
