@@ -42,11 +42,12 @@ class Event:
     """A disaster that struck a city.
 
     buildings: building_id, grade_physical 0..5, grade_visible 0..3, intensity, cause, depth (m),
-        failure (of `FAILURES`), lost (share of the roof), rubble (m), side (degrees), sink (factor on
-        its height), tarp (0/1), geometry.
+        failure (of `FAILURES`), lost (share of the roof), rubble (m), side (degrees),
+        sink (factor on its height), tarp (0/1), geometry.
     streets: state (passable, blocked, flooded, unknown), depth (m), geometry.
     trees: standing 0..1, scorched 0..1, in the order of the city's trees.
-    intensity: (1, y, x) in `unit`. rasters: water_depth (m), velocity (m/s), debris, burn, mud (0..1).
+    intensity: (1, y, x) in `unit`.
+    rasters: water_depth (m), velocity (m/s), debris, burn, mud (0..1).
     """
 
     kind: str
@@ -115,7 +116,8 @@ def read_event(folder: Path) -> Event:
     for name in ("event.json", "event.gpkg", "intensity.tif"):
         if not (folder / name).is_file():
             raise InputError(
-                f"{folder} is not an event folder: {name} is missing; make one with `geomage strike`",
+                f"{folder} is not an event folder: {name} is missing; "
+                "make one with `geomage strike`",
             )
     about = json.loads((folder / "event.json").read_text())
     present = {name for name, _ in pyogrio.list_layers(folder / "event.gpkg")}

@@ -1,7 +1,7 @@
 """Wildfire in a town: fastest paths of fire over fuel with wind, and houses that catch it.
 
-Spread is an ellipse with the wind (Anderson 1983: length to width from wind speed), its front found as
-the least arrival time over the grid (Finney 2002, minimum travel time).
+Spread is an ellipse with the wind (Anderson 1983: length to width from wind speed), its front
+found as the least arrival time over the grid (Finney 2002, minimum travel time).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class FireParams:
 
 
 def fuel_map(city: City) -> np.ndarray:
-    """Relative spread rate (y, x) on the terrain grid: land, trees, houses; roads and water are gaps."""
+    """Relative spread rate (y, x) on the terrain grid of land, trees, houses; 0 on roads, water."""
     box = city.dtm.box
     land = city.land.assign(fuel=city.land["kind"].map(_FUEL).fillna(0.0))
     fuel = rasterise(land, box, column="fuel", dtype="float32")

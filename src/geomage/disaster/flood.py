@@ -1,6 +1,7 @@
 """Flood: fill the terrain from its water or lowest ground up to a level.
 
-Depth-damage: JRC global functions, residential, Europe (Huizinga, de Moel and Szewczyk 2017, table 3-1).
+Depth-damage: JRC global functions, residential, Europe (Huizinga, de Moel and Szewczyk 2017,
+table 3-1).
 """
 
 from __future__ import annotations

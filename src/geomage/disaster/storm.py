@@ -1,7 +1,8 @@
 """Tornado: a Rankine-type wind along a track, fragility of roofs and walls, debris downwind.
 
 Thresholds follow the degrees of damage of the Enhanced Fujita scale for one- and two-family homes
-(McDonald and Mehta 2006): roof cover near 38 m/s, roof deck near 54 m/s, walls near 63 m/s, all near 76 m/s.
+(McDonald and Mehta 2006): roof cover near 38 m/s, roof deck near 54 m/s, walls near 63 m/s, all
+near 76 m/s.
 """
 
 from __future__ import annotations
