@@ -10,14 +10,13 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
-import pyogrio
 from odc.geo.geobox import GeoBox
 
 from geomage.errors import InputError
 from geomage.geo import Raster, fresh_folder, rasterise, read_raster, write_cog, write_vectors
 from geomage.geo.stac import write_item
 from geomage.world import City, read_city
-from geomage.world.city import write_city_files
+from geomage.world.city import read_layers, write_city_files
 
 __all__ = [
     "FAILURES",
@@ -119,21 +118,20 @@ def read_event(folder: Path) -> Event:
                 f"{folder} is not an event folder: {name} is missing; "
                 "make one with `geomage strike`",
             )
-    about = json.loads((folder / "event.json").read_text())
-    present = {name for name, _ in pyogrio.list_layers(folder / "event.gpkg")}
-    if not {"buildings", "streets", "trees"} <= present:
-        raise InputError(f"{folder}/event.gpkg lacks layers: strike the city again")
-    layers = {
-        n: gpd.read_file(folder / "event.gpkg", layer=n) for n in ("buildings", "streets", "trees")
-    }
+    try:
+        about = json.loads((folder / "event.json").read_text())
+        kind, parameters, unit = str(about["kind"]), dict(about["parameters"]), str(about["unit"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{folder}/event.json is damaged: strike the city again") from error
+    layers = read_layers(folder / "event.gpkg", ("buildings", "streets", "trees"))
     rasters = {
         n: read_raster(folder / f"{n}.tif") for n in _RASTERS if (folder / f"{n}.tif").is_file()
     }
     return Event(
-        about["kind"],
+        kind,
         read_city(folder),
-        about["parameters"],
-        about["unit"],
+        parameters,
+        unit,
         intensity=read_raster(folder / "intensity.tif"),
         rasters=rasters,
         **layers,

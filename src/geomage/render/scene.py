@@ -43,6 +43,8 @@ class RenderParams:
 
     def __post_init__(self) -> None:
         sensor(self.sensor)
+        if self.seed < 0:
+            raise InputError(f"seed {self.seed} is negative: choose one of 0 or more")
         for name in ("off_nadir_before", "off_nadir_after"):
             angle = getattr(self, name)
             if angle is not None and not 0 <= angle <= 30:

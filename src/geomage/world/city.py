@@ -18,6 +18,7 @@ objects    point    kind, angle, length, width, height, on_roof, rgb
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
@@ -27,6 +28,7 @@ import pyogrio
 from affine import Affine
 from odc.geo import wh_
 from odc.geo.geobox import GeoBox
+from pyogrio.errors import DataLayerError, DataSourceError
 
 from geomage.errors import InputError
 from geomage.geo import Raster, fresh_folder, read_raster, write_cog, write_vectors
@@ -65,6 +67,8 @@ class CityParams:
             raise InputError(f"unknown style {self.style!r}: choose one of {', '.join(STYLES)}")
         if not 64 <= self.size_m <= 20_000:
             raise InputError(f"size {self.size_m:g} m is outside 64..20000 m: choose a size within")
+        if not 0 <= self.seed < 2**32:
+            raise InputError(f"seed {self.seed} is outside 0..{2**32 - 1}: choose a seed within")
 
 
 @dataclass(frozen=True)
@@ -131,14 +135,30 @@ def read_city(folder: Path) -> City:
                 f"{folder} is not a city folder: {path.name} is missing; "
                 "make one with `geomage city grow`",
             )
-    known = {f.name for f in fields(CityParams)}
-    values = {k: v for k, v in json.loads(params.read_text()).items() if k in known}
-    present = {name for name, _ in pyogrio.list_layers(vectors)}
-    missing = [name for name in LAYERS if name not in present]
-    if missing:
-        raise InputError(f"{vectors} lacks the layers {', '.join(missing)}: grow the city again")
-    layers = {name: gpd.read_file(vectors, layer=name) for name in LAYERS}
-    return City(params=CityParams(**values), dtm=read_raster(folder / "dtm.tif"), **layers)
+    try:
+        known = {f.name for f in fields(CityParams)}
+        values = {k: v for k, v in json.loads(params.read_text()).items() if k in known}
+        about = CityParams(**values)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{params} is damaged ({error}): grow the city again") from error
+    dtm = read_raster(folder / "dtm.tif")
+    return City(params=about, dtm=dtm, **read_layers(vectors, LAYERS))
+
+
+def read_layers(vectors: Path, names: Sequence[str]) -> dict[str, gpd.GeoDataFrame]:
+    """Read layers of a GeoPackage that geomage wrote.
+
+    Raises:
+        InputError: damaged, or a layer is missing.
+    """
+    try:
+        present = {name for name, _ in pyogrio.list_layers(vectors)}
+        missing = [name for name in names if name not in present]
+        if missing:
+            raise InputError(f"{vectors} lacks the layers {', '.join(missing)}: make it again")
+        return {name: gpd.read_file(vectors, layer=name) for name in names}
+    except (DataSourceError, DataLayerError) as error:
+        raise InputError(f"{vectors} is damaged ({error}): make it again") from error
 
 
 def colours(table: gpd.GeoDataFrame) -> np.ndarray:

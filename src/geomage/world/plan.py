@@ -30,11 +30,13 @@ def draw_plan(city: City, gsd: float = 0.5) -> Image.Image:
         gsd: metres a pixel.
 
     Raises:
-        InputError: the picture would have more than 4096 px a side.
+        InputError: no pixel, or the picture would have more than 4096 px a side.
     """
+    if not gsd > 0:
+        raise InputError(f"a plan needs a pixel of more than 0 m, not {gsd:g}")
     west, south, east, north = city.dtm.box.extent.boundingbox
     sides = [max(1, round(length / gsd)) for length in (east - west, north - south)]
-    if gsd <= 0 or max(sides) > LARGEST_PX:
+    if max(sides) > LARGEST_PX:
         raise InputError(
             f"a plan of {east - west:.0f} x {north - south:.0f} m at {gsd:g} m a pixel would have "
             f"{sides[0]} x {sides[1]} px, at most {LARGEST_PX}: choose a coarser --gsd"
