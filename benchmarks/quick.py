@@ -26,6 +26,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import Resampling
 
+from geomage.data import stretch_counts
 from geomage.geo import Raster, measure_shift, pixel_box, rasterise, read_vectors
 from geomage.learn.evaluate import (
     Figures,
@@ -78,7 +79,13 @@ def plain(folder: Path, suffix: str, gsd: float) -> Iterator[Case]:
         truth = read(path.with_name(path.name.replace("before", "damage")))[0]
         box = pixel_box(before.shape[1:], gsd)
         name = f"{folder.name}_{path.stem}".replace("_before", "")
-        yield Case(name, before, shifted(before, after[:3], box), truth, box)
+        yield Case(
+            name,
+            stretch_counts(before),
+            stretch_counts(shifted(before, after[:3], box)),
+            truth,
+            box,
+        )
 
 
 def banepa(data: Path, gsd: float = 0.5) -> Iterator[Case]:
@@ -97,7 +104,9 @@ def banepa(data: Path, gsd: float = 0.5) -> Iterator[Case]:
             image = warped.read()[:3]
     labels = read_vectors(folder / "buildings_osm.geojson")
     truth = rasterise(labels, metres) * 5
-    yield Case("banepa", image, image, truth.astype(np.uint8), metres)
+    yield Case(
+        "banepa", stretch_counts(image), stretch_counts(image), truth.astype(np.uint8), metres
+    )
 
 
 def joplin(data: Path) -> Iterator[Case]:
@@ -112,7 +121,9 @@ def joplin(data: Path) -> Iterator[Case]:
         WarpedVRT(source, resampling=Resampling.bilinear, **grid, **size) as warped,
     ):
         after = warped.read()[:3]
-    yield Case("joplin", before, shifted(before, after, box), None, box)
+    yield Case(
+        "joplin", stretch_counts(before), stretch_counts(shifted(before, after, box)), None, box
+    )
 
 
 SETS = {

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from geomage.data import Sample, SimulatedPairs, StreamParams
+from geomage.data import Sample, SimulatedPairs, StreamParams, stretch_counts
 from geomage.learn.recipe import Recipe, build, recipe_hash
 
 __all__ = ["MarkedPairs", "open_stream", "pack"]
@@ -46,9 +46,14 @@ def simulator_hash() -> str:
 
 
 def pack(sample: Sample) -> UInt8[np.ndarray, "11 y x"]:
-    """Stack a sample: before 3, after 3, land cover, damage, water, change, obscured."""
+    """Stack a sample: before 3, after 3, land cover, damage, water, change, obscured.
+
+    Each image is stretched by its own line, as mapping does.
+    """
     truth = (sample.landcover, sample.damage, sample.water, sample.change, sample.obscured)
-    return np.concatenate([sample.before, sample.after, np.stack(truth)]).astype(np.uint8)
+    return np.concatenate(
+        [stretch_counts(sample.before), stretch_counts(sample.after), np.stack(truth)]
+    ).astype(np.uint8)
 
 
 def open_stream(recipe: Recipe) -> MarkedPairs:

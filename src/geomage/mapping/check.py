@@ -108,7 +108,7 @@ def _remarks(plan: Plan, card: ModelCard, facts: dict[str, Any], shift: Shift | 
         said.append(f"{lost:.1%} is not seen at the second date and will not be analysed")
     if plan.coarse:
         said.append("the second date is too coarse for the model: no damage will be mapped")
-    said += [f"{date}: {rule}" for date, rule in facts["stretch"].items() if "used as" not in rule]
+    said += [f"{date}: {rule}" for date, rule in facts["stretch"].items()]
     return said + _shift_remarks(shift)
 
 

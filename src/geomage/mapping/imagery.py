@@ -16,6 +16,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
+from geomage.data import Stretch
 from geomage.errors import BudgetError, InputError
 from geomage.geo import (
     RasterFacts,
@@ -26,7 +27,7 @@ from geomage.geo import (
     upright_box,
     warp_crs,
 )
-from geomage.mapping.stretch import Stretch, measure_stretch
+from geomage.mapping.stretch import measure_stretch
 
 LARGEST = 4 * 10**10  # px of one image; beyond it a header is taken for a mistake
 

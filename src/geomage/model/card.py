@@ -45,7 +45,10 @@ class ModelCard:
     landcover_classes: tuple[str, ...] = LANDCOVER_CLASSES
     damage_classes: tuple[str, ...] = DAMAGE_CLASSES
     flags: tuple[str, ...] = FLAGS
-    normalisation: str = "counts / 255; the rest is inside the graph"
+    normalisation: str = (
+        "each image stretched: its 1st and 99th percentile, all bands together, to 16 and 240; "
+        "then counts / 255; the rest is inside the graph"
+    )
     building_threshold: float = 0.5
     """Probability from which a pixel is called building."""
     temperature: float = 1.0
