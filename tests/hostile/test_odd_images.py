@@ -125,7 +125,7 @@ def test_an_image_that_knows_its_pixel_size_keeps_it_and_says_so(
         assert "--gsd 3 was not used" in result.facts["notes"][0]
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (3, 200), (40, 7)])
+@pytest.mark.parametrize("shape", [(2, 2), (3, 200), (40, 7)])
 def test_images_of_a_few_pixels_are_mapped(
     tmp_path: Path, model: Path, shape: tuple[int, int]
 ) -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from geomage.data import Stretch
 from geomage.errors import InputError
 from geomage.geo import Raster, write_cog
 from geomage.mapping.imagery import look, open_imagery
-from geomage.mapping.stretch import Stretch
 from tiny_town import BOX, paint
 
 
@@ -21,23 +21,25 @@ def stretch_of(tmp_path: Path, *images: np.ndarray, nodata: float | None = None)
         return imagery.stretch
 
 
-def test_eight_bits_are_left_alone(tmp_path: Path) -> None:
-    stretch = stretch_of(tmp_path, paint())
-    counts = np.arange(256, dtype="uint8").reshape(1, 16, 16)
-    np.testing.assert_array_equal(stretch.apply(counts), counts)
-    assert "as they are" in stretch.rule
-
-
-@pytest.mark.parametrize("scale", [1 / 255, 13.0])
-def test_other_types_are_scaled_by_their_percentiles(tmp_path: Path, scale: float) -> None:
-    stored = (paint() * scale).astype("float32" if scale < 1 else "uint16")
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "float32"])
+def test_every_type_is_scaled_by_its_percentiles(tmp_path: Path, kind: str) -> None:
+    scale = {"uint8": 0.5, "uint16": 13.0, "float32": 1 / 255}[kind]
+    stored = (paint() * scale).astype(kind)
     stretch = stretch_of(tmp_path, stored)
-    low, high = np.percentile(stored, (2, 98))
+    low, high = np.percentile(stored, (1, 99))
     assert (stretch.low, stretch.high) == (pytest.approx(low), pytest.approx(high))
     ends = stretch.apply(np.array([low, high]).reshape(1, 1, 2))
-    assert ends.ravel().tolist() == [0, 255]
+    assert ends.ravel().tolist() == [16, 240]
     assert f"{stretch.low:g}" in stretch.rule
     assert "percentile" in stretch.rule
+
+
+def test_haze_and_gain_do_not_change_what_a_model_sees(tmp_path: Path) -> None:
+    stored = paint().astype("float32") + 1
+    hazy = stored * 1.7 + 400
+    clear, foggy = stretch_of(tmp_path, stored), stretch_of(tmp_path, hazy)
+    apart = clear.apply(stored).astype(int) - foggy.apply(hazy)
+    assert np.abs(apart).max() <= 1
 
 
 def test_what_is_no_data_has_no_say_in_the_scale(tmp_path: Path) -> None:
