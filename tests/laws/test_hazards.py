@@ -176,6 +176,14 @@ def test_embers_carry_fire_over_gaps_of_a_second_and_a_half_of_wind_only(speed, 
         assert crossed
 
 
+@pytest.mark.xfail(strict=True, reason="steps of a knight's move leap over a gap of one cell")
+def test_in_still_air_no_gap_is_crossed():
+    fuel = np.ones((20, 20))
+    fuel[:, 10] = 0
+    arrival = arrival_time(fuel, 2.0, (10, 3), (0.0, 0.0), 0.02)
+    assert np.isinf(arrival[:, 11:]).all()
+
+
 @given(
     st.floats(0, 360), st.floats(15, 100), st.floats(-40, 40), st.integers(0, 5), st.integers(0, 5)
 )

@@ -22,6 +22,7 @@ from geomage.disaster.damage import values_at
 from geomage.disaster.earthquake import VULNERABILITY, intensity_at
 from geomage.disaster.event import ids_on
 from geomage.errors import InputError
+from geomage.geo import rasterise
 from towns import plain_town, table_bytes, town
 
 STRIKES = {
@@ -296,6 +297,14 @@ def test_a_house_alone_on_asphalt_does_not_burn_nor_drown():
     scorched = fire(city, FireParams(0, 45, 5)).buildings["grade_physical"]
     assert (scorched > 0).sum() <= 1  # the fire starts on the only fuel there is: one house
     assert np.allclose(flood(city, FloodParams(1.0)).buildings["depth"], 1.0)
+
+
+@pytest.mark.xfail(strict=True, reason="embers give water a fuel, and what carries fire burns")
+def test_water_does_not_burn():
+    city = town("suburb", 16, 300.0)
+    burn = fire(city, FireParams(18, 45, 5, 0.1)).rasters["burn"].values[0]
+    wet = rasterise(list(city.water.geometry), city.dtm.box).astype(bool)
+    assert (burn[wet] > 0.3).mean() < 0.05  # what counts as change in a sample
 
 
 @pytest.mark.parametrize(
