@@ -23,7 +23,7 @@ Gsd = Annotated[
     float | None, typer.Option(help="Side of a pixel in metres, for images without CRS.")
 ]
 Memory = Annotated[str, typer.Option(help="Budget of memory, such as 512MiB or 2GiB.")]
-Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
+Seed = Annotated[int, typer.Option(help="Same seed, same result.", min=0)]
 Jobs = Annotated[int | None, typer.Option(help="Threads to use; all cores when left out.", min=1)]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
 Json = Annotated[bool, typer.Option("--json", help="Facts about the result as JSON on stdout.")]

@@ -17,13 +17,15 @@ def fresh_folder(path: Path | str, *, overwrite: bool = False) -> Iterator[Path]
 
     Args:
         path: where the folder shall be.
-        overwrite: replace a folder that stands there (it stays untouched until the very end).
+        overwrite: replace a folder that geomage made (it stays untouched until the very end).
 
     Raises:
-        OutputError: `path` exists and `overwrite` is not set, or it cannot be written there.
+        OutputError: `path` exists and `overwrite` is not set, it holds something else than a
+            result of geomage, or it cannot be written there.
     """
     target = Path(path).absolute()
     refuse_taken(target, overwrite=overwrite)
+    _refuse_strange(target)
     made = _missing_parents(target)
     work = _beside(target, "part")
     try:
@@ -48,6 +50,17 @@ def refuse_taken(target: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{target} exists and is not a folder; choose another output")
     if target.exists() and not overwrite:
         raise OutputError(f"{target} exists already; choose another output or pass --overwrite")
+
+
+def _refuse_strange(target: Path) -> None:
+    """Raise OutputError when `target` holds files that are no result of geomage."""
+    if not target.is_dir() or not any(target.iterdir()):
+        return
+    if not (target / "item.json").is_file():
+        raise OutputError(
+            f"{target} holds files that are no result of geomage, so it is not replaced; "
+            "choose another output or empty it yourself"
+        )
 
 
 def _beside(target: Path, what: str) -> Path:

@@ -121,6 +121,10 @@ def test_a_folder_that_exists_stays_unless_it_may_be_replaced(tmp_path: Path) ->
     (tmp_path / "out" / "mine").write_text("x")
     with pytest.raises(OutputError, match="--overwrite"), fresh_folder(tmp_path / "out"):
         pass
+    strange = pytest.raises(OutputError, match="no result of geomage")
+    with strange, fresh_folder(tmp_path / "out", overwrite=True):
+        pass
+    (tmp_path / "out" / "item.json").write_text("{}")
 
     def fail() -> None:
         with fresh_folder(tmp_path / "out", overwrite=True):

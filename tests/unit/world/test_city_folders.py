@@ -90,7 +90,10 @@ def test_an_older_folder_is_kept_unless_told(tmp_path):
     (taken / "mine").write_text("dear")
     with pytest.raises(OutputError):
         write_city(town("centre", 0), taken)
+    with pytest.raises(OutputError, match="no result of geomage"):
+        write_city(town("centre", 0), taken, overwrite=True)
     assert (taken / "mine").read_text() == "dear"
+    (taken / "item.json").write_text("{}")
     write_city(town("centre", 0), taken, overwrite=True)
     assert {f.name for f in taken.iterdir()} == FILES
 
