@@ -98,7 +98,9 @@ def _voronoi_lines(rng: np.random.Generator, style: Style, size: float) -> list[
     grid = np.stack(np.meshgrid(at, at), -1).reshape(-1, 2)
     cells = Voronoi(grid + rng.uniform(-0.42, 0.42, grid.shape) * pitch)
     edges = [e for e in cells.ridge_vertices if min(e) >= 0]
-    return [_dense(cells.vertices[a], cells.vertices[b]) for a, b in edges]
+    ends = [(cells.vertices[a], cells.vertices[b]) for a, b in edges]
+    # points nearly in line meet beyond the horizon: such an edge is no street of this town
+    return [_dense(a, b) for a, b in ends if np.hypot(*(b - a)) < 5000 * half]
 
 
 def _village_lines(rng: np.random.Generator, style: Style, size: float) -> list[np.ndarray]:
