@@ -176,7 +176,6 @@ def test_embers_carry_fire_over_gaps_of_a_second_and_a_half_of_wind_only(speed, 
         assert crossed
 
 
-@pytest.mark.xfail(strict=True, reason="steps of a knight's move leap over a gap of one cell")
 def test_in_still_air_no_gap_is_crossed():
     fuel = np.ones((20, 20))
     fuel[:, 10] = 0

@@ -77,7 +77,8 @@ def earthquake(city: City, params: EarthquakeParams, seed: int = 0) -> Event:
     centre = intensity_at(params.magnitude, params.distance_m, params.depth_km)
     shape = city.dtm.values.shape[1:]
     site = ndimage.gaussian_filter(rng.normal(size=shape), 25)  # site effects over about 50 m
-    field = np.clip(centre + 0.4 * site / max(float(site.std()), 1e-9), 1, 12)
+    site = (site - site.mean()) / max(float(site.std()), 1e-9)
+    field = np.clip(centre + 0.4 * site, 1, 12)
     table = untouched(city)
     felt = values_at(city, field)
     index = city.buildings["typology"].map(VULNERABILITY).to_numpy(float)

@@ -94,7 +94,7 @@ def arrival_time(
         length = gsd * np.hypot(di, dj)
         cos = (dj * wind[0] - di * wind[1]) / (np.hypot(di, dj) * speed) if speed > 0 else 0.0
         v = head * (1 - ecc) / (1 - ecc * cos)
-        open_edge = (a > 0) & (b > 0)
+        open_edge = (a > 0) & (b > 0) & _passable(fuel, (i0, i1, j0, j1), (di, dj))
         rows.append(node[i0:i1, j0:j1][open_edge])
         cols.append(node[i0 + di : i1 + di, j0 + dj : j1 + dj][open_edge])
         times.append(length / (v * np.sqrt(a * b)[open_edge]))
@@ -102,6 +102,22 @@ def arrival_time(
         (np.concatenate(times), (np.concatenate(rows), np.concatenate(cols))), (ny * nx, ny * nx)
     )
     return np.asarray(dijkstra(graph.tocsr(), indices=int(node[start]))).reshape(ny, nx)
+
+
+def _passable(
+    fuel: np.ndarray, span: tuple[int, int, int, int], step: tuple[int, int]
+) -> np.ndarray:
+    """Whether every cell that an oblique step brushes holds fuel, so that no step leaps a gap."""
+    i0, i1, j0, j1 = span
+    di, dj = step
+    ok = np.ones((i1 - i0, j1 - j0), bool)
+    if abs(di) + abs(dj) < 2:
+        return ok
+    si, sj = int(np.sign(di)), int(np.sign(dj))
+    brushed = [(si, 0), (0, sj)] if abs(di) == abs(dj) else [(si, sj), (di - si, dj - sj)]
+    for a, b in brushed:
+        ok &= fuel[i0 + a : i1 + a, j0 + b : j1 + b] > 0
+    return ok
 
 
 def _ember_fuel(fuel: np.ndarray, gsd: float, wind_speed: float) -> np.ndarray:
@@ -118,7 +134,7 @@ def fire(city: City, params: FireParams, seed: int = 0) -> Event:
     fuel = fuel * np.clip(
         1 + 0.5 * ndimage.gaussian_filter(rng.normal(size=fuel.shape), 4) * 8, 0.3, 2
     )
-    fuel = np.where(fuel > 0, fuel, _ember_fuel(fuel, gsd, params.wind_speed))
+    carried = np.where(fuel > 0, fuel, _ember_fuel(fuel, gsd, params.wind_speed))
     to = np.radians(params.wind_from_deg + 180)
     wind = (params.wind_speed * np.sin(to), params.wind_speed * np.cos(to))
     ny, nx = fuel.shape
@@ -128,8 +144,8 @@ def fire(city: City, params: FireParams, seed: int = 0) -> Event:
         fuel <= 0.1
     )
     start = np.unravel_index(int(np.argmin(reach)), fuel.shape)
-    arrival = arrival_time(fuel, gsd, (int(start[0]), int(start[1])), wind, rate=0.02)
-    burnt = arrival <= params.hours * 3600
+    arrival = arrival_time(carried, gsd, (int(start[0]), int(start[1])), wind, rate=0.02)
+    burnt = (arrival <= params.hours * 3600) & (fuel > 0)  # embers cross a gap, it does not burn
     severity = np.where(burnt, np.clip(0.35 + 0.55 * fuel, 0, 1), 0).astype(np.float32)
     near = ndimage.grey_dilation(severity, 5)
     heat = values_at(city, near)

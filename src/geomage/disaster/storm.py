@@ -88,14 +88,13 @@ def storm(city: City, params: StormParams, seed: int = 0) -> Event:
     soil = np.clip((wind - 45) / 60, 0, 0.65) * np.clip(debris * 3, 0.3, 1)
     tree_wind = _at_trees(city, wind)
     standing = (rng.random(len(tree_wind)) > ndtr(np.log(tree_wind / 47) / 0.2)).astype(float)
-    stripped = np.clip((tree_wind - 38) / 20, 0, 1) * 0.0
     return build_event(
         "storm",
         city,
         asdict(params) | {"seed": seed},
         table,
         (wind, "m/s"),
-        trees=(standing, stripped),
+        trees=(standing, np.zeros(len(standing))),
         debris=debris,
         mud=soil,
     )

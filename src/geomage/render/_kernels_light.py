@@ -113,9 +113,9 @@ def view_march(height, ceiling, block, px, tan_view, ux, uy, source, wall):
                 if x < 0 or y < 0 or x >= nx or y >= ny:
                     continue
                 h = height[y, x]
-                if h >= k * dh - 1e-6:
+                if h >= (k - 0.5) * dh and (k == 0 or h > 0):
                     source[i, j] = y * nx + x
-                    gap = h - k * dh
+                    gap = max(h - k * dh, 0.0)
                     if gap > 1.5 * dh and last >= 0:
                         wall[i, j] = gap
                     break

@@ -15,6 +15,7 @@ from geomage.render.matter import BUILDING, TREE, Appearance
 
 __all__ = ["Stage", "paint"]
 
+BRIGHTEST = 0.95  # reflectance: no matter gives back more light than it gets
 _CHANGES = {"water_depth": 0.1, "burn": 0.3, "mud": 0.4}  # field: least that counts as change
 
 
@@ -64,6 +65,7 @@ def paint(event: Event, box: GeoBox, when: Appearance, noise: Noise, *, after: b
         field = c.hazard(name)
         if field is not None:
             changed |= (field > least).astype(np.uint8)
+    np.minimum(c.albedo, BRIGHTEST, out=c.albedo)
     cover = np.where(c.crown > 0, TREE, np.where(c.ids > 0, BUILDING, c.cover)).astype(np.uint8)
     ground = onto(event.city.dtm, box)
     return Stage(

@@ -48,7 +48,7 @@ def grow_city(params: CityParams) -> City:
     for block, rng in zip(blocks, rngs[3].spawn(len(blocks)), strict=True):
         _fill(rng, draft, style, block, woods)
     _furnish_streets(rngs[4], draft, style, woods, size)
-    dry = shapely.union_all([w.shape for w in draft.ground.water])
+    dry = shapely.union_all([w.shape for w in draft.ground.water if w.kind != "pool"])
     wet = shapely.transform(dry, lambda xy: xy + ORIGIN)
     dtm = grow_terrain(rngs[5], size, float(rngs[6].choice([0.5, 1.5, 4.0])), wet)
     return City(params, dtm, **tabulate(draft, shapely.box(0, 0, size, size)))

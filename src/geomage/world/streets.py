@@ -100,7 +100,7 @@ def _voronoi_lines(rng: np.random.Generator, style: Style, size: float) -> list[
     edges = [e for e in cells.ridge_vertices if min(e) >= 0]
     ends = [(cells.vertices[a], cells.vertices[b]) for a, b in edges]
     # points nearly in line meet beyond the horizon: such an edge is no street of this town
-    return [_dense(a, b) for a, b in ends if np.hypot(*(b - a)) < 5000 * half]
+    return [_dense(a, b) for a, b in ends if np.hypot(*(b - a)) < 2 * half]
 
 
 def _village_lines(rng: np.random.Generator, style: Style, size: float) -> list[np.ndarray]:

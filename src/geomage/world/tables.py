@@ -45,7 +45,9 @@ def tabulate(draft: Draft, square: Polygon) -> dict[str, gpd.GeoDataFrame]:
             **_rgb([p.colour for p in lands]),
         ),
         "water": _waters(g.water),
-        "trees": _trees(g.trees, square, draft.clearings),
+        "trees": _trees(
+            g.trees, square, [*draft.clearings, *(b.footprint for b in draft.buildings)]
+        ),
         "vehicles": _items(g.cars, with_kind=False),
         "objects": _items(g.objects, with_kind=True),
     }
@@ -106,8 +108,9 @@ def _trees(groups: list[Trees], square: Polygon, clearings: list[Polygon]) -> gp
     }
     colour = np.concatenate([t.colour for t in kept]) if kept else np.empty((0, 3))
     inside = shapely.contains_xy(square, xy) if len(xy) else np.zeros(0, bool)
-    if clearings and len(xy):
-        inside &= ~shapely.contains_xy(shapely.union_all(clearings), xy)
+    if clearings and len(xy):  # lone yards, and the ground under every building
+        tree = shapely.STRtree(clearings)
+        inside[tree.query(shapely.points(xy), "within")[0]] = False
     columns = {n: v[inside] for n, v in columns.items()} | _rgb(list(colour[inside]))
     return _table(np.asarray(shapely.points(xy[inside])), **columns)
 

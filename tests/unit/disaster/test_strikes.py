@@ -162,7 +162,6 @@ def test_an_earthquake_is_felt_around_the_intensity_of_its_formula():
     assert np.allclose(event.buildings["intensity"], felt, atol=1e-5)
 
 
-@pytest.mark.xfail(strict=True, reason="site effects are not centred: a small town is shifted")
 def test_site_effects_do_not_shift_the_intensity_of_a_small_town():
     city = town("village", 1, 64.0)
     true = intensity_at(6.5, 10_000, 10)
@@ -299,7 +298,6 @@ def test_a_house_alone_on_asphalt_does_not_burn_nor_drown():
     assert np.allclose(flood(city, FloodParams(1.0)).buildings["depth"], 1.0)
 
 
-@pytest.mark.xfail(strict=True, reason="embers give water a fuel, and what carries fire burns")
 def test_water_does_not_burn():
     city = town("suburb", 16, 300.0)
     burn = fire(city, FireParams(18, 45, 5, 0.1)).rasters["burn"].values[0]

@@ -189,7 +189,6 @@ def test_painting_the_second_date_of_a_calm_event_paints_the_first_again():
     assert stages[0].albedo.min() >= 0
 
 
-@pytest.mark.xfail(strict=True, reason="texture gains lift bright roofs to a reflectance of 1.5")
 def test_no_matter_reflects_more_than_it_gets():
     city = town("suburb", 0, 128.0)
     box = stage_box(city.dtm.box.extent.centroid.coords[0], 100.0, 0.5, city.dtm.box.crs)
