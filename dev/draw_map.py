@@ -1,16 +1,15 @@
-"""Draw the picture of the README: the second image, and the damage map laid over it.
+"""Draw the picture of the README: a simulated pair, and the map of a real disaster beside it.
 
-    python dev/draw_map.py PRODUCT AFTER -o docs/joplin.jpg
+    python dev/draw_map.py SCENE PRODUCT -o docs/line.jpg
 
-docs/joplin.jpg is the map of Joplin that `geomage demo` leaves in demo/joplin, over `after.tif` of
-the same scene (DIUx-xView/xView2-deploy, MIT).
+Only what geomage made is drawn: the two images of a simulated scene, and the mapped land cover and
+damage of a product, without the imagery it was mapped from. docs/line.jpg is `demo/scene` and
+`demo/joplin` as `make demo` leaves them.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
-import json
 from pathlib import Path
 
 import numpy as np
@@ -18,38 +17,51 @@ import rasterio
 from PIL import Image
 from rasterio.enums import Resampling
 
-from geomage.geo import check_raster
-from geomage.product.pictures import take_picture
-
-SIDE = 900  # px of one half
-STRENGTH = 0.75  # of the colours over the image
+SIDE = 640  # px of one panel
+GAP = 8  # px of white between panels
+MUTED = 0.35  # of the colour of land cover; the rest is white
 
 
-def draw(product: Path, after: Path) -> Image.Image:
-    """Image and map side by side, both on the grid of the product."""
-    box = check_raster(product / "damage.tif").box
-    shift = json.loads((product / "manifest.json").read_text())["parameters"]["shift"]
-    moved = (shift["dx_m"], shift["dy_m"])
-    image = Image.open(io.BytesIO(take_picture([after], box, moved, SIDE).jpeg)).convert("RGB")
-    ground = np.asarray(image, np.float32)
-    with rasterio.open(product / "damage.tif") as raster:
-        shape = (image.height, image.width)
-        grades = raster.read(1, out_shape=shape, resampling=Resampling.nearest)
-        palette = np.array([raster.colormap(1)[value] for value in range(256)], np.float32)
-    called = (grades >= 1) & (grades <= 4)
-    grey = np.repeat(ground.mean(axis=2, keepdims=True), 3, axis=2) * 0.8
-    over = np.where(called[..., None], (1 - STRENGTH) * grey + STRENGTH * palette[grades, :3], grey)
-    return Image.fromarray(np.concatenate([ground, over], axis=1).astype(np.uint8))
+def read_small(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """Read a raster at SIDE x SIDE from its upper left square: values, and the colours of classes."""
+    with rasterio.open(path) as raster:
+        side = min(raster.shape)
+        window = ((0, side), (raster.width - side, raster.width))
+        shape = (raster.count, SIDE, SIDE)
+        how = Resampling.average if raster.count == 3 else Resampling.nearest
+        values = raster.read(window=window, out_shape=shape, resampling=how)
+        if raster.count == 3:
+            return values, None
+        return values, np.array([raster.colormap(1)[k][:3] for k in range(256)], np.float32)
+
+
+def draw_image(path: Path) -> np.ndarray:
+    """Return an image (y, x, 3)."""
+    return read_small(path)[0].transpose(1, 2, 0).astype(np.float32)
+
+
+def draw_product(product: Path) -> np.ndarray:
+    """Return damage over muted land cover (y, x, 3)."""
+    cover, cover_colours = read_small(product / "landcover.tif")
+    damage, colours = read_small(product / "damage.tif")
+    ground = 255 - MUTED * (255 - cover_colours[cover[0]])
+    ground[damage[0] == 255] = 225
+    called = (damage[0] >= 1) & (damage[0] <= 4)
+    return np.where(called[..., None], colours[damage[0]], ground)
 
 
 def main() -> None:
     """Read the words of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("scene", type=Path)
     parser.add_argument("product", type=Path)
-    parser.add_argument("after", type=Path)
     parser.add_argument("-o", "--out", type=Path, required=True)
     words = parser.parse_args()
-    draw(words.product, words.after).save(words.out, quality=85, optimize=True)
+    white = np.full((SIDE, GAP, 3), 255, np.float32)
+    before, after = (draw_image(words.scene / f"{date}.tif") for date in ("before", "after"))
+    panels = [before, white, after, white, draw_product(words.product)]
+    picture = Image.fromarray(np.concatenate(panels, axis=1).astype(np.uint8))
+    picture.save(words.out, quality=85, optimize=True)
     print(f"wrote {words.out}")
 
 

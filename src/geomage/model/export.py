@@ -16,7 +16,7 @@ from geomage.model.network import STRIDE, Network
 __all__ = ["HALO", "OPSET", "Probabilities", "write_onnx"]
 
 OPSET = 18
-HALO = 160  # pixels; the weak rest of the field of view is not worth recomputing
+HALO = 224  # pixels; beyond it a trained network differs from the whole image by under 3e-5
 INPUTS = ("before", "after")
 OUTPUTS = ("landcover", "damage", "flags")
 
