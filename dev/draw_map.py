@@ -23,7 +23,7 @@ MUTED = 0.35  # of the colour of land cover; the rest is white
 
 
 def read_small(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
-    """Read a raster at SIDE x SIDE from its upper left square: values, and the colours of classes."""
+    """Read the upper right square at SIDE x SIDE: values, and the colours of classes."""
     with rasterio.open(path) as raster:
         side = min(raster.shape)
         window = ((0, side), (raster.width - side, raster.width))
