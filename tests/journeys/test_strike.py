@@ -45,3 +45,12 @@ def test_only_a_city_can_be_struck(geomage, tmp_path):
     answer = geomage("strike", "fire", tmp_path / "nowhere", "-o", tmp_path / "event")
     assert answer.code == 2
     assert "city" in answer.err
+
+
+def test_a_town_is_never_replaced_by_its_own_disaster(geomage, town):
+    held = sorted(p.name for p in town.iterdir())
+    for out in (town, town.parent):
+        answer = geomage("strike", "storm", town, "-o", out, "--overwrite")
+        assert answer.code == 2
+        assert "choose another output" in answer.err
+    assert sorted(p.name for p in town.iterdir()) == held

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import signal
 import sys
@@ -57,9 +58,12 @@ def _explain(error: Exception, *, debug: bool) -> int:
     if isinstance(error, MemoryError):
         say("geomage: out of memory; give a smaller --memory or fewer --jobs")
         return 1
+    if isinstance(error, UnicodeEncodeError):
+        say(f"geomage: a file name is not valid UTF-8: {error.object!a}; rename it")
+        return 2
     if isinstance(error, OSError):
         say(f"geomage: {error}")
-        return 1
+        return 2 if error.errno in (errno.ENAMETOOLONG, errno.ELOOP) else 1
     say(f"geomage: unexpected {type(error).__name__}: {error}")
     if not debug:
         say("This is a fault in geomage. Run the command again with --debug to see where.")

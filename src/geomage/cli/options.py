@@ -41,6 +41,9 @@ def read_bytes(text: str) -> int:
     number = text.strip().rstrip("BbIiKkMmGgTt ")
     unit = text.strip()[len(number) :].strip().lower()
     try:
-        return int(float(number) * UNITS[unit])
-    except (ValueError, KeyError):
-        raise InputError(f"--memory {text!r} is not a size; write it like 512MiB or 2GiB") from None
+        size = int(float(number) * UNITS[unit])
+    except (ValueError, KeyError, OverflowError):
+        size = 0
+    if size <= 0:
+        raise InputError(f"--memory {text!r} is not a size; write it like 512MiB or 2GiB")
+    return size

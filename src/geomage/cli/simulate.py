@@ -25,6 +25,13 @@ verbs.add_typer(cities, name="city", help="Grow a town, or look at one.")
 verbs.add_typer(strikes, name="strike", help="Let a disaster strike a city.")
 
 
+def _refuse_input(out: Path, source: Path) -> None:
+    """Raise OutputError when writing `out` would replace what is read."""
+    target, read = out.absolute().resolve(), source.absolute().resolve()
+    if target == read or target in read.parents:
+        raise OutputError(f"{out} is or holds the input {source}; choose another output")
+
+
 @cities.command(
     "grow",
     epilog=examples(
@@ -178,6 +185,7 @@ def _strike(
     from geomage.disaster import write_event
     from geomage.world import read_city
 
+    _refuse_input(out, city)
     event = hit(read_city(city))
     write_event(event, out, overwrite=overwrite)
     grades = event.buildings["grade_visible"].value_counts()
@@ -226,6 +234,7 @@ def render(
         off_nadir_after=off_nadir_after,
         memory_bytes=read_bytes(memory),
     )
+    _refuse_input(out, event)
     scene = render_event(read_event(event), params)
     write_scene(scene, out, overwrite=overwrite)
     rows, columns = (int(side) for side in scene.box.shape)

@@ -35,6 +35,8 @@ def fresh_folder(path: Path | str, *, overwrite: bool = False) -> Iterator[Path]
         raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
     try:
         yield work
+        refuse_taken(target, overwrite=overwrite)  # it may have come while we worked
+        _refuse_strange(target)
         _swap(work, target)
     except BaseException:
         shutil.rmtree(work, ignore_errors=True)

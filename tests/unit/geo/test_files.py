@@ -169,3 +169,16 @@ def test_vectors_are_read_only_from_what_they_claim_to_be(tmp_path: Path) -> Non
     for name in ("a.gpkg", "a.vrt", "a.geojson", "none.gpkg"):
         with pytest.raises(InputError):
             read_vectors(tmp_path / name)
+
+
+def test_a_folder_that_comes_while_one_works_is_kept(tmp_path: Path) -> None:
+    def work() -> None:
+        with fresh_folder(tmp_path / "out") as folder:
+            (folder / "new").write_text("x")
+            (tmp_path / "out").mkdir()
+            (tmp_path / "out" / "mine").write_text("dear")
+
+    with pytest.raises(OutputError, match="exists already"):
+        work()
+    assert (tmp_path / "out" / "mine").read_text() == "dear"
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
