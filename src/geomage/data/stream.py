@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy import ndimage
@@ -42,7 +42,7 @@ class StreamParams:
     oversample: float = 1.6  # fine pixels a pixel
     calm: float = 0.5  # share of pairs in which nothing happened
     cloudy: float = 0.1
-    no_data: float = 0.06
+    no_data: float = 0.12
     shift_px: float = 1.2  # standard deviation of what alignment left over
     styles: Mapping[str, float] = field(
         default_factory=lambda: {
@@ -54,7 +54,7 @@ class StreamParams:
         },
     )
     hazards: Mapping[str, float] = field(
-        default_factory=lambda: {"storm": 3.0, "earthquake": 1.6, "flood": 3.0, "fire": 1.4},
+        default_factory=lambda: {"storm": 3.6, "earthquake": 1.8, "flood": 2.6, "fire": 1.2},
     )
     seed: int = 0
 
@@ -70,7 +70,7 @@ def sample_event(rng: np.random.Generator, city: City, hazard: str) -> Event:
     if hazard == "earthquake":
         return earthquake(
             city,
-            EarthquakeParams(rng.uniform(6.6, 7.9), rng.uniform(500, 12_000), rng.uniform(5, 14)),
+            EarthquakeParams(rng.uniform(7.0, 8.2), rng.uniform(500, 7_000), rng.uniform(5, 14)),
             seed,
         )
     if hazard == "storm":
@@ -78,7 +78,7 @@ def sample_event(rng: np.random.Generator, city: City, hazard: str) -> Event:
         return storm(
             city,
             StormParams(
-                int(rng.integers(1, 6)),
+                int(rng.choice([1, 2, 3, 4, 4, 5])),
                 rng.uniform(15, 110),
                 rng.uniform(0, 360),
                 rng.uniform(-0.5, 0.5) * size,
@@ -86,9 +86,8 @@ def sample_event(rng: np.random.Generator, city: City, hazard: str) -> Event:
             seed,
         )
     if hazard == "flood":
-        relief = float(
-            np.quantile(city.dtm.values, rng.uniform(0.15, 0.97)) - city.dtm.values.min()
-        )
+        city = _flood_plain(city, rng.uniform(0.5, 4.0))
+        relief = float(np.quantile(city.dtm.values, rng.uniform(0.3, 1.0)) - city.dtm.values.min())
         surge = float(rng.choice([0.0, 0.0, rng.uniform(0.3, 1.0)]))
         drained = (
             float(rng.choice([0.0, 0.0, 0.0, rng.uniform(0.2, 1.0)]))
@@ -105,6 +104,14 @@ def sample_event(rng: np.random.Generator, city: City, hazard: str) -> Event:
         ),
         seed,
     )
+
+
+def _flood_plain(city: City, relief_m: float) -> City:
+    """Flatten the terrain of a city until its highest ground lies `relief_m` over its lowest."""
+    z = city.dtm.values
+    low, span = float(z.min()), max(float(np.ptp(z)), 1e-6)
+    flat = low + (z - low) * np.float32(min(1.0, relief_m / span))
+    return replace(city, dtm=replace(city.dtm, values=flat.astype(z.dtype)))
 
 
 @dataclass(frozen=True)
@@ -176,7 +183,7 @@ def _whole_roofs(cover: np.ndarray, ids: np.ndarray) -> np.ndarray:
     n = int(ids.max(initial=0)) + 1
     seen = np.bincount(ids[cover == BUILDING], minlength=n)
     total = np.maximum(np.bincount(ids.ravel(), minlength=n), 1)
-    whole = (seen / total) > 0.45
+    whole = (seen / total) > 0.3
     whole[0] = False
     return np.where((cover == TREE) & whole[ids], BUILDING, cover).astype(np.uint8)
 
@@ -192,7 +199,7 @@ def _damage(event: Event, ids: np.ndarray, cover: np.ndarray) -> np.ndarray:
 
 
 def _cropped_away(rng: np.random.Generator, sample: Sample) -> Sample:
-    """Leave part of both images without data, as at the border of a strip."""
+    """Leave part of both images, or of one alone, without data, as at the border of a strip."""
     n = sample.before.shape[1]
     rows, columns = np.indices((n, n))
     angle = rng.normal(0, 0.08) + rng.choice([0, 0.5, 1, 1.5]) * np.pi
@@ -200,13 +207,17 @@ def _cropped_away(rng: np.random.Generator, sample: Sample) -> Sample:
         n * max(np.cos(angle), 0) + n * max(np.sin(angle), 0)
     ) > -rng.uniform(5, 0.4 * n)
     keep = ~ndimage.binary_dilation(gone, iterations=1)
+    which = rng.choice(["both", "before", "after"], p=[0.4, 0.15, 0.45])
+    first = keep | (which == "after")
+    second = keep | (which == "before")
     return Sample(
-        sample.before * keep,
-        sample.after * keep,
-        sample.landcover * keep,
-        np.where(keep, sample.damage, 0).astype(np.uint8),
-        np.where(keep, sample.water, 255).astype(np.uint8),
-        np.where(keep, sample.change, 255).astype(np.uint8),
-        sample.obscured * keep,
+        sample.before * first,
+        sample.after * second,
+        sample.landcover * first,
+        np.where(second, sample.damage, np.minimum(sample.damage, 1) * 255).astype(np.uint8)
+        * first,
+        np.where(second, sample.water, 255).astype(np.uint8),
+        np.where(first & second, sample.change, 255).astype(np.uint8),
+        np.where(second, sample.obscured, 255).astype(np.uint8),
         sample.gsd,
     )

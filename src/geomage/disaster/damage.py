@@ -75,6 +75,7 @@ def fail(
     rubble = np.where(
         collapsed, np.clip(heights * 0.28, 0.7, 4.5), np.clip(heights * 0.3, 0.6, 3.0)
     )
+    lost[failure == "open"] = 1.2  # no roof is left, most walls are
     flat = failure == "pancake"
     sink[flat] = rng.uniform(0.2, 0.55, int(flat.sum()))
     tarped = (failure == "cover") & (rng.random(n) < 0.22)

@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 # how a building fails: the order is the code the renderer paints by
-FAILURES = ("intact", "cover", "partial", "collapse", "gutted", "swept", "pancake")
+FAILURES = ("intact", "cover", "partial", "collapse", "gutted", "swept", "pancake", "open")
 # EMS-98 D0..D5 -> visible grade: none, minor, major, destroyed
 VISIBLE_OF_PHYSICAL = np.array([0, 0, 0, 1, 2, 3])
 _RASTERS = ("water_depth", "velocity", "debris", "burn", "mud")

@@ -30,6 +30,7 @@ _STRENGTH = {
     "reinforced concrete": 1.3,
 }
 _SPREAD = 0.13
+_UPROOTED = 41.0  # m/s, hardwood trees uprooted: expected value of the Enhanced Fujita scale
 
 
 @dataclass(frozen=True)
@@ -81,13 +82,17 @@ def storm(city: City, params: StormParams, seed: int = 0) -> Event:
         rng,
         table,
         city.buildings["height"].to_numpy() * 0.7,
-        {3: ["cover"], 4: ["partial"], 5: ["collapse", "collapse", "collapse", "swept"]},
+        {3: ["cover"], 4: ["partial"], 5: ["collapse", "collapse", "open", "open", "swept"]},
     )
     along = 90 - params.heading_deg
-    debris = debris_field(city, table, reach_m=26.0, along=along)
+    debris = debris_field(city, table, reach_m=rng.uniform(18, 44), along=along)
+    strewn = rng.uniform(0.0, 0.14) * np.clip((wind - 28) / 20, 0, 1) * (0.4 + 0.8 * (gusts > 0))
+    debris = np.maximum(debris, strewn * (debris.max(initial=0.0) > 0)).astype(np.float32)
     soil = np.clip((wind - 45) / 60, 0, 0.65) * np.clip(debris * 3, 0.3, 1)
     tree_wind = _at_trees(city, wind)
-    standing = (rng.random(len(tree_wind)) > ndtr(np.log(tree_wind / 47) / 0.2)).astype(float)
+    standing = (rng.random(len(tree_wind)) > ndtr(np.log(tree_wind / _UPROOTED) / 0.22)).astype(
+        float
+    )
     return build_event(
         "storm",
         city,

@@ -38,11 +38,8 @@ def cut(
     """Cut, turn, mirror and magnify a square; images come out in 0..1."""
     largest = min(stack.shape[1:]) - params.shift
     wide = min(round(side / math.exp(rng.uniform(*np.log(params.zoom)))), largest)
-    dy, dx = rng.integers(-params.shift, params.shift + 1, 2)
-    y, x = (
-        int(rng.integers(max(0, -d), n - wide - max(0, d) + 1))
-        for n, d in zip(stack.shape[1:], (dy, dx), strict=True)
-    )
+    dy, dx = (int(d) for d in rng.integers(-params.shift, params.shift + 1, 2))
+    y, x = _window(stack, wide, (dy, dx), params, rng)
     square = np.array(stack[:, y : y + wide, x : x + wide])
     square[3:6] = stack[3:6, y + dy : y + dy + wide, x + dx : x + dx + wide]
     square = np.rot90(square, int(rng.integers(4)), (1, 2))
@@ -59,6 +56,23 @@ def cut(
         )[0]
         truth = F.interpolate(truth[None], (side, side), mode="nearest-exact")[0]
     return images, truth
+
+
+def _window(
+    stack: UInt8[np.ndarray, "11 y x"],
+    wide: int,
+    moved: tuple[int, int],
+    params: AugmentParams,
+    rng: np.random.Generator,
+) -> tuple[int, int]:
+    """Top left corner of a window; for a share of them the fullest of three by building."""
+    tries = 3 if rng.random() < params.built else 1
+    low = [max(0, -d) for d in moved]
+    high = [n - wide - max(0, d) for n, d in zip(stack.shape[1:], moved, strict=True)]
+    corners = rng.integers(low, high, (tries, 2), endpoint=True).tolist()
+    graded = [np.count_nonzero(stack[7, y : y + wide : 4, x : x + wide : 4]) for y, x in corners]
+    y, x = corners[int(np.argmax(graded))]
+    return y, x
 
 
 def relight(

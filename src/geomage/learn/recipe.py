@@ -51,6 +51,8 @@ class AugmentParams:
     """Range of the magnification, drawn evenly in its logarithm, the same for both dates."""
     shift: int = 2
     """Largest shift of the second date, pixels."""
+    built: float = 0.5
+    """Chance that a crop is the one of three that holds the most building."""
     gain: float = 0.2
     """Standard deviation of the logarithm of the gain of a date."""
     band_gain: float = 0.06

@@ -13,7 +13,7 @@ from geomage.render._kernels_paint import hash01
 FLAT, GABLE, HIP, SHED = 0, 1, 2, 3
 SHINGLE, TILE, METAL, MEMBRANE, CONCRETE, GRAVEL, THATCH = 0, 1, 2, 3, 4, 5, 6
 # ways a building fails: see `disaster.event`
-INTACT, COVER, PARTIAL, COLLAPSE, GUTTED, SWEPT, PANCAKE = 0, 1, 2, 3, 4, 5, 6
+INTACT, COVER, PARTIAL, COLLAPSE, GUTTED, SWEPT, PANCAKE, OPEN = 0, 1, 2, 3, 4, 5, 6, 7
 
 
 @njit(cache=True, nogil=True)
@@ -62,6 +62,43 @@ def roof_texture(material, u, v, form, px, grain, stain, blotch, edge, kind):
     elif abs(v) < 0.22 and form != SHED and kind % 3 != 0:
         g *= 1.18
     return g
+
+
+@njit(cache=True, nogil=True)
+def rubble_tone(chip, kind):
+    """Reflectance of one piece of rubble: boards, plaster or brick by the building, tar, earth."""
+    if chip > 0.62:
+        t = 0.5 + 0.9 * (chip - 0.62) / 0.38
+        if kind % 4 == 0:
+            return 0.44 * t, 0.27 * t, 0.21 * t
+        if kind % 4 == 1:
+            return 0.40 * t, 0.39 * t, 0.37 * t
+        if kind % 4 == 2:
+            return 0.58 * t, 0.55 * t, 0.50 * t
+        return 0.42 * t, 0.37 * t, 0.30 * t
+    if chip > 0.28:
+        return 0.26, 0.21, 0.155
+    t = 0.3 + chip
+    return 0.11 * t, 0.10 * t, 0.09 * t
+
+
+@njit(cache=True, nogil=True)
+def room_floor(u, v, who, kind):
+    """Reflectance of the floor of a room seen from above, and metres to its nearest wall."""
+    wide, deep = 2.6 + 0.45 * (kind % 5), 2.4 + 0.5 * (kind % 4)
+    a, b = math.floor(u / wide), math.floor(v / deep)
+    fu, fv = u / wide - a, v / deep - b
+    wall = min(min(fu, 1 - fu) * wide, min(fv, 1 - fv) * deep)
+    chosen = hash01(int(a) + 100, int(b) + 100, 11 + who)
+    if chosen < 0.25:
+        return 0.42, 0.38, 0.32, wall
+    if chosen < 0.45:
+        return 0.29, 0.20, 0.13, wall
+    if chosen < 0.60:
+        return 0.52, 0.50, 0.47, wall
+    if chosen < 0.80:
+        return 0.16, 0.13, 0.11, wall
+    return 0.46, 0.31, 0.27, wall
 
 
 @njit(cache=True, nogil=True)
@@ -157,17 +194,21 @@ def paint_roofs(wings, state, burnt, px, ny, height, albedo, ids, fine, mid, coa
                             deep = lost - d
                             low = rubble * (0.25 + 0.75 * grain) * (0.4 + 0.9 * mid[i, j])
                             h = low if deep > 0.06 else max(low, h * (0.35 + 0.4 * grain))
-                            if chip > 0.62:
-                                t = 0.5 + 0.9 * (chip - 0.62) / 0.38
-                                r, g, b = 0.42 * t, 0.37 * t, 0.30 * t
-                            elif chip > 0.45:
+                            if 0.45 < chip < 0.62:
                                 r, g, b = w[10] * 1.1, w[11] * 1.05, w[12]
-                            elif chip > 0.28:
-                                r, g, b = 0.26, 0.21, 0.155
                             else:
-                                t = 0.3 + chip
-                                r, g, b = 0.11 * t, 0.10 * t, 0.09 * t
+                                r, g, b = rubble_tone(chip, kind)
                             gain = 0.75 + 0.5 * grain
+                            if mode in (OPEN, PARTIAL) and kind % 3 != 0:  # rooms lie open
+                                fr, fg, fb, wall = room_floor(u, v, int(w[13]), kind)
+                                standing = min(wall, edge) < max(0.16, 0.4 * px)
+                                if standing and mid[i, j] > 0.3:
+                                    h = eave * (0.6 + 0.4 * mid[i, j])
+                                    r, g, b = 0.45, 0.42, 0.37
+                                elif blotch + 0.5 * grain < 0.95:
+                                    h = 0.2 + 0.5 * grain
+                                    if chip < 0.72:
+                                        r, g, b = fr, fg, fb
                     elif mode == PANCAKE:
                         h += 0.5 * along * eave
                         gain *= 0.8 + 0.4 * mid[i, j]

@@ -27,6 +27,7 @@ _RUBBLE = np.array(  # reflectance of wood, plaster, brick, insulation, tar, con
     ]
 )  # fmt: skip
 _TARP = ((0.06, 0.16, 0.48), (0.06, 0.16, 0.48), (0.10, 0.22, 0.50), (0.55, 0.56, 0.58))
+_BARK = np.array([0.13, 0.105, 0.08])
 _CHAR = np.array([0.075, 0.055, 0.04])
 _RGB = ["red", "green", "blue"]
 _BOX = ["length", "width", "height", *_RGB]
@@ -163,7 +164,7 @@ def throw_debris(c: Canvas) -> np.ndarray:
     if density is None or not (density > 0.02).any():
         return np.zeros(c.height.shape, np.uint8)
     wind = c.event.kind == "storm"
-    a_square_metre, longest, on_roofs = (2.2, 2.6, 0.35) if wind else (1.6, 1.8, 0.12)
+    a_square_metre, longest, on_roofs = (3.0, 1.9, 0.35) if wind else (1.6, 1.8, 0.12)
     count = int(density.size * c.px**2 * a_square_metre)
     rng = np.random.default_rng([c.seed, 19])
     palette = _RUBBLE[rng.choice(len(_RUBBLE), 6, replace=False)]
@@ -171,6 +172,13 @@ def throw_debris(c: Canvas) -> np.ndarray:
         density, count, c.px, c.seed + 23, palette, c.height, c.albedo, c.ids, longest, on_roofs
     )
     return (density > 0.25).astype(np.uint8)
+
+
+def _downwind(c: Canvas) -> np.ndarray:
+    """Unit vector (east, north) in which trees fell, about along the track of a storm."""
+    rng = np.random.default_rng([c.seed, 47])
+    towards = np.radians(90 - c.event.parameters["heading_deg"]) + rng.normal(0, 0.6)
+    return np.array([np.cos(towards), np.sin(towards)])
 
 
 def paint_trees(c: Canvas) -> None:
@@ -186,12 +194,22 @@ def paint_trees(c: Canvas) -> None:
     row = np.clip(ny - y / c.px, 0, ny - 1).astype(int)
     near &= c.cover[row, np.clip(x / c.px, 0, nx - 1).astype(int)] != WATER
     colour, leaf, twig = leaf_colour(trees[_RGB].to_numpy(), trees["evergreen"].to_numpy(), c.when)
+    radius, height = trees["radius"].to_numpy(), trees["height"].to_numpy()
     if c.after:
         scorched = c.event.trees["scorched"].to_numpy()[:, None]
         colour = colour * (1 - scorched) + _CHAR * scorched
         leaf = np.clip(leaf * (1 - 0.6 * scorched[:, 0]), 0.25, 1)
-        near &= c.event.trees["standing"].to_numpy() > 0.5
-    columns = [x, y, trees["radius"], trees["height"], leaf, twig, *colour.T]
+        fallen = c.event.trees["standing"].to_numpy() < 0.5
+        if c.event.kind == "storm":
+            lying = fallen & (np.random.default_rng([c.seed, 43]).random(len(trees)) < 0.6)
+            thrown = 0.45 * (lying * height)[:, None] * _downwind(c)
+            x, y = x + thrown[:, 0], y + thrown[:, 1]
+            radius, height = np.where(lying, 0.8 * radius, radius), np.where(lying, 1.6, height)
+            colour = np.where(lying[:, None], 0.6 * colour + 0.4 * _BARK, colour)
+            leaf = np.where(lying, 0.35, leaf)
+            fallen &= ~lying
+        near &= ~fallen
+    columns = [x, y, radius, height, leaf, twig, *colour.T]
     rows = np.stack([np.asarray(column, np.float64) for column in columns], 1)[near]
     n = c.noise
     k.paint_trees(rows, c.px, ny, c.height, c.albedo, c.crown, n.fine, n.mid, c.seed + 31)

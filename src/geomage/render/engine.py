@@ -70,7 +70,7 @@ def light_and_view(stage: Stage, when: Appearance) -> Picture:
     lit = k.sun_shadow(surface, px, sin_az, cos_az, float(np.tan(elevation)), 0.35)
     sky = sky_view(surface, px)
     flat = float(np.cos(elevation))
-    sun = _SUN_SHARE * np.float32(0.75 + 0.25 * np.sin(elevation))
+    sun = _SUN_SHARE * np.float32((0.75 + 0.25 * np.sin(elevation)) * (1 - when.veil))
     image = k.radiance(
         surface,
         stage.albedo,
@@ -105,9 +105,10 @@ def _oblique(stage: Stage, when: Appearance, image: np.ndarray, px: float) -> Pi
     k.view_march(height, _ceiling(height, reach), _BLOCK, px, tan, ux, uy, source, wall)
     facing = np.sin(np.radians(when.sun_azimuth)) * ux + np.cos(np.radians(when.sun_azimuth)) * uy
     sunny = max(0.0, float(facing)) * float(np.cos(np.radians(when.sun_elevation)))
+    sun = _SUN_SHARE * np.float32(1 - when.veil)
     light = (
-        _SUN_SHARE * sunny / max(float(np.sin(np.radians(when.sun_elevation))), 0.2)
-        + (1 - _SUN_SHARE) * 0.8
+        sun * sunny / max(float(np.sin(np.radians(when.sun_elevation))), 0.2)
+        + (1 - sun) * 0.8
         + 0.12
     ).astype(np.float32)
     seen = np.empty_like(image)

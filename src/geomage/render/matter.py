@@ -59,6 +59,7 @@ class Appearance:
     ageing: float = 0.0  # spread of roof brightness against the first date
     renewed: float = 0.0  # share of roofs of another colour than at the first date
     traffic: int = 0  # seed of the moving things
+    veil: float = 0.0  # share of the direct sun that a high overcast turns into sky light
 
 
 def sample_appearance(rng: np.random.Generator, base: Appearance | None = None) -> Appearance:
@@ -75,9 +76,10 @@ def sample_appearance(rng: np.random.Generator, base: Appearance | None = None) 
         dry=float(np.clip(season + rng.normal(0, 0.25), 0, 1)),
         wet=float(rng.choice([0.0, 0.0, 0.2, 0.5])),
         lush=float(rng.uniform(0.75, 1.3)),
-        ageing=float(rng.uniform(0.02, 0.14)) if again else 0.0,
-        renewed=float(rng.choice([0.0, 0.02, 0.06])) if again else 0.0,
+        ageing=float(rng.uniform(0.03, 0.26)) if again else 0.0,
+        renewed=float(rng.choice([0.0, 0.03, 0.1, 0.3])) if again else 0.0,
         traffic=int(rng.integers(2**31)),
+        veil=float(rng.uniform(0.3, 0.95)) if rng.random() < 0.2 else 0.0,
     )
 
 

@@ -47,7 +47,8 @@ class Shot:
     blur_px: float = 0.55  # standard deviation of the point spread, output pixels
     haze: tuple[float, float, float] = (0.02, 0.025, 0.035)  # path reflectance
     clear: float = 0.95  # transmission of the air
-    white: float = 0.45  # reflectance that maps to 255
+    white: float = 0.45  # reflectance that maps to 255 when nothing is to be clipped
+    clipped: float = 0.0  # share of clear pixels that saturate: the scene sets the white point
     gamma: float = 1.6
     tint: tuple[float, float, float] = (1.0, 1.0, 1.0)
     colour: float = 1.0  # saturation
@@ -59,7 +60,11 @@ class Shot:
 
 
 def sample_shot(rng: np.random.Generator, *, cloudy: float = 0.0) -> Shot:
-    """Draw a shot; `cloudy` is the chance of cloud in it."""
+    """Draw a shot; `cloudy` is the chance of cloud in it.
+
+    Providers stretch each strip so that little of it saturates and take the blue of the air away:
+    what they deliver is darker, more colourful and yellower than plain reflectance.
+    """
     thick = abs(rng.normal(0, 0.035)) * rng.choice([0.3, 1.0, 1.8])
     bluish = np.array([0.75, 0.95, 1.25]) ** rng.uniform(0, 1.4)
     path = np.clip(thick * bluish, 0, 0.2)
@@ -68,9 +73,14 @@ def sample_shot(rng: np.random.Generator, *, cloudy: float = 0.0) -> Shot:
         haze=(float(path[0]), float(path[1]), float(path[2])),
         clear=float(1 - 1.6 * thick),
         white=float(rng.uniform(0.32, 0.68)),
-        gamma=float(rng.uniform(1.15, 2.3)),
-        tint=tuple(float(v) for v in rng.normal(1, 0.055, 3)),  # type: ignore[arg-type]
-        colour=float(rng.uniform(0.55, 1.2)),
+        clipped=float(np.exp(rng.uniform(*np.log((0.0008, 0.03))))),
+        gamma=float(rng.uniform(1.0, 1.9)),
+        tint=(
+            float(rng.normal(1.0, 0.06)),
+            float(rng.normal(1.0, 0.04)),
+            float(rng.uniform(0.74, 1.05)),
+        ),
+        colour=float(rng.uniform(0.7, 1.5)),
         noise=float(rng.uniform(0.002, 0.014)),
         sharpen=float(rng.choice([0, 0, 0.5, 1.0]) * rng.uniform(0.5, 1)),
         jpeg=int(rng.choice([0, 0, 60, 75, 90])),
@@ -108,14 +118,13 @@ def cloud_alpha(shape: tuple[int, int], cover: float, rng: np.random.Generator) 
         cells = 2 ** (octave + 1) + 1
         coarse = rng.random((cells, cells)).astype(np.float32)
         zoomed = ndimage.zoom(
-            coarse, (shape[0] / cells, shape[1] / cells), order=1, grid_mode=True, mode="nearest"
+            coarse, (shape[0] / cells, shape[1] / cells), order=2, grid_mode=True, mode="nearest"
         )
         field += zoomed[: shape[0], : shape[1]] * 0.55**octave
     cut = np.quantile(field, 1 - cover)
-    return np.asarray(
-        np.clip((field - cut) / (0.35 * float(np.ptp(field))) + 0.25 * (field > cut), 0, 1),
-        np.float32,
-    )
+    soft = rng.uniform(0.08, 0.45) * float(np.ptp(field))
+    t = np.clip((field - cut) / soft + 0.4, 0, 1)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
 def capture(
@@ -137,6 +146,7 @@ def capture(
     out = np.empty((3, framing.rows, framing.columns), np.float32)
     _kernels.resample(fine, framing.row0, framing.col0, framing.ratio, out)
     hidden = np.zeros(out.shape[1:], np.float32)
+    white = _white_point(out, shot)
     if shot.cloud > 0:
         out, hidden = _cloudy(out, shot.cloud, rng)
     out = out * shot.clear + np.array(shot.haze, np.float32)[:, None, None]
@@ -146,7 +156,7 @@ def capture(
         * noise
         * np.sqrt(np.clip(out, 0.02, 1) / 0.3)
     )
-    out = _tone(out, shot)
+    out = _tone(out, shot, white)
     return _compressed(np.clip(out * 255 + 0.5, 0, 255).astype(np.uint8), shot.jpeg), hidden
 
 
@@ -181,17 +191,25 @@ def _cloudy(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Put clouds and their shadows over an image."""
     alpha = cloud_alpha(image.shape[1:], cover, rng)
-    shadow = np.roll(alpha, tuple(rng.integers(-120, 120, 2)), (0, 1)) * (1 - alpha)
+    away = tuple(float(v) for v in rng.integers(-120, 120, 2))
+    shadow = ndimage.shift(alpha, away, order=0, mode="mirror") * (1 - alpha)
     white = rng.uniform(0.45, 0.8)
     dark = image * (1 - 0.62 * shadow)
     return dark * (1 - alpha) + white * alpha, np.maximum(alpha, 0.55 * shadow)
 
 
-def _tone(image: np.ndarray, shot: Shot) -> np.ndarray:
+def _white_point(image: np.ndarray, shot: Shot) -> float:
+    """Reflectance that maps to 255: `white`, or what the scene itself asks for."""
+    if shot.clipped <= 0:
+        return shot.white
+    return float(np.clip(np.quantile(image.max(0), 1 - shot.clipped), 0.12, 1.2))
+
+
+def _tone(image: np.ndarray, shot: Shot, white: float) -> np.ndarray:
     """White point, tint, saturation, gamma, sharpening; 0..1."""
     grey = image.mean(0, keepdims=True)
     image = grey + (image - grey) * shot.colour
-    image = np.clip(image / shot.white * np.array(shot.tint, np.float32)[:, None, None], 0, None)
+    image = np.clip(image / white * np.array(shot.tint, np.float32)[:, None, None], 0, None)
     image = np.minimum(image, 1.0) ** (1 / shot.gamma)
     if shot.sharpen > 0:
         soft = np.stack([ndimage.uniform_filter(b, 3) for b in image])

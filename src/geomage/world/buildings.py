@@ -81,6 +81,8 @@ _TYPOLOGY = {
     "concrete": "reinforced concrete",
     "gravel": "reinforced concrete",
 }
+# area of a plan's bounding rectangle over its own
+_LOOSE = {"L": 1.5, "T": 1.6, "U": 1.5, "courtyard": 1.5, "cluster": 1.6}
 _SHEET_TOWNS = {"informal": "adobe"}
 
 
@@ -164,6 +166,16 @@ def _parts(
         d = max(5.0, min(a, b) * rng.uniform(0.22, 0.3))
         ends = [((a - d) / 2, 0.0, d, b, True), (-(a - d) / 2, 0.0, d, b, True)]
         return [(0, (b - d) / 2, a, d, False), (0, -(b - d) / 2, a, d, False), *ends]
+    if plan == "cluster":  # a main roof and wings on both sides of it, as large houses have
+        d = b * rng.uniform(0.42, 0.6)
+        main = rng.uniform(-0.5, 0.5) * (b - d)
+        boxes = [(0.0, main, a, d, False)]
+        for _ in range(int(rng.integers(2, 5))):
+            w = a * rng.uniform(0.2, 0.36)
+            at = rng.uniform(-0.5, 0.5) * (a - w)
+            end = rng.choice([-1, 1]) * b / 2 * rng.uniform(0.75, 1.0)
+            boxes.append((at, (main + end) / 2, w, abs(end - main), True))
+        return boxes
     return [(0, 0, a, b, False)]
 
 
@@ -271,7 +283,7 @@ def place_building(
             ]
     else:
         cover = rng.uniform(*style.coverage)
-        loose = {"box": 1.0, "L": 1.5, "T": 1.6, "U": 1.5, "courtyard": 1.5}.get(plan, 1.0)
+        loose = _LOOSE.get(plan, 1.0)
         frame = _fitted(room, min(parcel.area * cover * loose, room.area), _aspect(rng), rng)
         if frame is None or frame.width < 2.4:
             return None

@@ -34,7 +34,7 @@ class Style:
     coverage: Range  # footprint over parcel area
     setback_m: Range
     storeys: Range
-    plans: Weights  # footprint shapes: box, L, T, U, courtyard, fill, row
+    plans: Weights  # footprint shapes: box, L, T, U, courtyard, cluster, fill, row
     roofs: Weights  # flat, gable, hip, shed
     materials: Weights  # shingle, tile, metal, membrane, concrete, gravel, thatch
     yards: Weights  # ground cover of a parcel
@@ -80,7 +80,7 @@ STYLES: Mapping[str, Style] = MappingProxyType(
                 coverage=(0.14, 0.34),
                 setback_m=(2, 6),
                 storeys=(1, 2.4),
-                plans=_weights(box=5, L=3, T=1.5, U=0.6),
+                plans=_weights(box=5, L=3, T=1.5, U=0.6, cluster=3),
                 roofs=_weights(gable=5, hip=4, flat=0.8, shed=0.3),
                 materials=_weights(shingle=6, tile=2.5, metal=1.2, membrane=0.4, concrete=0.2),
                 yards=_weights(lawn=8, meadow=2, bare=0.7, gravel=0.3),
@@ -90,7 +90,7 @@ STYLES: Mapping[str, Style] = MappingProxyType(
                 vehicles_per_100m=2.5,
                 outbuilding=0.35,
                 pool=0.1,
-                wooded=0.3,
+                wooded=0.42,
             ),
             Style(
                 name="centre",
@@ -163,7 +163,7 @@ STYLES: Mapping[str, Style] = MappingProxyType(
                 coverage=(0.06, 0.22),
                 setback_m=(3, 10),
                 storeys=(1, 2),
-                plans=_weights(box=6, L=2.5, T=1, U=0.8),
+                plans=_weights(box=6, L=2.5, T=1, U=0.8, cluster=0.6),
                 roofs=_weights(gable=6, hip=2.5, flat=0.6, shed=0.8),
                 materials=_weights(
                     shingle=2, tile=2.5, metal=4, membrane=0.3, thatch=0.4, concrete=0.3

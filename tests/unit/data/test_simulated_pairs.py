@@ -16,7 +16,7 @@ from geomage.errors import InputError
 from towns import town
 
 SIDE = 96
-SMALL = StreamParams(size_px=SIDE, gsd_m=(0.6, 1.0), calm=0.3, cloudy=0.5, no_data=0.4, seed=11)
+SMALL = StreamParams(size_px=SIDE, gsd_m=(0.6, 1.0), calm=0.3, cloudy=0.5, no_data=0.5, seed=11)
 COUNT = 16
 LABELS = ("landcover", "damage", "water", "change", "obscured")
 ALL = ("before", "after", *LABELS)
@@ -85,7 +85,7 @@ def test_layers_have_their_types_and_ranges(samples):
         assert set(np.unique(s.damage)) <= {0, 1, 2, 3, 4, 255}
         assert set(np.unique(s.water)) <= {0, 1, 255}
         assert set(np.unique(s.change)) <= {0, 1, 255}
-        assert set(np.unique(s.obscured)) <= {0, 1}
+        assert set(np.unique(s.obscured)) <= {0, 1, 255}
 
 
 def test_damage_is_of_buildings_only(samples):
@@ -100,20 +100,22 @@ def test_what_is_obscured_is_ignored(samples):
         assert (s.water[h] == 255).all()
         assert (s.change[h] == 255).all()
         assert set(np.unique(s.damage[h])) <= {0, 255}
-        assert not (s.damage[~h] == 255).any()
+        seen = s.obscured == 0
+        assert not (s.damage[seen] == 255).any()
 
 
 def test_where_there_is_no_data_there_is_no_label(samples):
-    gone = [(s.landcover == 0) for s in samples]
-    assert any(g.any() for g in gone)
-    for s, g in zip(samples, gone, strict=True):
-        assert not s.before[:, g].any()
-        assert not s.after[:, g].any()
-        assert (s.water[g] == 255).all()
-        assert (s.change[g] == 255).all()
-        assert not s.damage[g].any()
-        ignored = (s.water == 255) | (s.change == 255)
-        assert np.array_equal(ignored, g | (s.obscured == 1))
+    first = [(s.landcover == 0) for s in samples]
+    second = [(s.obscured == 255) for s in samples]
+    assert any(g.any() for g in first)
+    assert any((b & ~a).any() for a, b in zip(first, second, strict=True))  # one date alone
+    for s, a, b in zip(samples, first, second, strict=True):
+        assert not s.before[:, a].any()
+        assert not s.after[:, b].any()
+        assert not s.damage[a].any()
+        assert set(np.unique(s.damage[b])) <= {0, 255}
+        assert np.array_equal(s.water == 255, b | (s.obscured == 1))
+        assert np.array_equal(s.change == 255, a | b | (s.obscured == 1))
 
 
 def test_damaged_buildings_have_changed(samples):
@@ -168,7 +170,7 @@ def test_grades_are_shifted_by_one_so_that_zero_is_no_building():
 
 def test_a_crown_over_a_roof_that_is_mostly_seen_counts_as_roof():
     cover = np.array([[8, 8, 5, 5], [8, 5, 5, 5]], np.uint8)
-    ids = np.array([[1, 1, 1, 0], [2, 2, 2, 0]])
+    ids = np.array([[1, 1, 1, 0], [2, 2, 2, 2]])
     whole = _whole_roofs(cover, ids)
     assert whole.tolist() == [[8, 8, 8, 5], [8, 5, 5, 5]]
 
@@ -182,8 +184,10 @@ def test_a_strip_ends_along_a_line_and_leaves_most(seed):
         gsd=0.5,
     )
     s = _cropped_away(np.random.default_rng(seed), full)
-    kept = s.landcover > 0
-    assert kept.mean() > 0.3
-    assert np.array_equal(kept, s.before[0] > 0)
-    assert np.array_equal(kept, s.water < 255)
-    assert np.array_equal(kept, s.obscured == 1)
+    first, second = s.landcover > 0, s.obscured < 255
+    assert not (first & second).all()
+    assert min(first.mean(), second.mean()) > 0.3
+    assert np.array_equal(first, s.before[0] > 0)
+    assert np.array_equal(second, s.after[0] > 0)
+    assert np.array_equal(second, s.water < 255)
+    assert np.array_equal(first & second, s.change < 255)
