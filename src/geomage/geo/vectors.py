@@ -50,6 +50,7 @@ def write_vectors(
         for name, frame in layers.items():
             _write_layer(part, name, frame)
         _finish(part, styles or {})
+        _forget_commits(part)
         part.replace(target)
     except (DataSourceError, DataLayerError, sqlite3.Error, OSError) as error:
         raise OutputError(f"cannot write {target}: {error}") from error
@@ -94,6 +95,17 @@ def _write_layer(part: Path, name: str, frame: gpd.GeoDataFrame) -> None:
             append=part.exists(),
             geometry_type="Polygon" if spatial and frame.empty else None,
         )
+
+
+def _forget_commits(part: Path) -> None:
+    """Set SQLite's count of commits (bytes 24 and 92 of its header) to one.
+
+    How often the writer commits depends on how slow the machine is; the features do not.
+    """
+    with part.open("r+b") as file:
+        for at in (24, 92):
+            file.seek(at)
+            file.write((1).to_bytes(4, "big"))
 
 
 def _finish(part: Path, styles: Mapping[str, str]) -> None:

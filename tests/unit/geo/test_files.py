@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import geopandas as gpd
@@ -77,6 +79,16 @@ def test_the_same_raster_and_features_give_the_same_bytes(tmp_path: Path) -> Non
         gpkg = write_vectors(tmp_path / f"{name}.gpkg", {"l": frame}, styles={"l": "<qgis/>"})
         digests.add(tuple(hashlib.sha256(p.read_bytes()).hexdigest() for p in (tif, gpkg)))
     assert len(digests) == 1
+
+
+def test_bytes_do_not_tell_how_often_a_slow_machine_committed(tmp_path: Path) -> None:
+    frame = gpd.GeoDataFrame({"a": [1]}, geometry=[shapely.box(0, 0, 1, 1)], crs="EPSG:32633")
+    for layers in ({"l": frame}, {"l": frame, "m": frame, "n": frame}):
+        path = write_vectors(tmp_path / "v.gpkg", layers)
+        header = path.read_bytes()[:100]
+        assert header[24:28] == header[92:96] == b"\0\0\0\1"
+        with closing(sqlite3.connect(path)) as database:
+            assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
 def test_layers_styles_and_empty_layers_survive_a_geopackage(tmp_path: Path) -> None:
