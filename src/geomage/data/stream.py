@@ -46,11 +46,11 @@ class StreamParams:
     shift_px: float = 1.2  # standard deviation of what alignment left over
     styles: Mapping[str, float] = field(
         default_factory=lambda: {
-            "suburb": 3.2,
+            "suburb": 3.8,
             "centre": 2.2,
-            "industry": 1.2,
-            "village": 2.4,
-            "informal": 1.0,
+            "industry": 1.0,
+            "village": 3.0,
+            "informal": 0.9,
         },
     )
     hazards: Mapping[str, float] = field(

@@ -82,7 +82,7 @@ STYLES: Mapping[str, Style] = MappingProxyType(
                 storeys=(1, 2.4),
                 plans=_weights(box=5, L=3, T=1.5, U=0.6, cluster=3),
                 roofs=_weights(gable=5, hip=4, flat=0.8, shed=0.3),
-                materials=_weights(shingle=6, tile=2.5, metal=1.2, membrane=0.4, concrete=0.2),
+                materials=_weights(shingle=7, tile=2, metal=1.2, membrane=0.4, concrete=0.2),
                 yards=_weights(lawn=8, meadow=2, bare=0.7, gravel=0.3),
                 land_use=_SUBURB_USE,
                 trees_per_ha=(8, 90),
@@ -90,7 +90,7 @@ STYLES: Mapping[str, Style] = MappingProxyType(
                 vehicles_per_100m=2.5,
                 outbuilding=0.35,
                 pool=0.1,
-                wooded=0.42,
+                wooded=0.5,
             ),
             Style(
                 name="centre",
@@ -187,7 +187,7 @@ STYLES: Mapping[str, Style] = MappingProxyType(
                 empty=0.15,
                 outbuilding=0.6,
                 pool=0.05,
-                wooded=0.3,
+                wooded=0.5,
                 barriers=_weights(none=6, arterial=0.8, rail=0.7, river=1.8, coast=0.7),
             ),
             Style(

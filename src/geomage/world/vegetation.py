@@ -46,8 +46,9 @@ class Trees:
 def sample_woods(rng: np.random.Generator) -> Woods:
     """Draw two to four species for a town."""
     greens = _GREENS[rng.choice(len(_GREENS), rng.integers(2, 5), replace=False)]
+    bright = np.exp(rng.normal(0.2, 0.3))  # healthy canopies differ by more than their species
     return Woods(
-        greens * rng.normal(1, 0.15, (len(greens), 1)),
+        greens * bright * rng.normal(1, 0.15, (len(greens), 1)),
         float(rng.choice([0.05, 0.3, 0.6, 1.0])),
         rng.uniform(0.8, 1.2),
     )
