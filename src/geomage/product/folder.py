@@ -21,6 +21,7 @@ from geomage import __version__
 from geomage.errors import InputError
 from geomage.geo import check_raster, fresh_folder, write_vectors
 from geomage.geo.stac import write_item
+from geomage.product.doubts import doubts
 from geomage.product.grading import graded
 from geomage.product.layers import Source, product_layers
 from geomage.product.mapped import RASTERS, Mapped
@@ -90,8 +91,10 @@ def write_product(
         write_vectors(folder / "products.gpkg", layers, styles=_styles(layers))
         squares = worst_squares(buildings, box)
         before, after = _two_pictures(sources, box, result.facts)
+        summary = summarise(buildings, result.not_analysed, box, rasters, squares)
+        doubtful = doubts(result.facts, summary["area"], placed=box.crs is not None)
         found = Findings(
-            summary=summarise(buildings, result.not_analysed, box, rasters, squares),
+            summary={**summary, "doubts": doubtful},
             buildings=buildings,
             not_analysed=result.not_analysed,
             flood=layers.get("observedEventA"),

@@ -16,8 +16,10 @@ __all__ = [
     "bar",
     "definitions",
     "denominator",
+    "doubt_list",
     "limits",
     "made_table",
+    "percent",
     "source_list",
     "tiles",
     "worst_table",
@@ -120,10 +122,15 @@ def denominator(summary: Mapping[str, Any], *, two_dates: bool) -> str:
             f"{number(count)} {escape(reason)}" for reason, count in unseen["by_reason"].items()
         )
         text += f"; {number(unseen['count'])} not analysed ({reasons})"
-    lost = summary["area"]["not_analysed_share"]
-    if lost:
-        text += f". {percent(lost)} of the area could not be analysed"
     return text + "."
+
+
+def doubt_list(doubts: Sequence[str]) -> str:
+    """The section of doubts; nothing when there are none."""
+    if not doubts:
+        return ""
+    rows = "".join(f"<li>{escape(doubt)}</li>" for doubt in doubts)
+    return f'<section class="doubts"><h2>Doubts</h2><ul>{rows}</ul></section>'
 
 
 def worst_table(squares: Sequence[Square], assessed: int) -> str:

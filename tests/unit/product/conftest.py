@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +24,19 @@ def make_product(tmp_path: Path) -> Maker:
         answers: list[Any] | None = None,
         name: str = "after.tif",
         out: str = "out",
+        facts: Mapping[str, Any] | None = None,
+        dates: int = 2,
         **options: Any,
     ) -> ProductPaths:
         run = make_run(tmp_path / f"work_{out}", crs, answers)
+        run = replace(run, facts={**run.facts, **(facts or {})})
         before = make_image(tmp_path / "before.tif", crs)
         after = make_image(tmp_path / name, crs, 140)
         return write_product(
             run,
             tmp_path / out,
             before_paths=[before],
-            after_paths=[after],
+            after_paths=[after][: dates - 1],
             created=CREATED,
             **options,
         )
