@@ -153,7 +153,7 @@ def _switches(found: Findings) -> str:
     if len(found.not_analysed):
         layers["areas"] = ("Not analysed areas", "hatched")
     if found.flood is not None and len(found.flood):
-        layers["flood"] = ("Flood", "flooded")
+        layers["flood"] = ("Seen as flooded", "flooded")
     return "\n".join(
         f'<label><input type="checkbox" data-layer="{name}" checked>{wording.swatch(key)}'
         f"{title}</label>"

@@ -30,6 +30,10 @@ NOTHING: Final = "\u2013"  # a dash: no number can be given
 _SHORT: Final = {"Destroyed": "destr.", "Damaged": "dam.", POSSIBLY: "poss."}
 _MOST_FACTS: Final = 60  # rows of "how it was made"; item.json has all
 _LONGEST: Final = 160  # characters of one fact
+_FLOOD_LIMIT: Final = (
+    "The flood may be larger: muddy water may pass for bare ground, and water under trees or in"
+    " shade is not seen."
+)
 
 
 def number(value: float) -> str:
@@ -161,7 +165,7 @@ def _worst_row(square: Square) -> str:
 
 
 def area_table(summary: Mapping[str, Any]) -> str:
-    """Areas: of interest, not analysed by reason, flooded."""
+    """Areas: of interest, not analysed by reason, water as far as it was seen."""
     found = summary["area"]
     rows = [("Area of interest", found["of_interest_m2"], "")]
     rows += [
@@ -169,13 +173,14 @@ def area_table(summary: Mapping[str, Any]) -> str:
         for reason, m2 in found["not_analysed_by_reason_m2"].items()
     ]
     if summary["flood"]:
-        rows.append(("Flooded", summary["flood"]["flooded"], "flooded"))
-        rows.append(("Permanent water", summary["flood"]["permanent water"], ""))
+        rows.append(("Seen as flooded", summary["flood"]["flooded"], "flooded"))
+        rows.append(("Seen as water at both dates", summary["flood"]["permanent water"], ""))
     cells = "".join(
         f'<tr><td>{swatch(key)}{name}</td><td class="num">{area(m2)}</td></tr>'
         for name, m2, key in rows
     )
-    return f"<section><h2>Areas</h2><table>{cells}</table></section>"
+    limit = f'<p class="quiet">{_FLOOD_LIMIT}</p>' if summary["flood"] else ""
+    return f'<section class="areas"><h2>Areas</h2><table>{cells}</table>{limit}</section>'
 
 
 def definitions() -> str:

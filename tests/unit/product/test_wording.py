@@ -1,0 +1,31 @@
+"""The words of the report: what was seen is called seen, and nothing is said in odd units."""
+
+from __future__ import annotations
+
+import pytest
+
+from geomage.product import wording
+
+
+def areas(flood: dict[str, float] | None) -> str:
+    area = {"of_interest_m2": 1_510_502.0, "not_analysed_by_reason_m2": {"cloud": 370_182.0}}
+    return wording.area_table({"area": area, "flood": flood})
+
+
+def test_a_flood_is_what_was_seen_and_its_limit_stands_beside_it() -> None:
+    text = areas({"flooded": 126.0, "permanent water": 0.0})
+    assert "Seen as flooded" in text
+    assert ">Flooded<" not in text
+    assert "muddy water may pass for bare ground" in text
+
+
+def test_without_a_second_date_nothing_is_said_of_water() -> None:
+    assert "water" not in areas(None)
+
+
+@pytest.mark.parametrize(
+    ("m2", "said"),
+    [(0, "0 m²"), (9_999, "9,999 m²"), (10_000, "1.0 ha"), (370_182, "37.0 ha"), (2e6, "2.00 km²")],
+)
+def test_large_areas_are_said_in_large_units(m2, said) -> None:
+    assert wording.area(m2) == said
