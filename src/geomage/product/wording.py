@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any, Final
@@ -234,7 +235,7 @@ def made_table(facts: Mapping[str, Any]) -> str:
     """The record of the run, flattened; long things are cut, ``item.json`` has them whole."""
     found = list(_flat("", facts))
     rows = "".join(
-        f"<tr><td>{escape(name)}</td><td>{escape(_short(value))}</td></tr>"
+        f"<tr><th>{_breakable(name)}</th><td>{escape(_short(value))}</td></tr>"
         for name, value in found[:_MOST_FACTS]
     )
     more = len(found) - _MOST_FACTS
@@ -242,15 +243,25 @@ def made_table(facts: Mapping[str, Any]) -> str:
     return f"<table>{rows}</table>{note}<p>Checksums of every file: manifest.json.</p>"
 
 
+def _breakable(name: str) -> str:
+    """A dotted key that may break between its words, never within one."""
+    return re.sub(r"[._](?=.)", r"\g<0><wbr>", escape(name))
+
+
 def _flat(name: str, value: object) -> Iterable[tuple[str, str]]:
     if isinstance(value, Mapping):
         for key, inner in value.items():
             if key not in ("recipe", "inputs"):
                 yield from _flat(f"{name}.{key}" if name else str(key), inner)
-    elif isinstance(value, float):
-        yield name, f"{value:.4g}"
+    elif isinstance(value, list | tuple):
+        yield name, ", ".join(_plain(inner) for inner in value)
     elif value not in (None, ""):
-        yield name, str(value)
+        yield name, f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _plain(value: object) -> str:
+    """One of several: coordinates need all their digits."""
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
 def _short(text: str) -> str:

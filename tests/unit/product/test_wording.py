@@ -29,3 +29,16 @@ def test_without_a_second_date_nothing_is_said_of_water() -> None:
 )
 def test_large_areas_are_said_in_large_units(m2, said) -> None:
     assert wording.area(m2) == said
+
+
+def test_a_key_breaks_between_its_words_only() -> None:
+    facts = {"model": {"landcover_classes": ("tree", "water"), "gsd": 0.30000000000000004}}
+    text = wording.made_table(facts)
+    assert "<th>model.<wbr>landcover_<wbr>classes</th><td>tree, water</td>" in text
+    assert "<th>model.<wbr>gsd</th><td>0.3</td>" in text
+
+
+def test_a_hostile_key_and_value_stay_text() -> None:
+    text = wording.made_table({"<b>.x_y": ["<i>"]})
+    assert "<b>" not in text
+    assert "<i>" not in text
