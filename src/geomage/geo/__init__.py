@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from geomage.geo.cog import raster_to_cog, write_cog
-from geomage.geo.folder import fresh_folder, refuse_taken
+from geomage.geo.folder import (
+    fresh_folder,
+    refuse_file,
+    refuse_output,
+    refuse_taken,
+    refuse_unwritable,
+)
 from geomage.geo.grid import footprint, ground_gsd, pixel_box, upright_box, utm_box, warp_crs
 from geomage.geo.open import MEMORY, RasterFacts, check_raster, open_raster, read_raster
 from geomage.geo.raster import Raster
+from geomage.geo.scratch import Scratch
 from geomage.geo.shapes import rasterise, vectorise
 from geomage.geo.shift import Shift, measure_shift
 from geomage.geo.vectors import read_vectors, write_vectors
@@ -15,6 +22,7 @@ __all__ = [
     "MEMORY",
     "Raster",
     "RasterFacts",
+    "Scratch",
     "Shift",
     "check_raster",
     "footprint",
@@ -27,7 +35,10 @@ __all__ = [
     "rasterise",
     "read_raster",
     "read_vectors",
+    "refuse_file",
+    "refuse_output",
     "refuse_taken",
+    "refuse_unwritable",
     "upright_box",
     "utm_box",
     "vectorise",

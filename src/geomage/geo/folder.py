@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from geomage.errors import OutputError
+from geomage.geo.scratch import Scratch, hidden_path, hold, sweep
 
 
 @contextmanager
@@ -24,24 +24,57 @@ def fresh_folder(path: Path | str, *, overwrite: bool = False) -> Iterator[Path]
             result of geomage, or it cannot be written there.
     """
     target = Path(path).absolute()
-    refuse_taken(target, overwrite=overwrite)
-    _refuse_strange(target)
-    made = _missing_parents(target)
-    work = _beside(target, "part")
+    refuse_output(target, overwrite=overwrite)
+    work = Scratch.make(target)
     try:
-        work.mkdir(parents=True)
-    except OSError as error:
-        _remove(made)
-        raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
-    try:
-        yield work
+        yield work.folder
         refuse_taken(target, overwrite=overwrite)  # it may have come while we worked
         _refuse_strange(target)
-        _swap(work, target)
+        _swap(work.folder, target)
+        work.release()
     except BaseException:
-        shutil.rmtree(work, ignore_errors=True)
-        _remove(made)
+        work.discard()
         raise
+
+
+def refuse_output(path: Path | str, *, overwrite: bool) -> None:
+    """Raise OutputError, before any work, when `fresh_folder` would refuse this output.
+
+    What killed runs left of the same output is removed first.
+    """
+    target = Path(path).absolute()
+    sweep(target)
+    refuse_taken(target, overwrite=overwrite)
+    _refuse_strange(target)
+    refuse_unwritable(target.parent, target.name)
+
+
+def refuse_file(path: Path | str, *, overwrite: bool) -> None:
+    """Raise OutputError, before any work, when one file cannot be written at `path`."""
+    target = Path(path).absolute()
+    if target.is_dir():
+        raise OutputError(f"{target} is a folder; name the file to write")
+    if target.exists() and not overwrite:
+        raise OutputError(f"{target} exists already; choose another output or pass --overwrite")
+    refuse_unwritable(target.parent, target.name)
+
+
+def refuse_unwritable(folder: Path, name: str = "probe") -> None:
+    """Raise OutputError when `name` cannot be made in `folder`, or the folder itself cannot.
+
+    Tried, not asked: a read-only file system says yes to its owner and means no.
+    """
+    above = next(place for place in (folder, *folder.parents) if place.exists())
+    if not above.is_dir():
+        raise OutputError(f"cannot write in {folder}: {above} is no folder; choose another output")
+    probe = hidden_path(above / name, "part")
+    try:
+        probe.mkdir()
+        probe.rmdir()
+    except OSError as error:
+        raise OutputError(
+            f"cannot write in {above}: {error.strerror or error}; choose another output"
+        ) from error
 
 
 def refuse_taken(target: Path, *, overwrite: bool) -> None:
@@ -65,35 +98,23 @@ def _refuse_strange(target: Path) -> None:
         )
 
 
-def _beside(target: Path, what: str) -> Path:
-    return target.with_name(f".{target.name}.{secrets.token_hex(4)}.{what}")
-
-
-def _missing_parents(target: Path) -> list[Path]:
-    return [parent for parent in target.parents if not parent.exists()]
-
-
-def _remove(folders: list[Path]) -> None:
-    for folder in folders:
-        try:
-            folder.rmdir()
-        except OSError:
-            return
-
-
 def _swap(work: Path, target: Path) -> None:
     """Move `work` to `target`; what stood there goes only when the new one stands."""
     try:
         if not target.exists():
             work.rename(target)
             return
-        old = _beside(target, "old")
-        target.rename(old)
+        standing = hold(target)
+        old = hidden_path(target, "old")
         try:
-            work.rename(target)
-        except OSError:
-            old.rename(target)
-            raise
+            target.rename(old)
+            try:
+                work.rename(target)
+            except OSError:
+                old.rename(target)
+                raise
+        finally:
+            standing.release()
     except OSError as error:
         raise OutputError(f"cannot move the result to {target}: {error.strerror}") from error
     shutil.rmtree(old, ignore_errors=True)

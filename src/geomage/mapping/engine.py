@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import asdict, replace
@@ -17,8 +16,8 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
 
-from geomage.errors import InputError, OutputError
-from geomage.geo import Shift, ground_gsd
+from geomage.errors import InputError
+from geomage.geo import Scratch, Shift, ground_gsd
 from geomage.mapping.deliver import Shelf, deliver
 from geomage.mapping.imagery import Picture, open_imagery
 from geomage.mapping.job import MapJob, MapResult, refuse_output
@@ -46,16 +45,16 @@ def map_rasters(job: MapJob) -> MapResult:
     refuse_output(job)
     card = load_model(job.model, threads=1).card
     plan = make_plan(job, card)
-    folder = _beside(job.out)
+    scratch = Scratch.make(job.out.absolute())
     try:
         with rasterio.Env(GDAL_CACHEMAX=_CACHE, GDAL_DISABLE_READDIR_ON_OPEN="FALSE"):
-            result = _run(job, plan, card, folder)
-        shutil.rmtree(folder / "work", ignore_errors=True)
+            result = _run(job, plan, card, scratch.folder)
+        shutil.rmtree(scratch.folder / "work", ignore_errors=True)
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        scratch.discard()
         raise
     seconds = round(time.perf_counter() - started, 2)
-    return replace(result, facts={**result.facts, "seconds": seconds})
+    return replace(result, facts={**result.facts, "seconds": seconds}, scratch=scratch)
 
 
 def _run(job: MapJob, plan: Plan, card: ModelCard, folder: Path) -> MapResult:
@@ -182,12 +181,3 @@ def _shape(box: GeoBox) -> tuple[int, int]:
 
 def _names(pictures: tuple[Picture, ...]) -> str:
     return ", ".join(str(picture.path) for picture in pictures)
-
-
-def _beside(out: Path) -> Path:
-    """A temporary folder in the nearest folder above the output that exists."""
-    above = next(parent for parent in out.absolute().parents if parent.is_dir())
-    try:
-        return Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=above))
-    except OSError as error:
-        raise OutputError(f"cannot write in {above}: {error.strerror}") from error

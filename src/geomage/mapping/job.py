@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,8 @@ from typing import Any, Self
 import geopandas as gpd
 
 from geomage.errors import OutputError
-from geomage.geo import MEMORY, refuse_taken
+from geomage.geo import MEMORY, Scratch
+from geomage.geo import refuse_output as refuse_folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +54,8 @@ class MapResult:
     """Polygons with their `reason`."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """JSON values: inputs, grid, shift, stretch, model, seconds."""
+    scratch: Scratch | None = None
+    """Holds the temporary folder, so that no other run takes it for a leftover."""
 
     def __enter__(self) -> Self:
         """Use the result."""
@@ -70,7 +72,8 @@ class MapResult:
 
     def discard(self) -> None:
         """Remove the temporary folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.scratch is not None:
+            self.scratch.discard()
 
 
 def refuse_output(job: MapJob) -> None:
@@ -82,4 +85,4 @@ def refuse_output(job: MapJob) -> None:
             raise OutputError(f"the output {job.out} is the input {path}; choose another output")
         if out in source.parents:
             raise OutputError(f"the output {job.out} holds the input {path}; choose another output")
-    refuse_taken(job.out.absolute(), overwrite=job.overwrite)
+    refuse_folder(job.out, overwrite=job.overwrite)
