@@ -16,7 +16,7 @@ from tqdm import tqdm
 import geomage
 from geomage.disaster import StormParams, storm, write_event
 from geomage.evaluation import map_into, score_job
-from geomage.geo import refuse_taken
+from geomage.geo import refuse_output, refuse_taken
 from geomage.mapping import MapJob
 from geomage.model import load_model
 from geomage.product import Score
@@ -85,6 +85,8 @@ def run_demo(
         ModelError: there is no such model.
     """
     refuse_taken(out.absolute(), overwrite=overwrite)
+    for name in ("town", "event", "scene", "map", "joplin"):
+        refuse_output(out / name, overwrite=overwrite)
     load_model(model)  # a wrong one is said now, not in three minutes
     chosen, joplin = params or DemoParams(), _joplin(data)
     job = MapJob(

@@ -9,7 +9,6 @@ import typer
 
 from geomage.cli.frame import done, examples, print_json
 from geomage.cli.options import Gsd, Jobs, Json, Overwrite
-from geomage.errors import OutputError
 
 verbs = typer.Typer(rich_markup_mode=None)
 
@@ -35,8 +34,11 @@ def train(
 
     The same recipe gives the same model, whatever the timing. Ends with RUN/model.onnx.
     """
+    from geomage.geo import refuse_unwritable
     from geomage.learn import read_recipe, shipped_recipe, train_recipe
 
+    for folder in filter(None, (out, pool)):
+        refuse_unwritable(folder.absolute())
     path = Path(recipe)
     is_file = path.suffix == ".toml" or path.exists()
     model = train_recipe(
@@ -55,10 +57,10 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Export the last checkpoint of a run as one model file; needs the extra [train]."""
+    from geomage.geo import refuse_file
     from geomage.learn import export_run
 
-    if out.exists() and not overwrite:
-        raise OutputError(f"{out} exists already; choose another output or pass --overwrite")
+    refuse_file(out, overwrite=overwrite)
     model = export_run(run, out, pool=pool)
     done(f"Exported: {model}", {"model": model}, as_json=as_json)
 

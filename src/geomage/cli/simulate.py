@@ -25,11 +25,14 @@ verbs.add_typer(cities, name="city", help="Grow a town, or look at one.")
 verbs.add_typer(strikes, name="strike", help="Let a disaster strike a city.")
 
 
-def _refuse_input(out: Path, source: Path) -> None:
-    """Raise OutputError when writing `out` would replace what is read."""
+def _refuse_input(out: Path, source: Path, *, overwrite: bool) -> None:
+    """Raise OutputError when `out` cannot be written, or would replace what is read."""
+    from geomage.geo import refuse_output
+
     target, read = out.absolute().resolve(), source.absolute().resolve()
     if target == read or target in read.parents:
         raise OutputError(f"{out} is or holds the input {source}; choose another output")
+    refuse_output(out, overwrite=overwrite)
 
 
 @cities.command(
@@ -54,9 +57,12 @@ def city_grow(
 
     Writes a city folder: city.gpkg, dtm.tif, item.json.
     """
+    from geomage.geo import refuse_output
     from geomage.world import CityParams, grow_city, write_city
 
-    town = grow_city(CityParams(size_m=size, style=style, seed=seed))
+    params = CityParams(size_m=size, style=style, seed=seed)
+    refuse_output(out, overwrite=overwrite)
+    town = grow_city(params)
     write_city(town, out, overwrite=overwrite)
     facts = {"out": out, "buildings": len(town.buildings), "trees": len(town.trees)}
     done(f"A {style} of {len(town.buildings)} buildings: {out}", facts, as_json=as_json)
@@ -71,11 +77,11 @@ def city_show(
     overwrite: Overwrite = False,
 ) -> None:
     """Paint a plan of a city, to see what was grown."""
+    from geomage.geo import refuse_file
     from geomage.world import read_city
     from geomage.world.plan import draw_plan
 
-    if out.exists() and not overwrite:
-        raise OutputError(f"{out} exists already; choose another output or pass --overwrite")
+    refuse_file(out, overwrite=overwrite)
     picture = draw_plan(read_city(city), gsd)
     part = out.with_name(f".{out.name}.part")
     try:
@@ -185,7 +191,7 @@ def _strike(
     from geomage.disaster import write_event
     from geomage.world import read_city
 
-    _refuse_input(out, city)
+    _refuse_input(out, city, overwrite=overwrite)
     event = hit(read_city(city))
     write_event(event, out, overwrite=overwrite)
     grades = event.buildings["grade_visible"].value_counts()
@@ -234,7 +240,7 @@ def render(
         off_nadir_after=off_nadir_after,
         memory_bytes=read_bytes(memory),
     )
-    _refuse_input(out, event)
+    _refuse_input(out, event, overwrite=overwrite)
     scene = render_event(read_event(event), params)
     write_scene(scene, out, overwrite=overwrite)
     rows, columns = (int(side) for side in scene.box.shape)
