@@ -135,6 +135,7 @@ def _texts(found: Findings) -> dict[str, str]:
         "tiles": wording.tiles(found.summary),
         "bar": wording.bar(found.summary),
         "denominator": wording.denominator(found.summary, two_dates=two),
+        "caution": wording.false_buildings(found.summary),
         "doubts": wording.doubt_list(found.summary["doubts"]),
         "switches": _switches(found),
         "square_m": f"{grid.side_m:g}",

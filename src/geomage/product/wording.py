@@ -18,6 +18,7 @@ __all__ = [
     "definitions",
     "denominator",
     "doubt_list",
+    "false_buildings",
     "limits",
     "made_table",
     "percent",
@@ -128,6 +129,17 @@ def denominator(summary: Mapping[str, Any], *, two_dates: bool) -> str:
         )
         text += f"; {number(unseen['count'])} not analysed ({reasons})"
     return text + "."
+
+
+def false_buildings(summary: Mapping[str, Any]) -> str:
+    """One line beside the number of buildings: not all of them are any."""
+    if summary["buildings"]["mapped"] == 0:
+        return ""
+    return (
+        '<p class="caution">Part of what is mapped as building may be none (wide roads, bare'
+        " ground), and some buildings are missing, above all under trees: see docs/limits.md of"
+        " geomage.</p>"
+    )
 
 
 def doubt_list(doubts: Sequence[str]) -> str:

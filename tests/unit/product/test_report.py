@@ -84,6 +84,13 @@ def test_key_figures_stand_on_top(page: Page) -> None:
     assert figures == ["1", "2", "1", "1", "1"]
 
 
+def test_false_buildings_are_warned_of_right_after_their_number(make_product) -> None:
+    after = make_product().report.read_text().partition("6 buildings mapped")[2]
+    assert "Part of what is mapped as building may be none" in after[:400]
+    assert "docs/limits.md" in after[:400]
+    assert "may be none" not in make_product(answers=[], out="bare").report.read_text()
+
+
 def test_every_building_is_drawn_with_its_numbers(page: Page) -> None:
     attrs = [(a, text) for a, text in page.inside("script") if a.get("type") == "application/json"]
     data = json.loads(attrs[0][1])
