@@ -6,12 +6,12 @@ import base64
 import hashlib
 import json
 import re
-import shutil
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from browser import browser, opened
 
 HOSTILE = "<script>alert(1)</script>&\"' .tif".replace("/", "\u2215")
 
@@ -114,13 +114,6 @@ def test_places_are_told_in_degrees_only_with_a_crs(make_product) -> None:
         assert (lon is not None and lat is not None) == known
 
 
-def browser() -> str:
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is None:
-        pytest.skip("no chromium here; install Debian's chromium to run this")
-    return found
-
-
 def test_the_page_comes_alive_in_a_browser(make_product, tmp_path: Path) -> None:
     report = make_product().report
     command = [browser(), "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
@@ -130,3 +123,13 @@ def test_the_page_comes_alive_in_a_browser(make_product, tmp_path: Path) -> None
     assert "CONSOLE" not in done.stderr, done.stderr  # no error, no refused resource
     assert re.search(r'class="stage[^"]*live"', done.stdout)
     assert "clip-path: inset" in done.stdout
+
+
+def test_roofs_shine_through_until_the_reader_fills_them(make_product, tmp_path: Path) -> None:
+    opacity = "Number(getComputedStyle(document.querySelector('.b.destroyed')).fillOpacity)"
+    with opened(make_product().report, tmp_path / "profile") as tab:
+        assert tab.ask(opacity) <= 0.2
+        tab.ask("document.getElementById('fill').focus()")
+        before = tab.ask(opacity)
+        tab.press("ArrowRight")
+        assert tab.ask(opacity) > before

@@ -257,6 +257,10 @@
   $("next").addEventListener("click", () => step(1));
   $("prev").addEventListener("click", () => step(-1));
   if (slider) slider.addEventListener("input", clip);
+  const fill = $("fill");
+  const paint = () => overlay.style.setProperty("--fill", String(fill.value / 100));
+  fill.addEventListener("input", paint);
+  paint();
   for (const box of document.querySelectorAll("input[data-layer]")) {
     const apply = () => {
       overlay.classList.toggle("hide-" + box.dataset.layer, !box.checked);
