@@ -140,6 +140,43 @@ def test_one_image_with_a_crs_and_one_without_cannot_be_compared(
             run(place, model, *pair)
 
 
+def test_a_plain_image_beside_a_placed_one_is_not_sent_after_its_pixel_size(
+    place: Path, town: Town, model: Path
+) -> None:
+    Image.fromarray(np.ascontiguousarray(paint().transpose(1, 2, 0))).save(place / "plain.png")
+    for pair in ((town.before, place / "plain.png"), (place / "plain.png", town.after)):
+        for gsd in (None, 0.5):
+            with pytest.raises(
+                InputError, match=r"plain\.png has no CRS, .*\.tif has one"
+            ) as caught:
+                run(place, model, *pair, gsd=gsd)
+            assert "gdal_translate -a_srs" in str(caught.value)
+            assert "--gsd" not in str(caught.value)
+
+
+FOREIGN = {
+    "local": 'LOCAL_CS["site grid",UNIT["metre",1]]',
+    "geocentric": "EPSG:4978",
+    "moon": (
+        'GEOGCS["Moon 2000",DATUM["D_Moon_2000",SPHEROID["Moon_2000",1737400,0]],'
+        'PRIMEM["Reference_Meridian",0],UNIT["Degree",0.0174532925199433]]'
+    ),
+}
+
+
+@pytest.mark.parametrize("crs", FOREIGN.values(), ids=FOREIGN)
+def test_a_crs_that_is_not_of_the_earth_is_refused_by_name(
+    place: Path, town: Town, model: Path, crs: str
+) -> None:
+    foreign = place / "foreign.tif"
+    profile = {"driver": "GTiff", "count": 3, "height": SIDE, "width": SIDE, "dtype": "uint8"}
+    with rasterio.open(foreign, "w", crs=crs, transform=BOX.affine, **profile) as dataset:
+        dataset.write(paint())
+    for pair in ((foreign,), (foreign, foreign), (foreign, town.after), (town.before, foreign)):
+        with pytest.raises(InputError, match=r"foreign\.tif has the CRS .*-a_srs"):
+            run(place, model, *pair)
+
+
 def test_images_without_crs_need_their_pixel_size_and_one_size(place: Path, model: Path) -> None:
     for name, side in (("one", 320), ("same", 320), ("other", 300)):
         image = paint()[:, :side, :side].transpose(1, 2, 0)

@@ -10,7 +10,15 @@ from geomage.geo.folder import (
     refuse_taken,
     refuse_unwritable,
 )
-from geomage.geo.grid import footprint, ground_gsd, pixel_box, upright_box, utm_box, warp_crs
+from geomage.geo.grid import (
+    footprint,
+    ground_gsd,
+    is_earthly,
+    pixel_box,
+    upright_box,
+    utm_box,
+    warp_crs,
+)
 from geomage.geo.open import MEMORY, RasterFacts, check_raster, open_raster, read_raster
 from geomage.geo.raster import Raster
 from geomage.geo.scratch import Scratch
@@ -28,6 +36,7 @@ __all__ = [
     "footprint",
     "fresh_folder",
     "ground_gsd",
+    "is_earthly",
     "measure_shift",
     "open_raster",
     "pixel_box",

@@ -10,6 +10,7 @@ import shapely
 from affine import Affine
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
+from pyproj.exceptions import ProjError
 
 from geomage.errors import InputError
 
@@ -40,6 +41,17 @@ def place(box: GeoBox, col: float, row: float) -> tuple[float, float]:
     return (a * col + b * row + c, d * col + e * row + f)
 
 
+def is_earthly(crs: CRS) -> bool:
+    """Whether places in a CRS have a longitude and latitude: no local grid, no other planet."""
+    if not (crs.proj.is_projected or crs.proj.is_geographic):
+        return False
+    try:
+        pyproj.Transformer.from_crs(crs.proj, "EPSG:4326", always_xy=True)
+    except ProjError:
+        return False
+    return True
+
+
 def ground_gsd(box: GeoBox) -> float:
     """True side of a pixel in metres at the centre of the grid, along the ground, not the map."""
     rows, cols = box.shape
@@ -52,7 +64,7 @@ def ground_gsd(box: GeoBox) -> float:
     crs = pyproj.CRS.from_user_input(str(box.crs))
     if not (crs.is_projected or crs.is_geographic):
         raise InputError(f"the CRS {crs.name} is neither projected nor geographic")
-    to_lonlat = pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+    to_lonlat = _change(crs, "EPSG:4326")
     lonlat = [to_lonlat.transform(*place) for place in places]
     if not all(math.isfinite(value) for place in lonlat for value in place):
         raise InputError(f"the grid lies outside the area where {crs.name} holds")
@@ -81,7 +93,7 @@ def utm_box(box: GeoBox) -> GeoBox:
 def _centre_lonlat(box: GeoBox) -> tuple[float, float]:
     rows, cols = box.shape
     x, y = place(box, cols / 2, rows / 2)
-    to_lonlat = pyproj.Transformer.from_crs(str(box.crs), "EPSG:4326", always_xy=True)
+    to_lonlat = _change(str(box.crs), "EPSG:4326")
     lon, lat = to_lonlat.transform(x, y)
     return float(lon), float(lat)
 
@@ -94,11 +106,21 @@ def footprint(box: GeoBox, crs: CrsLike, *, steps: int = 24) -> shapely.Polygon:
     rim += [(1 - s, 1.0) for s in along] + [(0.0, 1 - s) for s in along]
     xs, ys = zip(*(place(box, u * cols, v * rows) for u, v in rim), strict=True)
     if box.crs is not None and crs is not None:
-        change = pyproj.Transformer.from_crs(str(box.crs), str(crs), always_xy=True)
-        xs, ys = change.transform(xs, ys)
+        xs, ys = _change(str(box.crs), str(crs)).transform(xs, ys)
     if not (np.isfinite(xs).all() and np.isfinite(ys).all()):
         raise InputError(f"the grid cannot be brought to {crs}: it lies outside where that holds")
     return shapely.Polygon(list(zip(xs, ys, strict=True)))
+
+
+def _change(source: pyproj.CRS | str, target: str) -> pyproj.Transformer:
+    try:
+        return pyproj.Transformer.from_crs(source, target, always_xy=True)
+    except ProjError as error:
+        names = [pyproj.CRS.from_user_input(crs).name for crs in (source, target)]
+        raise InputError(
+            f"there is no way from the CRS {names[0]!r} to {names[1]!r}: give both one of the "
+            "earth, or none"
+        ) from error
 
 
 def _cover(box: GeoBox, crs: CrsLike, width: float, height: float) -> GeoBox:

@@ -22,6 +22,7 @@ from geomage.geo import (
     RasterFacts,
     check_raster,
     footprint,
+    is_earthly,
     open_raster,
     pixel_box,
     upright_box,
@@ -47,14 +48,15 @@ class Picture:
 
 
 def look(path: Path, gsd: float | None) -> Picture:
-    """Read the header of an image and check that it can serve.
+    """Read the header of an image and check that it can serve: `read_header`, then `place`."""
+    return place(read_header(path), gsd)
 
-    Args:
-        path: the file.
-        gsd: metres per pixel, used when the file has no CRS.
+
+def read_header(path: Path) -> RasterFacts:
+    """Read the header of an image and check that it is one.
 
     Raises:
-        InputError: see `check_raster`; fewer than three bands; neither CRS nor `gsd`.
+        InputError: see `check_raster`; complex numbers; a CRS that is not of the earth.
         BudgetError: the header states a size that no image has.
     """
     facts = check_raster(path)
@@ -66,6 +68,25 @@ def look(path: Path, gsd: float | None) -> Picture:
         )
     if facts.dtype.startswith("complex"):
         raise InputError(f"{path} holds complex numbers; give its amplitude as three bands")
+    crs = facts.box.crs
+    if crs is not None and not is_earthly(crs):
+        raise InputError(
+            f"{path} has the CRS {crs.proj.name!r}, neither projected nor geographic on the earth: "
+            "give it the true one (gdal_edit.py -a_srs EPSG:…), or none (gdal_edit.py -a_srs '')"
+        )
+    return facts
+
+
+def place(facts: RasterFacts, gsd: float | None) -> Picture:
+    """Find the grid and the bands of an image.
+
+    Args:
+        facts: its header.
+        gsd: metres per pixel, used when the file has no CRS.
+
+    Raises:
+        InputError: fewer than three bands; neither CRS nor `gsd`.
+    """
     return Picture(facts, _grid(facts, gsd), _rgb(facts))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import shapely
@@ -12,8 +12,8 @@ from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
 from geomage.errors import BudgetError, InputError
-from geomage.geo import footprint, ground_gsd, utm_box
-from geomage.mapping.imagery import Picture, common_box, look
+from geomage.geo import RasterFacts, footprint, ground_gsd, utm_box
+from geomage.mapping.imagery import Picture, common_box, place, read_header
 from geomage.mapping.job import MapJob
 from geomage.model import ModelCard
 
@@ -57,9 +57,11 @@ def make_plan(job: MapJob, card: ModelCard) -> Plan:
         raise InputError("no image of the first date was given")
     if job.gsd is not None and not 0 < job.gsd < 1e4:
         raise InputError(f"--gsd {job.gsd} is not a size of pixels in metres")
-    before = tuple(look(path, job.gsd) for path in job.before)
-    after = tuple(look(path, job.gsd) for path in job.after)
-    _refuse_mixed(before + after)
+    headers = [read_header(path) for path in (*job.before, *job.after)]
+    _refuse_mixed(headers)
+    pictures = tuple(place(facts, job.gsd) for facts in headers)
+    before, after = pictures[: len(job.before)], pictures[len(job.before) :]
+    _refuse_uneven(pictures)
     _refuse_apart(before, after)
     product = common_box(before)
     if product.crs is not None and product.crs.geographic:
@@ -114,15 +116,21 @@ def tiles(shape: tuple[int, int], side: int, card: ModelCard) -> Iterator[Tile]:
             yield Tile(core, Window(left, top, right - left, bottom - top))
 
 
-def _refuse_mixed(pictures: tuple[Picture, ...]) -> None:
-    """With and without CRS do not mix; without, all have one size."""
-    placed = [picture for picture in pictures if picture.box.crs is not None]
-    loose = [picture for picture in pictures if picture.box.crs is None]
+def _refuse_mixed(headers: Sequence[RasterFacts]) -> None:
+    """With and without CRS do not mix."""
+    placed = [facts.path for facts in headers if facts.box.crs is not None]
+    loose = [facts.path for facts in headers if facts.box.crs is None]
     if placed and loose:
         raise InputError(
-            f"{loose[0].path} has no CRS, {placed[0].path} has one: they cannot be laid on each "
-            "other; give the first a CRS (gdal_translate -a_srs … -a_ullr …)"
+            f"{loose[0]} has no CRS, {placed[0]} has one: they cannot be laid on each other; "
+            f"georeference {loose[0].name}: gdal_translate -a_srs EPSG:… -a_ullr WEST NORTH EAST "
+            f"SOUTH {loose[0].name} placed.tif, or by control points in QGIS (Georeferencer)"
         )
+
+
+def _refuse_uneven(pictures: tuple[Picture, ...]) -> None:
+    """Without CRS, all have one size."""
+    loose = [picture for picture in pictures if picture.box.crs is None]
     for picture in loose[1:]:
         if picture.box.shape != loose[0].box.shape:
             raise InputError(
