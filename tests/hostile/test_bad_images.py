@@ -15,6 +15,7 @@ from PIL import Image
 from geomage.errors import BudgetError, InputError, OutputError
 from geomage.geo import Raster, check_raster, pixel_box, read_raster, write_cog
 from geomage.mapping import MapJob, map_rasters
+from geomage.mapping.check import check_images
 from tiny_network import write_tiny_network
 from tiny_town import BOX, SIDE, Town, paint, write_town
 
@@ -266,6 +267,28 @@ def test_an_output_that_exists_or_is_an_input_is_refused(
                 map_rasters(job)
     assert list(taken.iterdir()) == []
     assert check_raster(town.before).shape == (SIDE, SIDE)
+
+
+@pytest.mark.parametrize("gsd", [1e-300, 1e-9, 1e-3, 5.0, 1e9, 1e300])
+def test_a_pixel_size_that_no_image_has_is_refused_with_the_range(
+    place: Path, model: Path, gsd: float
+) -> None:
+    Image.fromarray(np.ascontiguousarray(paint().transpose(1, 2, 0))).save(place / "plain.png")
+    with pytest.raises(InputError, match=r"pixels .*\d m"):
+        run(place, model, place / "plain.png", place / "plain.png", gsd=gsd)
+    job = MapJob(before=(place / "plain.png",), out=place / "out", model=model, gsd=gsd)
+    with pytest.raises(InputError, match=r"pixels .*\d m"):
+        check_images(job)
+
+
+def test_a_georeference_of_tiny_pixels_is_refused_at_either_date(
+    place: Path, town: Town, model: Path
+) -> None:
+    tiny = GeoBox(BOX.shape, BOX.affine @ Affine.scale(1e-6), BOX.crs)
+    path = write_cog(place / "tiny.tif", Raster(paint(), tiny))
+    for pair in ((path,), (town.before, path)):
+        with pytest.raises(InputError, match=r"tiny\.tif has pixels of 5e-07 m; images of"):
+            run(place, model, *pair)
 
 
 def test_pixels_too_coarse_for_the_model_are_refused_or_not_analysed(

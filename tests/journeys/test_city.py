@@ -51,4 +51,8 @@ def test_a_plan_shows_the_town(geomage, town, tmp_path):
     assert geomage("city", "show", town, "-o", picture).code == 2
     assert geomage("city", "show", tmp_path, "-o", tmp_path / "no.png").code == 2
     assert geomage("city", "show", town, "-o", tmp_path / "no.png", "--gsd", 0.01).code == 2
+    for gsd in (1e-9, 1e9, "nan", "inf", -1):
+        answer = geomage("city", "show", town, "-o", tmp_path / "no.png", "--gsd", gsd)
+        assert answer.code == 2
+        assert "outside 0.01..20 m" in answer.err
     assert [path.name for path in tmp_path.iterdir()] == ["town.png"]

@@ -10,9 +10,10 @@ import typer
 
 from geomage.cli.frame import done, examples, say
 from geomage.cli.options import City, Json, Memory, Out, Overwrite, Seed, read_bytes
-from geomage.errors import OutputError
+from geomage.errors import InputError, OutputError
 
 GRADES = ("none", "minor", "major", "destroyed")  # visible grades 0 to 3
+FINEST_PLAN, COARSEST_PLAN = 0.01, 20.0  # metres a pixel, from a brick to a house
 
 OffNadir = Annotated[
     float | None, typer.Option(help="View angle of a date, 0 to 30 degrees from the vertical.")
@@ -81,6 +82,10 @@ def city_show(
     from geomage.world import read_city
     from geomage.world.plan import draw_plan
 
+    if not FINEST_PLAN <= gsd <= COARSEST_PLAN:
+        raise InputError(
+            f"--gsd {gsd:g} is outside {FINEST_PLAN:g}..{COARSEST_PLAN:g} m: choose one within"
+        )
     refuse_file(out, overwrite=overwrite)
     picture = draw_plan(read_city(city), gsd)
     part = out.with_name(f".{out.name}.part")

@@ -18,6 +18,7 @@ from geomage.mapping.job import MapJob
 from geomage.model import ModelCard
 
 COARSE = 2.0  # times the coarsest GSD of a model, beyond which a picture shows it nothing
+FINE = 100.0  # parts of the finest GSD of a model, below which a picture is no view from above
 _BASE = 320 * 2**20  # bytes: libraries, model, GDAL's cache
 _PER_PIXEL = 26  # bytes of the product grid: 11 layers, labels, and what joins them for a while
 _PER_WORK_PIXEL = 11  # bytes of the work grid, where it is another
@@ -56,12 +57,16 @@ def make_plan(job: MapJob, card: ModelCard) -> Plan:
     if not job.before:
         raise InputError("no image of the first date was given")
     if job.gsd is not None and not 0 < job.gsd < 1e4:
-        raise InputError(f"--gsd {job.gsd} is not a size of pixels in metres")
+        raise InputError(
+            f"--gsd {job.gsd:g} is not a size of pixels in metres; the model {card.name} maps "
+            f"{card.gsd_min / FINE:g} to {COARSE * card.gsd_max:g} m"
+        )
     headers = [read_header(path) for path in (*job.before, *job.after)]
     _refuse_mixed(headers)
     pictures = tuple(place(facts, job.gsd) for facts in headers)
     before, after = pictures[: len(job.before)], pictures[len(job.before) :]
     _refuse_uneven(pictures)
+    _refuse_fine(pictures, card)
     _refuse_apart(before, after)
     product = common_box(before)
     if product.crs is not None and product.crs.geographic:
@@ -141,6 +146,19 @@ def _refuse_uneven(pictures: tuple[Picture, ...]) -> None:
             raise InputError(
                 f"{loose[0].path} and {picture.path} have no CRS and pixels of different size; "
                 "state one with --gsd"
+            )
+
+
+def _refuse_fine(pictures: tuple[Picture, ...], card: ModelCard) -> None:
+    """A pixel of a hundredth of what a model knows is a mistake in its size, not a finer image."""
+    finest = card.gsd_min / FINE
+    for picture in pictures:
+        gsd = ground_gsd(picture.box)
+        if gsd < finest:
+            raise InputError(
+                f"{picture.path} has pixels of {gsd:.2g} m; images of {finest:g} to "
+                f"{COARSE * card.gsd_max:g} m can be mapped: correct its pixel size (--gsd, or its "
+                "georeference)"
             )
 
 
