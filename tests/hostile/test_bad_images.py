@@ -217,6 +217,8 @@ def test_an_image_without_any_data_leaves_nothing_to_map(
         Raster(np.full((3, SIDE, SIDE), 9, "uint8"), BOX, nodata=9),
         Raster(np.full((3, SIDE, SIDE), np.nan, "float32"), BOX),
         Raster(np.full((3, SIDE, SIDE), 5.0, "float32"), BOX),
+        Raster(paint().astype("float64") * 1e300, BOX),
+        Raster(paint().astype("float64") * 1e-320, BOX),
     ]
     for number, raster in enumerate(nothing):
         path = write_cog(place / f"nothing{number}.tif", raster)

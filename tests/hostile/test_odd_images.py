@@ -63,6 +63,39 @@ def test_nan_is_no_data(tmp_path: Path, model: Path, nodata: float | None) -> No
         assert set(result.not_analysed["reason"]) == {"no data at first date"}
 
 
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+@pytest.mark.parametrize("fill", [1e31, 3.4e38, -3.4028234e38, 1e300, np.inf, -np.inf])
+def test_numbers_that_no_sensor_measures_are_no_data(
+    tmp_path: Path, model: Path, kind: str, fill: float
+) -> None:
+    if kind == "float32" and fill == 1e300:
+        pytest.skip("more than a float32 holds")
+    spoilt = paint().astype(kind)
+    spoilt[:, :, :100] = fill
+    before = write_cog(tmp_path / "b.tif", Raster(paint().astype(kind), BOX))
+    after = write_cog(tmp_path / "a.tif", Raster(spoilt, BOX))
+    with run(tmp_path, model, before, after) as result:
+        damage = read_raster(result.rasters["damage"]).values[0]
+        assert (damage[:, :99] == 255).all()
+        assert (damage[:, 102:] != 255).all()
+    with run(tmp_path, model, after) as result:
+        assert set(result.not_analysed["reason"]) == {"no data at first date"}
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+@pytest.mark.parametrize("factor", [1e-25, 1e27, -1e27])
+def test_large_and_small_numbers_are_scaled_without_overflow(
+    tmp_path: Path, model: Path, kind: str, factor: float
+) -> None:
+    stored = (paint() * factor).astype(kind)
+    stored[:, 5, 5] = 9e29  # the largest that counts as measured, far outside the percentiles
+    path = write_cog(tmp_path / "b.tif", Raster(stored, BOX))
+    with run(tmp_path, model, path, path) as result:
+        assert result.not_analysed.empty
+        if factor > 0:
+            assert len(result.buildings) >= len(HOUSES)
+
+
 def with_alpha(path: Path) -> Path:
     profile = {"driver": "GTiff", "count": 4, "height": SIDE, "width": SIDE, "dtype": "uint8"}
     alpha = np.full((SIDE, SIDE), 255, "uint8")

@@ -28,7 +28,7 @@ from geomage.geo import (
     upright_box,
     warp_crs,
 )
-from geomage.mapping.stretch import measure_stretch
+from geomage.mapping.stretch import holds_values, measure_stretch, to_counts
 
 LARGEST = 4 * 10**10  # px of one image; beyond it a header is taken for a mistake
 
@@ -151,7 +151,7 @@ class Imagery:
             values, valid = _read(picture, vrt, window)
             new = valid & ~seen
             dark = new & (values == 0).all(axis=0)
-            np.copyto(out, self.stretch.apply(values), where=new)
+            np.copyto(out, to_counts(self.stretch, values, valid), where=new)
             black |= dark
             seen |= new
         return out, seen, black
@@ -220,10 +220,7 @@ def _read(picture: Picture, vrt: WarpedVRT, window: Window) -> tuple[np.ndarray,
             f"{picture.path} is damaged: pixels cannot be read at column {window.col_off}, "
             f"row {window.row_off} of the grid ({error}); fetch it again"
         ) from error
-    values, valid = stack[:3], stack[3] > 0
-    if np.issubdtype(values.dtype, np.floating):
-        valid &= np.isfinite(values).all(axis=0)
-    return values, valid
+    return stack[:3], (stack[3] > 0) & holds_values(stack[:3])
 
 
 def _alpha(picture: Picture) -> int:

@@ -1,4 +1,8 @@
-"""The stretch of the images of one date, from a coarse reading of their files."""
+"""The stretch of the images of one date, from a coarse reading of their files.
+
+A number that is not finite, or beyond ±1e30, is no data: no sensor measures it, and it is what
+programs leave where they had nothing to say. What is left is brought to counts without overflow.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,8 @@ from rasterio.io import DatasetReader
 from geomage.data import Stretch, measure_values
 from geomage.errors import InputError
 
+LARGEST_VALUE = 1e30  # of a stored number that can be a measurement
+_SMALLEST_SPAN = 1e-30  # between the percentiles, below which an image shows nothing
 _SIDE = 1024  # px, of the coarse reading the percentiles come from
 
 
@@ -38,9 +44,29 @@ def measure_stretch(
     if values.size == 0:
         raise InputError(f"nothing to map: {names} holds no data at all")
     stretch = measure_values(values)
-    if stretch is None:
+    if stretch is None or stretch.high - stretch.low < _SMALLEST_SPAN:
         raise InputError(f"nothing to map: {names} holds the same value everywhere")
     return stretch
+
+
+def holds_values(stored: np.ndarray) -> np.ndarray:
+    """(y, x) bool: where the stored numbers (band, y, x) can be measurements in every band."""
+    if not np.issubdtype(stored.dtype, np.floating):
+        return np.ones(stored.shape[1:], bool)
+    return np.asarray((np.abs(stored) <= LARGEST_VALUE).all(axis=0))  # NaN is not
+
+
+def to_counts(stretch: Stretch, stored: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """Counts, uint8 (band, y, x), of stored numbers where they are valid; elsewhere of no meaning.
+
+    Numbers far outside the line are brought nearer first: they become 0 or 255 all the same, and
+    never overflow on the way.
+    """
+    if np.issubdtype(stored.dtype, np.floating):
+        span = stretch.high - stretch.low
+        near = np.where(valid, stored, stretch.low)
+        stored = np.clip(near, stretch.low - span, stretch.high + span)
+    return stretch.apply(stored)
 
 
 def _sample(dataset: DatasetReader, bands: list[int]) -> np.ndarray:
@@ -52,5 +78,5 @@ def _sample(dataset: DatasetReader, bands: list[int]) -> np.ndarray:
         seen = dataset.read_masks(bands, out_shape=size).astype(bool).any(axis=0)
     except RasterioError as error:
         raise InputError(f"{dataset.name} is damaged: it cannot be read ({error})") from error
-    seen &= np.isfinite(values).all(axis=0) & (values != 0).any(axis=0)
+    seen &= holds_values(values) & (values != 0).any(axis=0)
     return np.asarray(values[:, seen].ravel(), "float64")
