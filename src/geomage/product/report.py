@@ -20,7 +20,7 @@ from odc.geo.geobox import GeoBox
 
 from geomage import __version__
 from geomage.geo import ground_gsd
-from geomage.product import wording
+from geomage.product import cover, wording
 from geomage.product.grading import NOT_ANALYSED, WORDS
 from geomage.product.layers import Source
 from geomage.product.outlines import ring_paths
@@ -57,14 +57,14 @@ def report_html(found: Findings) -> str:
     css = (page / "report.css").read_text("utf-8")
     js = (page / "report.js").read_text("utf-8")
     template = Template((page / "report.html").read_text("utf-8"))
-    worst = _worst_first(found.buildings)
+    drawn = _drawn(found)
     return template.substitute(
         policy=_policy(css, js),
         css=css,
         js=js,
-        data=_data(found, worst),
-        overlay=_overlay(found, worst),
-        **_titles(found, len(worst)),
+        data=_data(found, drawn),
+        overlay=_overlay(found, drawn),
+        **_titles(found, sum(len(group.rows) for group in drawn)),
         **_pictures(found),
         **_texts(found),
     )
@@ -89,17 +89,19 @@ def _titles(found: Findings, drawn: int) -> dict[str, str]:
     kind = "Damage map" if found.after else "Building map"
     made = found.created.strftime("%Y-%m-%d %H:%M UTC")
     parts = [
-        f"Before: {names['before']}",
+        f"{'Before' if found.after else 'Image'}: {names['before']}",
         *([f"after: {names['after']}"] if found.after else []),
         f"{ground_gsd(found.box):.2g} m per pixel",
         f"made {made} by geomage {__version__}",
     ]
     left = len(found.buildings) - drawn
     if left:
-        parts.append(f"{drawn:,} outlines drawn, worst first; {left:,} more in products.gpkg")
+        parts.append(
+            f"{drawn:,} outlines drawn, {_first(found)} first; {left:,} more in products.gpkg"
+        )
     return {
         "title": escape(f"{kind}: {names['after'] or names['before']}"),
-        "heading": escape(kind if not names["after"] else f"{kind}: {names['after']}"),
+        "heading": escape(f"{kind}: {names['after'] or names['before']}"),
         "subheading": escape(" · ".join(parts)),
     }
 
@@ -118,7 +120,7 @@ def _pictures(found: Findings) -> dict[str, str]:
         )
     return {
         "before": found.before.data_uri,
-        "before_alt": "Image before the event",
+        "before_alt": "Image before the event" if found.after else "The image",
         "before_caption": "Before" if found.after else "With buildings",
         "width": str(found.before.width),
         "height": str(found.before.height),
@@ -132,21 +134,51 @@ def _texts(found: Findings) -> dict[str, str]:
     two = found.after is not None
     grid = square_grid(found.box)
     return {
-        "tiles": wording.tiles(found.summary),
-        "bar": wording.bar(found.summary),
         "denominator": wording.denominator(found.summary, two_dates=two),
         "caution": wording.false_buildings(found.summary),
         "doubts": wording.doubt_list(found.summary["doubts"]),
         "switches": _switches(found),
         "square_m": f"{grid.side_m:g}",
         "up": "top of the image up" if found.box.crs is None else "north up",
-        "worst": wording.worst_table(found.squares, found.summary["buildings"]["assessed"]),
         "areas": wording.area_table(found.summary),
-        "words": wording.definitions(),
+        "first": _first(found),
         "limits": wording.limits(found.facts, two_dates=two),
         "sources": wording.source_list(found.sources),
         "made": wording.made_table(found.facts),
+        **(_two_dates(found) if two else _one_date(found)),
     }
+
+
+def _two_dates(found: Findings) -> dict[str, str]:
+    return {
+        "about": "Before and after, with damage",
+        "figures": "Buildings by damage",
+        "tiles": wording.tiles(found.summary),
+        "bar": wording.bar(found.summary),
+        "shares": wording.worst_table(found.squares, found.summary["buildings"]["assessed"]),
+        "words": wording.definitions(),
+        "clicked": "its grade and a close look",
+        "scriptless": "the image after, with the damage layer",
+    }
+
+
+def _one_date(found: Findings) -> dict[str, str]:
+    """No figure of damage: nothing can be said of it."""
+    return {
+        "about": "The image, with buildings",
+        "figures": "Buildings and land cover",
+        "tiles": cover.one_date_tiles(found.summary),
+        "bar": cover.cover_bar(found.summary),
+        "shares": cover.cover_table(found.summary),
+        "words": cover.cover_words(),
+        "clicked": "its area and a close look",
+        "scriptless": "the image, with the buildings",
+    }
+
+
+def _first(found: Findings) -> str:
+    """Which buildings come first where they are drawn or stepped through."""
+    return "worst" if found.after else "largest"
 
 
 def _switches(found: Findings) -> str:
@@ -162,6 +194,26 @@ def _switches(found: Findings) -> str:
     )
 
 
+@dataclass(frozen=True)
+class _Group:
+    """Buildings drawn alike."""
+
+    word: str
+    css: str
+    rows: GeoDataFrame  # in the order they are stepped through
+
+
+def _drawn(found: Findings) -> list[_Group]:
+    """Buildings by word, worst first; with one image all alike, the largest first."""
+    if found.after is None:
+        order = np.argsort(-found.buildings["area_m2"].to_numpy(float), kind="stable")
+        rows = found.buildings.iloc[order[:MOST_OUTLINES]]
+        return [_Group(cover.BUILDINGS, cover.MAPPED, rows)]
+    worst = _worst_first(found.buildings)
+    word = worst["damage_gra"]
+    return [_Group(name, wording.SLUGS[name], worst[word == name]) for name in WORDS]
+
+
 def _worst_first(buildings: GeoDataFrame) -> GeoDataFrame:
     """Buildings by word, worst first, the surest first; Not Analysed before No visible damage."""
     order = {**{word: i for i, word in enumerate(WORDS)}, NOT_ANALYSED: 2.5}
@@ -170,15 +222,15 @@ def _worst_first(buildings: GeoDataFrame) -> GeoDataFrame:
     return buildings.iloc[np.lexsort((-sure, rank))[:MOST_OUTLINES]]
 
 
-def _overlay(found: Findings, worst: GeoDataFrame) -> str:
+def _overlay(found: Findings, drawn: Sequence[_Group]) -> str:
     """SVG of all layers, lowest first: flood, not analysed, grid, then buildings, worst on top."""
     flood = [] if found.flood is None else [_area("area-flood", found.flood.geometry, found)]
     unseen = _area("area-unseen", found.not_analysed.geometry, found)
     groups = []
-    for word in reversed(WORDS):
-        rings = ring_paths(worst.geometry[worst["damage_gra"] == word], found.box, found.before)
+    for group in reversed(drawn):
+        rings = ring_paths(group.rows.geometry, found.box, found.before)
         outline = "".join(ring for one in rings for ring in one)
-        groups.append(f'<path class="b {wording.SLUGS[word]}" fill-rule="evenodd" d="{outline}"/>')
+        groups.append(f'<path class="b {group.css}" fill-rule="evenodd" d="{outline}"/>')
     lines, names = _grid(square_grid(found.box), found.before, _scale(found))
     return "\n".join([*flood, unseen, lines, *groups, names])
 
@@ -211,19 +263,15 @@ def _grid(grid: SquareGrid, picture: Picture, scale: float) -> tuple[str, str]:
     return f'<g class="grid">{lines}</g>', f'<g class="grid">{names}</g>'
 
 
-def _data(found: Findings, worst: GeoDataFrame) -> str:
+def _data(found: Findings, drawn: Sequence[_Group]) -> str:
     """What the script needs, as JSON that cannot close its own script element."""
     record = {
         "width": found.before.width,
         "height": found.before.height,
         "square_px": square_grid(found.box).side_px * _scale(found),
         "groups": [
-            {
-                "word": word,
-                "css": wording.SLUGS[word],
-                "rows": _rows(worst[worst["damage_gra"] == word], found),
-            }
-            for word in WORDS
+            {"word": group.word, "css": group.css, "rows": _rows(group.rows, found)}
+            for group in drawn
         ],
     }
     text = json.dumps(record, separators=(",", ":"), allow_nan=False)
@@ -248,7 +296,7 @@ def _rows(group: GeoDataFrame, found: Findings) -> list[list[Any]]:
             _round(area, 1) or 0,
             _round(places[i, 0], 6),
             _round(places[i, 1], 6),
-            reason if isinstance(reason, str) else None,
+            reason if isinstance(reason, str) and found.after else None,
         ]
         for i, (name, grade, sure, area, reason) in enumerate(rows)
     ]

@@ -12,7 +12,9 @@ from geomage.product.layers import FLOOD_SPECK_M2, Source
 from geomage.product.squares import Square
 
 __all__ = [
+    "NOTHING",
     "SLUGS",
+    "area",
     "area_table",
     "bar",
     "definitions",
@@ -21,6 +23,7 @@ __all__ = [
     "false_buildings",
     "limits",
     "made_table",
+    "number",
     "percent",
     "source_list",
     "tiles",
@@ -32,6 +35,17 @@ NOTHING: Final = "\u2013"  # a dash: no number can be given
 _SHORT: Final = {"Destroyed": "destr.", "Damaged": "dam.", POSSIBLY: "poss."}
 _MOST_FACTS: Final = 60  # rows of "how it was made"; item.json has all
 _LONGEST: Final = 160  # characters of one fact
+_TWO_DATE_LIMITS: Final = (
+    "Seen from above only: damage to walls, storeys below the roof or the inside stays hidden.",
+    "Buildings the model did not find before the event are in no figure here.",
+    "The images do not state when they were taken; what happened later is not on the map.",
+    f"Flooded areas under {FLOOD_SPECK_M2:.0f} m² are not outlined (flood.tif has them).",
+)
+_ONE_DATE_LIMITS: Final = (
+    "Buildings the model did not find are in no figure here; what stands under trees is hidden.",
+    "The image does not state when it was taken; what changed later is not on the map.",
+    "Damage cannot be told from one image: map it with a second one, taken after the event.",
+)
 _FLOOD_LIMIT: Final = (
     "The flood may be larger: muddy water may pass for bare ground, and water under trees or in"
     " shade is not seen."
@@ -153,9 +167,15 @@ def doubt_list(doubts: Sequence[str]) -> str:
 def worst_table(squares: Sequence[Square], assessed: int) -> str:
     """The worst squares; a row is a button that goes there. ``assessed``: buildings in all."""
     if not assessed:
-        return '<p class="quiet">No building could be assessed, so nothing is known.</p>'
-    if not squares:
-        return '<p class="quiet">No building was called Destroyed, Damaged or Possibly damaged.</p>'
+        said = "No building could be assessed, so nothing is known."
+    elif not squares:
+        said = "No building was called Destroyed, Damaged or Possibly damaged."
+    else:
+        return f"<h2>Where it is worst</h2>{_squares(squares)}"
+    return f'<h2>Where it is worst</h2><p class="quiet">{said}</p>'
+
+
+def _squares(squares: Sequence[Square]) -> str:
     rows = "".join(_worst_row(square) for square in squares)
     heads = "".join(
         f'<th class="num" title="{word}">{swatch(SLUGS[word])}{_SHORT[word]}</th>'
@@ -221,15 +241,9 @@ def limits(facts: Mapping[str, Any], *, two_dates: bool) -> str:
     trained = str(card.get("trained_on", "")) if isinstance(card, Mapping) else ""
     lines = [
         "Made by a model alone. Check on the ground, or by eye, before lives depend on it.",
-        "Seen from above only: damage to walls, storeys below the roof or the inside stays hidden.",
-        "Buildings the model did not find before the event are in no figure here.",
-        "The images do not state when they were taken; what happened later is not on the map.",
-        f"Flooded areas under {FLOOD_SPECK_M2:.0f} m² are not outlined (flood.tif has them).",
+        *([f"The model learnt from: {trained.rstrip('.')}."] if trained else []),
+        *(_TWO_DATE_LIMITS if two_dates else _ONE_DATE_LIMITS),
     ]
-    if not two_dates:
-        lines[3:] = []
-    if trained:
-        lines.insert(1, f"The model learnt from: {trained}")
     return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
 
 

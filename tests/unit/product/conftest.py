@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toy_run import CREATED, UTM, make_image, make_run
+from toy_run import CREATED, UTM, make_image, make_run, of_one_date
 
 from geomage.product import ProductPaths, write_product
 
@@ -29,6 +29,7 @@ def make_product(tmp_path: Path) -> Maker:
         **options: Any,
     ) -> ProductPaths:
         run = make_run(tmp_path / f"work_{out}", crs, answers)
+        run = run if dates == 2 else of_one_date(run)
         run = replace(run, facts={**run.facts, **(facts or {})})
         before = make_image(tmp_path / "before.tif", crs)
         after = make_image(tmp_path / name, crs, 140)

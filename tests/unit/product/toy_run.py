@@ -107,6 +107,18 @@ def make_run(folder: Path, crs: str | None = UTM, answers: list[Any] | None = No
     return Run(rasters, frame, unseen, facts)
 
 
+def of_one_date(run: Run) -> Run:
+    """The same run without its second image: no damage, flood or change, and nothing assessed."""
+    unknown = dict.fromkeys(("p_none", "p_minor", "p_major", "p_destroyed"), np.nan)
+    frame = run.buildings.assign(grade=0, not_analysed_reason="no second image", **unknown)
+    return Run(
+        {name: run.rasters[name] for name in ("building", "landcover")},
+        frame,
+        run.not_analysed.iloc[:0],
+        {**run.facts, "shift": None},
+    )
+
+
 def make_image(path: Path, crs: str | None = UTM, value: int = 90) -> Path:
     """An image of one colour on the grid of the run."""
     values = np.full((3, *SHAPE), value, np.uint8)
