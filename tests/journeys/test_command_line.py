@@ -66,6 +66,30 @@ def test_wrong_use_is_two_and_says_so_on_stderr(geomage):
         assert answer.err
 
 
+SEEDED = [
+    ["demo"],
+    ["city", "grow"],
+    *(["strike", hazard, "no"] for hazard in ("flood", "earthquake", "fire", "storm")),
+    ["render", "no"],
+    ["map", "no.tif"],
+]
+
+
+@pytest.mark.parametrize("verb", SEEDED, ids=" ".join)
+@pytest.mark.parametrize("seed", [2**64, 99999999999999999999999, -1])
+def test_a_seed_that_no_machine_word_holds_is_refused(geomage, tmp_path, verb, seed):
+    answer = geomage(*verb, "--seed", seed, "-o", tmp_path / "out")
+    assert answer.code == 2
+    assert "seed" in answer.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_largest_seed_serves(geomage, town, tmp_path):
+    words = ("--seed", 2**64 - 1, "-o")
+    assert geomage("strike", "storm", town, *words, tmp_path / "event").code == 0
+    assert geomage("render", tmp_path / "event", *words, tmp_path / "scene").code == 0
+
+
 def test_version_and_help_go_to_stdout(geomage):
     assert geomage("--version").out.startswith("geomage ")
     assert "city" in geomage("--help").out

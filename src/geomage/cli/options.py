@@ -9,6 +9,16 @@ import typer
 
 from geomage.errors import InputError
 
+LARGEST_SEED = 2**64 - 1
+
+
+def check_seed(seed: int) -> int:
+    """Refuse a seed that does not fit in 64 bits: what is written could not be read elsewhere."""
+    if seed > LARGEST_SEED:
+        raise InputError(f"--seed {seed} is outside 0..{LARGEST_SEED} (64 bits): choose one within")
+    return seed
+
+
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write.", show_default=False)]
 City = Annotated[Path, typer.Argument(metavar="CITY", help="A city folder.", show_default=False)]
 Before = Annotated[
@@ -23,7 +33,7 @@ Gsd = Annotated[
     float | None, typer.Option(help="Side of a pixel in metres, for images without CRS.")
 ]
 Memory = Annotated[str, typer.Option(help="Budget of memory, such as 512MiB or 2GiB.")]
-Seed = Annotated[int, typer.Option(help="Same seed, same result.", min=0)]
+Seed = Annotated[int, typer.Option(help="Same seed, same result.", min=0, callback=check_seed)]
 Jobs = Annotated[int | None, typer.Option(help="Threads to use; all cores when left out.", min=1)]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
 Json = Annotated[bool, typer.Option("--json", help="Facts about the result as JSON on stdout.")]
