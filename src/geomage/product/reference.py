@@ -10,13 +10,14 @@ from typing import Any, Final
 import numpy as np
 import shapely
 from geopandas import GeoDataFrame
+from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
 from rasterio.warp import reproject
 from skimage.measure import label as label_areas
 
 from geomage.errors import InputError
-from geomage.geo import rasterise, read_raster, read_vectors
+from geomage.geo import is_earthly, rasterise, read_raster, read_vectors
 from geomage.product.labels import GRADES, Scale, damage_labels, label_column
 from geomage.product.surface import box_outline
 
@@ -104,6 +105,7 @@ def _on_grid(path: Path, box: GeoBox) -> np.ndarray:
     values = values.astype(np.uint8)
     if box.crs is None or raster.box.crs is None:
         return _same_shape(path, values, box)
+    _refuse_foreign(path, raster.box.crs)
     out = np.full(tuple(box.shape), IGNORED, np.uint8)
     reproject(
         values,
@@ -174,7 +176,18 @@ def _brought(path: Path, shapes: GeoDataFrame, box: GeoBox) -> GeoDataFrame:
             ("the product", str(path)) if shapes.crs is None else (str(path), "the product")
         )
         raise InputError(f"{have} has a CRS and {lack} has none; they cannot be laid on each other")
-    return shapes if box.crs is None else shapes.to_crs(box.crs.to_wkt())
+    if box.crs is None:
+        return shapes
+    _refuse_foreign(path, CRS(shapes.crs))
+    return shapes.to_crs(box.crs.to_wkt())
+
+
+def _refuse_foreign(path: Path, crs: CRS) -> None:
+    if not is_earthly(crs):
+        raise InputError(
+            f"{path} has the CRS {crs.proj.name!r}, neither projected nor geographic on the earth: "
+            "give it the true one"
+        )
 
 
 def _bounds(bounds: object) -> str:

@@ -33,6 +33,8 @@ __all__ = ["Findings", "report_html"]
 MOST_OUTLINES: Final = 60_000
 """Buildings drawn, worst first; beyond that the page says how many it leaves to products.gpkg."""
 
+_SLIVER: Final = 0.4  # of a square's side; less has no room for its name
+
 
 @dataclass(frozen=True)
 class Findings:
@@ -107,16 +109,17 @@ def _titles(found: Findings, drawn: int) -> dict[str, str]:
 
 
 def _pictures(found: Findings) -> dict[str, str]:
-    after, swipe = "", ""
+    after, swipe, keys = "", "", ""
     if found.after:
         after = (
             f'<figure class="after"><img id="after" alt="Image after the event"'
             f' src="{found.after.data_uri}" width="{found.after.width}"'
             f' height="{found.after.height}"><figcaption>After, with damage</figcaption></figure>'
         )
+        keys = " Shift with left or right swipes, B shows all before or all after,"
         swipe = (
             '<label class="swipe">Before <input type="range" id="swipe" min="0" max="1000"'
-            ' value="500" step="5" aria-label="Swipe between before and after"> After</label>'
+            ' value="500" step="any" aria-label="Swipe between before and after"> After</label>'
         )
     return {
         "before": found.before.data_uri,
@@ -126,6 +129,7 @@ def _pictures(found: Findings) -> dict[str, str]:
         "height": str(found.before.height),
         "after": after,
         "swipe": swipe,
+        "swipe_keys": keys,
         "single": "" if found.after else " single",
     }
 
@@ -256,11 +260,26 @@ def _grid(grid: SquareGrid, picture: Picture, scale: float) -> tuple[str, str]:
         for i in range(1, grid.rows)
     )
     names = "".join(
-        f'<text x="{c * side:.1f}" y="{r * side:.1f}" dx=".3em" dy="1.1em">{grid.name(r, c)}</text>'
+        f"<text {_across(c * side, side, picture)} {_down(r * side, side, picture)}>"
+        f"{grid.name(r, c)}</text>"
         for r in range(grid.rows)
         for c in range(grid.columns)
     )
     return f'<g class="grid">{lines}</g>', f'<g class="grid">{names}</g>'
+
+
+def _across(left: float, side: float, picture: Picture) -> str:
+    """Where a name begins; in a sliver of a square it ends at the rim, or it would be cut."""
+    if picture.width - left < _SLIVER * side:
+        return f'x="{picture.width}" dx="-.3em" text-anchor="end"'
+    return f'x="{left:.1f}" dx=".3em"'
+
+
+def _down(top: float, side: float, picture: Picture) -> str:
+    """As `_across`, from the top."""
+    if picture.height - top < _SLIVER * side:
+        return f'y="{picture.height}" dy="-.3em"'
+    return f'y="{top:.1f}" dy="1.1em"'
 
 
 def _data(found: Findings, drawn: Sequence[_Group]) -> str:

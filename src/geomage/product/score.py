@@ -8,7 +8,6 @@ buildings, where a building missed or not analysed is a failure, and over the fo
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from geomage.errors import InputError
-from geomage.geo import check_raster, rasterise, read_raster, read_vectors
+from geomage.geo import rasterise
 from geomage.metrics import (
     BinaryCounts,
     binary_counts,
@@ -28,7 +27,7 @@ from geomage.metrics import (
     precision,
     recall,
 )
-from geomage.product.folder import product_paths
+from geomage.product.delivered import NOT_ANALYSED_PX, read_delivered
 from geomage.product.grading import WORDS
 from geomage.product.labels import Scale
 from geomage.product.reference import FEWEST_PX, Reference, read_reference
@@ -38,8 +37,6 @@ __all__ = ["FOUND_FROM", "Detection", "Score", "score_product"]
 FOUND_FROM: Final = 0.2
 MISSED: Final = 90
 UNSEEN: Final = 91
-_NOT_ANALYSED_PX: Final = 255
-_THRESHOLD: Final = 0.5  # of building probability, where the product does not state one
 
 
 @dataclass(frozen=True)
@@ -145,29 +142,26 @@ def score_product(
         footprints_only: score buildings only.
 
     Raises:
-        InputError: no product folder, or a reference that cannot be laid on it.
+        InputError: no product folder, a damaged one, or a reference that cannot be laid on it.
     """
-    paths = product_paths(Path(out))
-    box = check_raster(paths.rasters["building"]).box
+    said = read_delivered(Path(out))
+    box, built, damage = said.box, said.built, said.damage
     truth = read_reference(
         reference, box, column=column, layer=layer, footprints_only=footprints_only
     )
-    built = read_raster(paths.rasters["building"]).values[0] >= 255 * _threshold(paths.item)
-    shapes = read_vectors(paths.vectors, "builtUpA")
-    word = shapes["damage_gra"].map({name: i for i, name in enumerate(WORDS, 1)})
-    shapes = shapes.assign(word_=word.astype(int), id_=range(1, len(shapes) + 1))
+    word = said.buildings["damage_gra"].map({name: i for i, name in enumerate(WORDS, 1)})
+    shapes = said.buildings.assign(word_=word.astype(int), id_=range(1, len(word) + 1))
     words = rasterise(shapes, box, column="word_")
     mapped = rasterise(shapes, box, column="id_", dtype="int32")
     known = ~truth.ignored
-    damage = paths.rasters.get("damage")
-    coded = np.where(built, 1, 0) if damage is None else read_raster(damage).values[0]
+    coded = np.where(built, 1, 0) if damage is None else damage
     state, sizes = _states(truth, coded)
     judged = sizes >= FEWEST_PX
     grades, table = None, None
     if truth.scale is not None and damage is not None:
         grades = _grades(truth.scale, truth.classes[judged], state[judged])
-        said = _commonest(_tally(truth, words, len(WORDS) + 1)[:, 1:])
-        table = _words(truth.scale, truth.classes[judged], state[judged], said[judged])
+        heard = _commonest(_tally(truth, words, len(WORDS) + 1)[:, 1:])
+        table = _words(truth.scale, truth.classes[judged], state[judged], heard[judged])
     return Score(
         references=(truth.facts,),
         pixels=binary_counts(truth.ids[known] > 0, built[known]),
@@ -176,17 +170,6 @@ def score_product(
         grades=grades,
         words=table,
     )
-
-
-def _threshold(item: Path) -> float:
-    """Probability from which the model calls a pixel building, as the product states it."""
-    try:
-        record = json.loads(item.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{item} cannot be read: {error}") from error
-    card = record.get("properties", {}).get("geomage:parameters", {}).get("model")
-    stated = card.get("building_threshold") if isinstance(card, dict) else None
-    return _THRESHOLD if stated is None else float(stated)
 
 
 def _tally(truth: Reference, codes: np.ndarray, most: int) -> np.ndarray:
@@ -204,7 +187,7 @@ def _commonest(counts: np.ndarray) -> np.ndarray:
 
 def _states(truth: Reference, damage: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(n,) grade 1..4, ``MISSED`` or ``UNSEEN`` of each reference building; (n,) its pixels."""
-    codes = np.where(damage == _NOT_ANALYSED_PX, 5, damage)
+    codes = np.where(damage == NOT_ANALYSED_PX, 5, damage)
     counts = _tally(truth, codes, 6)
     sizes, unseen, mapped = counts.sum(axis=1), counts[:, 5], counts[:, 1:5]
     worst_first = 5 - _commonest(mapped[:, ::-1])

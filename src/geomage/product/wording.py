@@ -280,7 +280,8 @@ def _flat(name: str, value: object) -> Iterable[tuple[str, str]]:
             if key not in ("recipe", "inputs"):
                 yield from _flat(f"{name}.{key}" if name else str(key), inner)
     elif isinstance(value, list | tuple):
-        yield name, ", ".join(_plain(inner) for inner in value)
+        if value:
+            yield name, ", ".join(_plain(inner) for inner in value)
     elif value not in (None, ""):
         yield name, f"{value:.4g}" if isinstance(value, float) else str(value)
 

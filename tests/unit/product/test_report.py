@@ -133,3 +133,44 @@ def test_roofs_shine_through_until_the_reader_fills_them(make_product, tmp_path:
         before = tab.ask(opacity)
         tab.press("ArrowRight")
         assert tab.ask(opacity) > before
+
+
+def test_the_swipe_is_moved_by_keys(make_product, tmp_path: Path) -> None:
+    value = "Number(document.getElementById('swipe').value)"
+    cut = "document.querySelector('figure.after').style.clipPath"
+    with opened(make_product().report, tmp_path / "profile") as tab:
+        tab.ask("document.getElementById('swipe').focus()")
+        for key, way in (("ArrowRight", 1), ("ArrowLeft", -1)):
+            before, shown = tab.ask(value), tab.ask(cut)
+            tab.press(key)
+            assert way * (tab.ask(value) - before) >= 10  # a hundredth of the width or more
+            assert tab.ask(cut) != shown
+        tab.ask("document.getElementById('stage').focus()")
+        before = tab.ask(value)
+        tab.press("ArrowRight", shift=True)
+        assert tab.ask(value) > before
+        tab.press("b")
+        assert tab.ask(value) == 0  # the image after, all of it
+        tab.press("b")
+        assert tab.ask(value) == 1000
+
+
+@pytest.mark.parametrize("dates", [1, 2])
+@pytest.mark.parametrize("width", [400, 1400])
+def test_nothing_sticks_out_of_the_screen(make_product, tmp_path: Path, dates, width) -> None:
+    name = "a_very_long_file_name_without_a_single_space_in_it_" * 3 + ".tif"
+    report = make_product(dates=dates, name=name).report
+    with opened(report, tmp_path / "profile", width=width) as tab:
+        assert tab.ask("document.documentElement.scrollWidth") == width
+
+
+def test_the_name_of_every_square_stands_on_the_picture(make_product, tmp_path: Path) -> None:
+    outside = (
+        "(() => { const all = document.getElementById('overlay').getBoundingClientRect();"
+        " return [...document.querySelectorAll('.grid text')].filter(text => {"
+        " const box = text.getBoundingClientRect();"
+        " return box.right > all.right + 1 || box.bottom > all.bottom + 1; }).length; })()"
+    )
+    with opened(make_product().report, tmp_path / "profile") as tab:
+        assert tab.ask("document.querySelectorAll('.grid text').length") > 4
+        assert tab.ask(outside) == 0

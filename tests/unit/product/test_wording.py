@@ -38,6 +38,10 @@ def test_a_key_breaks_between_its_words_only() -> None:
     assert "<th>model.<wbr>gsd</th><td>0.3</td>" in text
 
 
+def test_what_is_empty_gets_no_row() -> None:
+    assert "notes" not in wording.made_table({"notes": [], "shift": None, "seed": 0})
+
+
 def test_a_hostile_key_and_value_stay_text() -> None:
     text = wording.made_table({"<b>.x_y": ["<i>"]})
     assert "<b>" not in text

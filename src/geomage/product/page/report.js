@@ -193,8 +193,7 @@
     if (!grip) { hover(event); return; }
     if (grip.divider) {
       const box = stage.getBoundingClientRect();
-      slider.value = String(((event.clientX - box.left) / box.width) * 1000);
-      clip();
+      swipe(((event.clientX - box.left) / box.width) * 1000);
       return;
     }
     const dx = event.clientX - grip.x, dy = event.clientY - grip.y;
@@ -232,17 +231,28 @@
   }, { passive: false });
 
   // ---- keys
+  const swipe = (value) => {
+    if (!slider) return;
+    slider.value = String(value);
+    clip();
+  };
+  const flicker = () => swipe(slider && slider.value > 500 ? 0 : 1000); // all before, all after
+  const swiping = { ArrowLeft: -20, ArrowRight: 20 };
   const keys = {
     "+": () => zoom(1.35), "=": () => zoom(1.35), "-": () => zoom(1 / 1.35), "0": fit,
     ArrowLeft: () => { view.x += 70; place(); }, ArrowRight: () => { view.x -= 70; place(); },
     ArrowUp: () => { view.y += 70; place(); }, ArrowDown: () => { view.y -= 70; place(); },
+    b: flicker,
     " ": () => overlay.classList.toggle("hide-all"), n: () => step(1), p: () => step(-1),
   };
   stage.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const act = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-    if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
+    const by = event.shiftKey && slider ? swiping[event.key] : undefined;
+    if (by === undefined && !act) return;
     event.preventDefault();
-    act();
+    if (by === undefined) act();
+    else swipe(Number(slider.value) + by);
   });
   document.addEventListener("keydown", (event) => {
     if (stage.contains(event.target) || event.ctrlKey || event.metaKey || event.altKey) return;

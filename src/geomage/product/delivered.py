@@ -1,0 +1,136 @@
+"""A product folder read back, each piece checked: a damaged product has no score."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from geopandas import GeoDataFrame
+from odc.geo.geobox import GeoBox
+
+from geomage.errors import InputError
+from geomage.geo import check_raster, read_raster, read_vectors
+from geomage.product.folder import ProductPaths, product_paths, sha256_of
+from geomage.product.grading import WORDS
+
+__all__ = ["NOT_ANALYSED_PX", "Delivered", "read_delivered"]
+
+NOT_ANALYSED_PX: Final = 255
+_GRADES: Final = (0, 1, 2, 3, 4, NOT_ANALYSED_PX)
+_THRESHOLD: Final = 0.5  # of building probability, where the product does not state one
+_AGAIN: Final = "map the images again"
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What a product says."""
+
+    box: GeoBox
+    built: np.ndarray  # (y, x) bool
+    damage: np.ndarray | None  # (y, x) uint8 of `_GRADES`; None with one date
+    buildings: GeoDataFrame  # polygons in the CRS of the grid, `damage_gra` of `WORDS`
+
+
+def read_delivered(out: Path) -> Delivered:
+    """Read the pieces of a product that can be scored.
+
+    Raises:
+        InputError: it is none, or a piece is missing, damaged, changed, or not of this product.
+    """
+    paths = product_paths(out)
+    rasters = _listed(paths)
+    box = check_raster(rasters["building"]).box
+    built = _values(rasters["building"], box) >= 255 * _threshold(paths.item)
+    damage = _values(rasters["damage"], box) if "damage" in rasters else None
+    if damage is not None:
+        odd = sorted({*np.unique(damage).tolist()} - {*_GRADES})
+        if odd:
+            raise InputError(f"{rasters['damage']} holds {odd[:8]}, which are no grades; {_AGAIN}")
+    return Delivered(box, built, damage, _buildings(paths, box))
+
+
+def _listed(paths: ProductPaths) -> dict[str, Path]:
+    """The rasters the manifest lists, by name, each as it was when the product was made."""
+    files = _record(paths.manifest).get("files")
+    if not isinstance(files, dict):
+        raise InputError(f"{paths.manifest} is damaged: it lists no files; {_AGAIN}")
+    found = {}
+    for name in ("building", "damage"):
+        path = paths.folder / f"{name}.tif"
+        stated = files.get(path.name)
+        if stated is None and name != "building":
+            continue
+        if not path.is_file():
+            raise InputError(f"{paths.folder} is not whole: {path.name} is missing; {_AGAIN}")
+        if not isinstance(stated, dict) or sha256_of(path) != stated.get("sha256"):
+            raise InputError(
+                f"{path} is not the file that {paths.manifest.name} lists: it was damaged or "
+                f"changed; {_AGAIN}"
+            )
+        found[name] = path
+    return found
+
+
+def _values(path: Path, box: GeoBox) -> np.ndarray:
+    """(y, x) uint8 of one raster on the grid of the product."""
+    raster = read_raster(path)
+    if raster.values.shape[0] != 1 or raster.values.dtype != np.uint8:
+        bands, kind = raster.values.shape[0], raster.values.dtype
+        raise InputError(f"{path} has {bands} band(s) of {kind}, not one of uint8; {_AGAIN}")
+    if raster.box != box:
+        raise InputError(f"{path} lies on another grid than the rest of the product; {_AGAIN}")
+    return np.asarray(raster.values[0])
+
+
+def _threshold(item: Path) -> float:
+    """Probability from which the model calls a pixel building, as the product states it."""
+    card: Any = _record(item)
+    for key in ("properties", "geomage:parameters", "model"):
+        card = card.get(key) if isinstance(card, dict) else None
+    stated = card.get("building_threshold") if isinstance(card, dict) else None
+    if stated is None:
+        return _THRESHOLD
+    if type(stated) not in (int, float) or not 0 < stated <= 1:
+        raise InputError(f"{item} is damaged: building_threshold is {stated!r}; {_AGAIN}")
+    return float(stated)
+
+
+def _buildings(paths: ProductPaths, box: GeoBox) -> GeoDataFrame:
+    path = paths.vectors
+    shapes = read_vectors(path, "builtUpA")
+    if not isinstance(shapes, GeoDataFrame) or "damage_gra" not in shapes:
+        raise InputError(f"{path}: the layer builtUpA lacks damage_gra or its shapes; {_AGAIN}")
+    odd = sorted({str(word) for word in shapes["damage_gra"]} - {*WORDS})
+    if odd:
+        raise InputError(f"{path}: damage_gra of builtUpA holds {', '.join(odd[:4])}; {_AGAIN}")
+    shapeless = shapes.geometry.isna() | shapes.geometry.is_empty
+    if shapeless.any():
+        raise InputError(f"{path}: {int(shapeless.sum())} buildings have no shape; {_AGAIN}")
+    if shapes.empty and _mapped(paths.summary):
+        raise InputError(f"{path}: the layer builtUpA is empty; {_AGAIN}")
+    if (shapes.crs is None) != (box.crs is None):
+        raise InputError(f"{path} and the rasters beside it do not share a CRS; {_AGAIN}")
+    return shapes if box.crs is None else shapes.to_crs(box.crs.to_wkt())
+
+
+def _mapped(summary: Path) -> bool:
+    """Whether the summary speaks of any building."""
+    found = _record(summary).get("buildings")
+    return bool(isinstance(found, dict) and found.get("mapped"))
+
+
+def _record(path: Path) -> Mapping[str, Any]:
+    """The JSON object in a file."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}; {_AGAIN}") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is damaged: it is not JSON ({error}); {_AGAIN}") from error
+    if not isinstance(record, dict):
+        raise InputError(f"{path} is damaged: it is no JSON object; {_AGAIN}")
+    return record
