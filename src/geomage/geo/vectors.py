@@ -10,8 +10,16 @@ from contextlib import closing
 from pathlib import Path
 
 import geopandas as gpd
+import pandas as pd
 import pyogrio
-from pyogrio.errors import DataLayerError, DataSourceError
+from pyogrio.errors import (
+    CRSError,
+    DataLayerError,
+    DataSourceError,
+    FeatureError,
+    FieldError,
+    GeometryError,
+)
 
 from geomage.errors import InputError, OutputError
 
@@ -24,6 +32,16 @@ _BY_ENDING = {
     ".fgb": b"fgb",
     ".parquet": b"PAR1",
 }
+UNREADABLE = (
+    DataSourceError,
+    DataLayerError,
+    FeatureError,
+    FieldError,
+    GeometryError,
+    CRSError,
+    OSError,
+    ValueError,
+)  # what a damaged vector file can end in
 _STYLES = """CREATE TABLE layer_styles (
   id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, f_table_catalog TEXT(256),
   f_table_schema TEXT(256), f_table_name TEXT(256), f_geometry_column TEXT(256),
@@ -59,8 +77,8 @@ def write_vectors(
     return target
 
 
-def read_vectors(path: Path | str, layer: str | None = None) -> gpd.GeoDataFrame:
-    """Read one layer of a GeoPackage, GeoJSON, Shapefile or FlatGeobuf.
+def read_vectors(path: Path | str, layer: str | None = None) -> gpd.GeoDataFrame | pd.DataFrame:
+    """Read one layer of a GeoPackage, GeoJSON, Shapefile or FlatGeobuf; a plain table if shapeless.
 
     Raises:
         InputError: missing, empty, or not what its ending says.
@@ -75,12 +93,45 @@ def read_vectors(path: Path | str, layer: str | None = None) -> gpd.GeoDataFrame
         raise InputError(f"{path}: vectors are read from {', '.join(_BY_ENDING)}")
     if not start.startswith(wanted):
         raise InputError(f"{path} is not what its ending {file.suffix} says, or it is empty")
+    if file.suffix.lower() == ".gpkg":
+        refuse_broken_geopackage(file)
     try:
         if file.suffix.lower() == ".parquet":
             return gpd.read_parquet(file)
         return gpd.read_file(file, layer=layer, engine="pyogrio")
-    except (DataSourceError, DataLayerError, ValueError) as error:
+    except UNREADABLE as error:
         raise InputError(f"{path} cannot be read: {error}") from error
+
+
+def refuse_broken_geopackage(file: Path) -> None:
+    """Raise InputError when a GeoPackage is cut or its pages are damaged.
+
+    A reader may stop at a damaged page without a word and hand over the features before it.
+    """
+    said = ""
+    try:
+        _refuse_cut(file)
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro&immutable=1", uri=True)) as database:
+            said = str(database.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except sqlite3.Error as error:
+        raise InputError(f"{file} is damaged: {error}; fetch or make it again") from error
+    if said != "ok":
+        raise InputError(f"{file} is damaged: {said.splitlines()[-1]}; fetch or make it again")
+
+
+def _refuse_cut(file: Path) -> None:
+    """Raise InputError when the file is shorter than its header says, in pages of SQLite."""
+    with file.open("rb") as stream:
+        head = stream.read(100)
+    size, stated = file.stat().st_size, 0
+    if len(head) == 100 and head[24:28] == head[92:96]:  # else the count is of an older writer
+        page = int.from_bytes(head[16:18], "big")
+        stated = (65536 if page == 1 else page) * int.from_bytes(head[28:32], "big")
+    if size < max(100, stated):
+        raise InputError(
+            f"{file} is truncated: its header states {max(100, stated)} bytes, the file has "
+            f"{size}; fetch or make it again"
+        )
 
 
 def _write_layer(part: Path, name: str, frame: gpd.GeoDataFrame) -> None:
