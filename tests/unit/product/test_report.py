@@ -174,3 +174,13 @@ def test_the_name_of_every_square_stands_on_the_picture(make_product, tmp_path: 
     with opened(make_product().report, tmp_path / "profile") as tab:
         assert tab.ask("document.querySelectorAll('.grid text').length") > 4
         assert tab.ask(outside) == 0
+
+
+@pytest.mark.parametrize("dates", [1, 2])
+def test_on_paper_the_map_stands_under_the_figures(make_product, tmp_path: Path, dates) -> None:
+    bottom = "document.getElementById('stage').getBoundingClientRect().bottom"
+    a_px = 25.4 / 96  # mm
+    size = {"width": round(279 / a_px), "height": round(192 / a_px)}  # A4 across, less its rims
+    with opened(make_product(dates=dates).report, tmp_path / "profile", **size) as tab:
+        tab.call("Emulation.setEmulatedMedia", media="print")
+        assert 0 < tab.ask(bottom) * a_px <= 192

@@ -57,6 +57,8 @@
     return near.find((i) => shown(buildings[i]) && inside(buildings[i], x, y));
   };
 
+  world.style.setProperty("--ratio", String(H / W)); // on paper the map fits under the figures
+
   // ---- view
   const place = () => {
     const w = stage.clientWidth, h = stage.clientHeight, pad = 60;
