@@ -64,12 +64,14 @@ def test_a_map_is_scored_against_labels(geomage, labelled, blank_model, tmp_path
     out = tmp_path / "out"
     pair = (labelled / "x_before.tif", labelled / "x_after.tif")
     assert geomage("map", *pair, "-o", out, "--model", blank_model).code == 3
-    answer = geomage("score", out, labelled / "x_damage.tif")
+    answer = geomage("score", out, labelled / "x_damage.tif", "--json")
     assert answer.code == 0, answer.err
     assert answer.facts["buildings"]["reference"] == 2
     assert sum(map(sum, answer.facts["damage"]["confusion"]["counts"])) == 2
-    answer = geomage("score", out, labelled / "x_damage.tif", "--footprints-only")
+    answer = geomage("score", out, labelled / "x_damage.tif", "--footprints-only", "--json")
     assert answer.facts["damage"] is None
+    answer = geomage("score", out, labelled / "x_damage.tif")
+    assert answer.out.startswith("Buildings of the reference: 2\n")
 
 
 def test_wrong_recipes_and_folders_are_refused(geomage, blank_model, tmp_path):

@@ -137,17 +137,22 @@ def score(
     footprints_only: Annotated[
         bool, typer.Option("--footprints-only", help="Score buildings, not damage.")
     ] = False,
+    as_json: Json = False,
 ) -> None:
-    """Compare a map with reference labels: JSON on stdout.
+    """Compare a map with reference labels: a table on stdout, or JSON.
 
     A raster holds 0 no building, 1 to 4 the grades, 5 a building of unknown grade, 255 unknown.
     """
-    from geomage.product import score_product
+    from geomage.product import score_product, score_table
 
     found = score_product(
         out, reference, column=column, layer=layer, footprints_only=footprints_only
     )
-    print_json(found.as_dict())
+    record = found.as_dict()
+    if as_json:
+        print_json(record)
+    else:
+        typer.echo(score_table(record))
 
 
 def _some(path: Path | None) -> tuple[Path, ...]:

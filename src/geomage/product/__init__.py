@@ -6,6 +6,7 @@ from geomage.product.folder import ProductPaths, product_paths, write_product
 from geomage.product.grading import DECIDED, WORDS, graded
 from geomage.product.mapped import RASTERS, Mapped
 from geomage.product.score import Detection, Score, score_product
+from geomage.product.scorecard import score_table
 
 __all__ = [
     "DECIDED",
@@ -18,5 +19,6 @@ __all__ = [
     "graded",
     "product_paths",
     "score_product",
+    "score_table",
     "write_product",
 ]

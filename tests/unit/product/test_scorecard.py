@@ -1,0 +1,57 @@
+"""The score as people read it: every figure of the toy product stands in its row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from geopandas import GeoDataFrame
+from toy_run import UTM, footprints, grid
+
+from geomage.product import score_product
+from geomage.product.scorecard import score_table
+from geomage.product.wording import NOTHING
+
+# what is true of the six houses of the toy run, which says 4, 3, 2, 2, 1 and not analysed
+TRUE = [4, 3, 3, 2, 1, 4]
+
+
+def labels(tmp_path: Path, grades: list[int]) -> Path:
+    frame = GeoDataFrame({"dmg": grades}, geometry=footprints(grid(UTM))[: len(grades)], crs=UTM)
+    frame.to_file(tmp_path / "ref.gpkg")
+    return tmp_path / "ref.gpkg"
+
+
+def cells(text: str) -> list[list[str]]:
+    return [line.split() for line in text.splitlines()]
+
+
+def test_counts_and_grades_stand_in_their_rows(make_product, tmp_path: Path) -> None:
+    score = score_product(make_product().folder, labels(tmp_path, TRUE))
+    text = score_table(score.as_dict())
+    assert text.startswith("Buildings of the reference: 6\n")
+    rows = cells(text)
+    assert ["found", "5", "83", "%"] in rows
+    assert ["not", "analysed", "1", "17", "%"] in rows
+    assert ["major", "2", "1.00", "0.50", "0.67", "0.50"] in rows
+    assert ["destroyed", "0", "0", "0", "1", "0", "1"] in rows
+    assert "macro-F1 0.75; over the buildings found 0.83" in text
+
+
+def test_columns_stand_under_their_heads(make_product, tmp_path: Path) -> None:
+    score = score_product(make_product().folder, labels(tmp_path, TRUE))
+    table = score_table(score.as_dict()).rpartition("(columns)\n")[2].splitlines()
+    assert len(table) == 5
+    assert len({len(line) for line in table}) == 1
+
+
+def test_without_grades_the_table_says_so(make_product, tmp_path: Path) -> None:
+    folder = make_product().folder
+    score = score_product(folder, labels(tmp_path, TRUE), footprints_only=True)
+    assert score_table(score.as_dict()).endswith("Damage was not scored.")
+
+
+def test_a_ratio_of_nothing_is_a_dash(make_product, tmp_path: Path) -> None:
+    score = score_product(make_product().folder, labels(tmp_path, [1, 1, 1, 1, 1, 1]))
+    rows = cells(score_table(score.as_dict()))
+    (destroyed,) = [row for row in rows if row[:2] == ["destroyed", "0"] and len(row) == 6]
+    assert destroyed[3] == NOTHING  # none to recall
