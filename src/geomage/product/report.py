@@ -147,7 +147,7 @@ def _texts(found: Findings) -> dict[str, str]:
         "areas": wording.area_table(found.summary),
         "first": _first(found),
         "limits": wording.limits(found.facts, two_dates=two),
-        "sources": wording.source_list(found.sources),
+        "sources": wording.source_list(found.sources, two_dates=two),
         "made": wording.made_table(found.facts),
         **(_two_dates(found) if two else _one_date(found)),
     }

@@ -247,10 +247,10 @@ def limits(facts: Mapping[str, Any], *, two_dates: bool) -> str:
     return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
 
 
-def source_list(sources: Sequence[Source]) -> str:
+def source_list(sources: Sequence[Source], *, two_dates: bool) -> str:
     """The input images with their sha256."""
     rows = "".join(
-        f"<dt>{source.role.capitalize()}: {escape(source.path.name)}</dt>"
+        f"<dt>{source.role.capitalize() if two_dates else 'Image'}: {escape(source.path.name)}</dt>"
         f'<dd class="hash">sha256 {escape(source.sha256)}</dd>'
         for source in sources
     )

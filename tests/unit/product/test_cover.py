@@ -46,7 +46,8 @@ def test_buildings_are_drawn_alike_the_largest_first(make_product) -> None:
 
 
 def test_limits_and_names_are_those_of_one_image(text) -> None:
-    assert "Image: before.tif" in text
+    assert text.count("Image: before.tif") == 2  # under the title and among the sources
+    assert "Before:" not in text
     assert "<h1>Building map: before.tif</h1>" in text
     assert "damage to walls" not in text
     assert "Damage cannot be told from one image" in text
