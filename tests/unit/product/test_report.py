@@ -184,3 +184,19 @@ def test_on_paper_the_map_stands_under_the_figures(make_product, tmp_path: Path,
     with opened(make_product(dates=dates).report, tmp_path / "profile", **size) as tab:
         tab.call("Emulation.setEmulatedMedia", media="print")
         assert 0 < tab.ask(bottom) * a_px <= 192
+
+
+def test_two_fingers_zoom_the_map(make_product, tmp_path: Path) -> None:
+    width = "document.getElementById('world').getBoundingClientRect().width"
+    with opened(make_product().report, tmp_path / "profile", width=400, height=800) as tab:
+        x, y = tab.ask(
+            "(() => { const stage = document.getElementById('stage'); stage.scrollIntoView();"
+            " const box = stage.getBoundingClientRect();"
+            " return [box.left + box.width / 2, box.top + box.height / 4]; })()"
+        )
+        before = tab.ask(width)
+        for kind, apart in (("touchStart", 20), ("touchMove", 40), ("touchMove", 60)):
+            points = [{"x": x - apart, "y": y, "id": 1}, {"x": x + apart, "y": y, "id": 2}]
+            tab.call("Input.dispatchTouchEvent", type=kind, touchPoints=points)
+        tab.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+        assert tab.ask(width) > 2 * before

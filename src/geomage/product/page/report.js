@@ -185,13 +185,32 @@
 
   // ---- pointer
   let grip = null;
+  const fingers = new Map();
+  const span = () => { // of two fingers: how far apart, and their middle on the stage
+    const [a, b] = [...fingers.values()], box = stage.getBoundingClientRect();
+    return [Math.hypot(a.x - b.x, a.y - b.y), (a.x + b.x) / 2 - box.left, (a.y + b.y) / 2 - box.top];
+  };
+  const pinch = (event) => {
+    const [before, x0, y0] = span();
+    fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+    const [now, x, y] = span();
+    view.x += x - x0; view.y += y - y0;
+    zoom(now / Math.max(before, 1), x, y);
+  };
+  const lift = (event) => {
+    fingers.delete(event.pointerId);
+    grip = null;
+  };
   stage.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
+    if (event.pointerType === "touch") fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+    if (fingers.size > 1) { grip = null; return; }
     const divider = event.target.closest("#divider") !== null;
     grip = { divider, x: event.clientX, y: event.clientY, far: false };
     stage.setPointerCapture(event.pointerId);
   });
   stage.addEventListener("pointermove", (event) => {
+    if (fingers.size === 2 && fingers.has(event.pointerId)) { pinch(event); return; }
     if (!grip) { hover(event); return; }
     if (grip.divider) {
       const box = stage.getBoundingClientRect();
@@ -211,9 +230,9 @@
       const index = buildingAt(...onPicture(event));
       if (index !== undefined) choose(index, false);
     }
-    grip = null;
+    lift(event);
   });
-  stage.addEventListener("pointercancel", () => { grip = null; });
+  stage.addEventListener("pointercancel", lift);
   stage.addEventListener("pointerleave", () => { tip.hidden = true; });
   const hover = (event) => {
     const index = event.target.closest("#divider") ? undefined : buildingAt(...onPicture(event));
