@@ -19,12 +19,16 @@ def doubts(facts: Mapping[str, Any], area: Mapping[str, Any], *, placed: bool) -
         placed: whether the product has a CRS.
     """
     return [
-        *map(str, facts.get("notes") or ()),
+        *(_sentence(str(note)) for note in facts.get("notes") or ()),
         *_shift(facts),
         *_unseen(area),
         *_pixels(facts),
         *([] if placed else ["The images have no CRS: places are metres from a corner, no map."]),
     ]
+
+
+def _sentence(note: str) -> str:
+    return f"{note[:1].upper()}{note[1:].rstrip('.')}."
 
 
 def _shift(facts: Mapping[str, Any]) -> Iterable[str]:

@@ -25,7 +25,7 @@ def test_a_run_without_fault_leaves_no_doubt() -> None:
 @pytest.mark.parametrize(
     ("facts", "area", "said"),
     [
-        ({"notes": ["--gsd 1 was not used"]}, ALL_SEEN, "--gsd 1 was not used"),
+        ({"notes": ["the --gsd was not used"]}, ALL_SEEN, "The --gsd was not used."),
         ({"shift": {"reason": "too unlike"}}, ALL_SEEN, "shift between the dates is not known"),
         (
             {},
