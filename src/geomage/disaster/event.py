@@ -16,7 +16,8 @@ from geomage.errors import InputError
 from geomage.geo import Raster, fresh_folder, rasterise, read_raster, write_cog, write_vectors
 from geomage.geo.stac import write_item
 from geomage.world import City, read_city
-from geomage.world.city import read_layers, write_city_files
+from geomage.world.city import write_city_files
+from geomage.world.layers import COLUMNS, FLAG, ID, Columns, check_field, read_layers
 
 __all__ = [
     "FAILURES",
@@ -34,6 +35,26 @@ FAILURES = ("intact", "cover", "partial", "collapse", "gutted", "swept", "pancak
 # EMS-98 D0..D5 -> visible grade: none, minor, major, destroyed
 VISIBLE_OF_PHYSICAL = np.array([0, 0, 0, 1, 2, 3])
 _RASTERS = ("water_depth", "velocity", "debris", "burn", "mud")
+_FINITE = (-1e9, 1e9)
+_COLUMNS = {
+    "buildings": Columns(
+        COLUMNS["buildings"].shapes,
+        {
+            "building_id": ID,
+            "grade_physical": (0, 5),
+            "grade_visible": (0, 3),
+            "tarp": FLAG,
+            **dict.fromkeys(("intensity", "depth", "lost", "rubble", "side", "sink"), _FINITE),
+        },
+        {"cause": (), "failure": FAILURES},
+    ),
+    "streets": Columns(
+        COLUMNS["streets"].shapes,
+        {"depth": _FINITE},
+        {"state": ("passable", "blocked", "flooded", "unknown")},
+    ),
+    "trees": Columns(COLUMNS["trees"].shapes, {"standing": FLAG, "scorched": FLAG}),
+}
 
 
 @dataclass(frozen=True)
@@ -110,7 +131,7 @@ def read_event(folder: Path) -> Event:
     """Read what `write_event` wrote.
 
     Raises:
-        InputError: when the folder is not an event folder.
+        InputError: when the folder is not an event folder, or a piece of it is damaged.
     """
     for name in ("event.json", "event.gpkg", "intensity.tif"):
         if not (folder / name).is_file():
@@ -123,16 +144,56 @@ def read_event(folder: Path) -> Event:
         kind, parameters, unit = str(about["kind"]), dict(about["parameters"]), str(about["unit"])
     except (ValueError, TypeError, KeyError) as error:
         raise InputError(f"{folder}/event.json is damaged: strike the city again") from error
-    layers = read_layers(folder / "event.gpkg", ("buildings", "streets", "trees"))
-    rasters = {
-        n: read_raster(folder / f"{n}.tif") for n in _RASTERS if (folder / f"{n}.tif").is_file()
-    }
+    if kind == "storm" and not _is_angle(parameters.get("heading_deg")):
+        raise InputError(f"{folder}/event.json is damaged: a storm needs heading_deg in degrees")
+    _refuse_unlisted(folder)
+    city = read_city(folder)
+    layers = read_layers(folder / "event.gpkg", _COLUMNS, city.dtm.box.crs)
+    _refuse_other_city(folder / "event.gpkg", city, layers)
     return Event(
         kind,
-        read_city(folder),
+        city,
         parameters,
         unit,
-        intensity=read_raster(folder / "intensity.tif"),
-        rasters=rasters,
+        intensity=_field(folder / "intensity.tif", city),
+        rasters={
+            name: _field(folder / f"{name}.tif", city)
+            for name in _RASTERS
+            if (folder / f"{name}.tif").is_file()
+        },
         **layers,
     )
+
+
+def _field(path: Path, city: City) -> Raster:
+    return check_field(path, read_raster(path), city.dtm)
+
+
+def _is_angle(value: object) -> bool:
+    return type(value) in (int, float) and abs(value) < 1e6  # type: ignore[arg-type]
+
+
+def _refuse_unlisted(folder: Path) -> None:
+    """Raise InputError when a file that `item.json` lists is gone: its hazard would be gone too."""
+    try:
+        item = json.loads((folder / "item.json").read_text(encoding="utf-8"))
+        files = [str(asset["href"]) for asset in item["assets"].values()]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise InputError(f"{folder}/item.json is damaged: strike the city again") from error
+    for name in files:
+        if not (folder / name).is_file():
+            raise InputError(f"{folder} is not whole: {name} is missing; strike the city again")
+
+
+def _refuse_other_city(vectors: Path, city: City, layers: Mapping[str, gpd.GeoDataFrame]) -> None:
+    """Raise InputError when what was struck is not what stands in the city."""
+    for name in ("buildings", "streets", "trees"):
+        struck, standing = len(layers[name]), len(getattr(city, name))
+        if struck != standing:
+            raise InputError(
+                f"{vectors}: the layer {name} holds {struck} rows, the city {standing}; "
+                "strike the city again"
+            )
+    ids = (table["building_id"].to_numpy() for table in (layers["buildings"], city.buildings))
+    if not np.array_equal(*ids):
+        raise InputError(f"{vectors}: the buildings are others than the city's; strike it again")

@@ -18,21 +18,20 @@ objects    point    kind, angle, length, width, height, on_roof, rgb
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
-import pyogrio
 from affine import Affine
 from odc.geo import wh_
 from odc.geo.geobox import GeoBox
-from pyogrio.errors import DataLayerError, DataSourceError
 
 from geomage.errors import InputError
 from geomage.geo import Raster, fresh_folder, read_raster, write_cog, write_vectors
 from geomage.geo.stac import write_item
+from geomage.world.layers import COLUMNS, check_field, read_layers
 from geomage.world.styles import STYLES
 
 __all__ = ["LAYERS", "City", "CityParams", "city_box", "read_city", "write_city"]
@@ -126,7 +125,7 @@ def read_city(folder: Path) -> City:
     """Read what `write_city` wrote.
 
     Raises:
-        InputError: when the folder is not a city folder.
+        InputError: when the folder is not a city folder, or a piece of it is damaged.
     """
     vectors, params = folder / "city.gpkg", folder / "city.params.json"
     for path in (vectors, params, folder / "dtm.tif"):
@@ -141,24 +140,29 @@ def read_city(folder: Path) -> City:
         about = CityParams(**values)
     except (ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{params} is damaged ({error}): grow the city again") from error
-    dtm = read_raster(folder / "dtm.tif")
-    return City(params=about, dtm=dtm, **read_layers(vectors, LAYERS))
+    dtm = check_field(folder / "dtm.tif", read_raster(folder / "dtm.tif"))
+    if dtm.box != city_box(about.size_m, DTM_GSD):
+        raise InputError(
+            f"{folder / 'dtm.tif'} does not cover the square of {about.size_m:g} m that "
+            f"{params.name} states: grow the city again"
+        )
+    layers = read_layers(vectors, {name: COLUMNS[name] for name in LAYERS}, dtm.box.crs)
+    _refuse_loose_roofs(vectors, layers)
+    return City(params=about, dtm=dtm, **layers)
 
 
-def read_layers(vectors: Path, names: Sequence[str]) -> dict[str, gpd.GeoDataFrame]:
-    """Read layers of a GeoPackage that geomage wrote.
-
-    Raises:
-        InputError: damaged, or a layer is missing.
-    """
-    try:
-        present = {name for name, _ in pyogrio.list_layers(vectors)}
-        missing = [name for name in names if name not in present]
-        if missing:
-            raise InputError(f"{vectors} lacks the layers {', '.join(missing)}: make it again")
-        return {name: gpd.read_file(vectors, layer=name) for name in names}
-    except (DataSourceError, DataLayerError) as error:
-        raise InputError(f"{vectors} is damaged ({error}): make it again") from error
+def _refuse_loose_roofs(vectors: Path, layers: Mapping[str, gpd.GeoDataFrame]) -> None:
+    """Raise InputError when a building has two numbers, or a roof no building, or it no roof."""
+    built, roofed = (layers[name]["building_id"] for name in ("buildings", "roofs"))
+    if built.duplicated().any():
+        twice = built[built.duplicated()].iloc[0]
+        raise InputError(f"{vectors}: two buildings have the building_id {twice:g}; make it again")
+    alone = sorted({*built} ^ {*roofed})
+    if alone:
+        raise InputError(
+            f"{vectors}: the layers buildings and roofs do not fit: building_id {alone[0]:g} is in "
+            "one of them only; make it again"
+        )
 
 
 def colours(table: gpd.GeoDataFrame) -> np.ndarray:

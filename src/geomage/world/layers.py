@@ -1,0 +1,203 @@
+"""What the layers of a city or event folder must hold; what a stranger changed is refused by name.
+
+A column that is missing, empty in a row or out of range would end as a fault deep in the work, or
+as a building that no storm can hurt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyogrio
+import shapely
+from odc.geo.crs import CRS
+
+from geomage.errors import InputError
+from geomage.geo import Raster
+from geomage.geo.vectors import UNREADABLE, refuse_broken_geopackage
+
+__all__ = ["COLUMNS", "FLAG", "ID", "Columns", "check_field", "read_layers"]
+
+Range = tuple[float, float]
+Words = tuple[str, ...]
+
+ANY: Range = (-1e9, 1e9)
+SIZE: Range = (0.0, 1e5)  # metres
+FLAG: Range = (0, 1)
+ID: Range = (1, 1e7)
+_AREA = ("Polygon", "MultiPolygon")
+_RGB: Mapping[str, Range] = {"red": (-1, 2), "green": (-1, 2), "blue": (-1, 2)}
+_BOX: Mapping[str, Range] = {"angle": ANY, "length": SIZE, "width": SIZE, "height": SIZE, **_RGB}
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What one layer holds."""
+
+    shapes: tuple[str, ...]
+    numbers: Mapping[str, Range] = field(default_factory=dict)
+    """Least and largest value of each."""
+    words: Mapping[str, Words] = field(default_factory=dict)
+    """Words each may hold; any where none are given."""
+
+
+COLUMNS: Mapping[str, Columns] = {
+    "buildings": Columns(
+        _AREA,
+        {"building_id": ID, "storeys": (0, 1000), "height": SIZE, "wall": (-1, 2), **_RGB},
+        {
+            "use": (),
+            "plan": (),
+            "typology": ("adobe", "masonry", "timber", "reinforced concrete", "steel"),
+            "material": ("shingle", "tile", "metal", "membrane", "concrete", "gravel", "thatch"),
+        },
+    ),
+    "roofs": Columns(
+        _AREA,
+        {
+            "building_id": ID,
+            "angle": ANY,
+            "length": SIZE,
+            "width": SIZE,
+            "eave": SIZE,
+            "ridge": SIZE,
+            "boxed": FLAG,
+        },
+        {"form": ("flat", "gable", "hip", "shed")},
+    ),
+    "streets": Columns(
+        ("LineString", "MultiLineString"),
+        {"width": SIZE},
+        {"kind": (), "surface": ("asphalt", "concrete", "dirt", "gravel", "ballast")},
+    ),
+    "blocks": Columns(_AREA, words={"use": ()}),
+    "parcels": Columns(_AREA, {"block": ANY}),
+    "land": Columns(
+        _AREA,
+        {"angle": ANY, "pitch": ANY, "layer": ANY, **_RGB},
+        {
+            "kind": (
+                "lawn",
+                "meadow",
+                "field",
+                "bare",
+                "sand",
+                "gravel",
+                "concrete",
+                "asphalt",
+                "dirt",
+                "ballast",
+                "clay",
+                "forest_floor",
+                "line",
+                "water",
+            )
+        },
+    ),
+    "water": Columns(_AREA, _RGB, {"kind": ()}),
+    "trees": Columns(
+        ("Point",), {"radius": SIZE, "height": SIZE, "species": ANY, "evergreen": FLAG, **_RGB}
+    ),
+    "vehicles": Columns(("Point",), _BOX),
+    "objects": Columns(("Point",), {**_BOX, "on_roof": FLAG}, {"kind": ()}),
+}
+
+
+def read_layers(
+    vectors: Path, columns: Mapping[str, Columns], crs: CRS | None
+) -> dict[str, gpd.GeoDataFrame]:
+    """Read layers of a GeoPackage that geomage wrote, and check what they hold.
+
+    Args:
+        vectors: the file.
+        columns: what is asked of each layer.
+        crs: the CRS all must have.
+
+    Raises:
+        InputError: damaged, or a layer, a column or a value is missing or out of range.
+    """
+    tables = _read(vectors, [*columns])
+    for name, table in tables.items():
+        where = f"{vectors}, layer {name}"
+        _check_shapes(where, table, columns[name], crs)
+        for column, said in _faults(table, columns[name]):
+            raise InputError(f"{where}: {column} {said}; make the folder again")
+    return tables
+
+
+def check_field(path: Path, raster: Raster, like: Raster | None = None) -> Raster:
+    """Return a raster of one finite number a pixel, on the grid of `like`; else InputError."""
+    values = raster.values  # noqa: PD011 -- a raster's, not a table's
+    if len(values) != 1 or not np.issubdtype(values.dtype, np.floating):
+        raise InputError(
+            f"{path} has {len(values)} band(s) of {values.dtype}, not one of numbers with a "
+            "fraction; make the folder again"
+        )
+    if like is not None and raster.box != like.box:
+        raise InputError(f"{path} lies on another grid than dtm.tif; make the folder again")
+    bad = int((~np.isfinite(values) | (np.abs(values) > ANY[1])).sum())
+    if bad:
+        raise InputError(f"{path} holds no number in {bad} pixels; make the folder again")
+    return raster
+
+
+def _read(vectors: Path, names: Sequence[str]) -> dict[str, pd.DataFrame]:
+    try:
+        refuse_broken_geopackage(vectors)
+        present = {name for name, _ in pyogrio.list_layers(vectors)}
+    except InputError:
+        raise
+    except UNREADABLE as error:
+        raise InputError(f"{vectors} is damaged ({error}): make it again") from error
+    missing = [name for name in names if name not in present]
+    if missing:
+        raise InputError(f"{vectors} lacks the layers {', '.join(missing)}: make it again")
+    try:
+        return {name: gpd.read_file(vectors, layer=name) for name in names}
+    except UNREADABLE as error:
+        raise InputError(f"{vectors} is damaged ({error}): make it again") from error
+
+
+def _check_shapes(where: str, table: pd.DataFrame, columns: Columns, crs: CRS | None) -> None:
+    if not isinstance(table, gpd.GeoDataFrame):
+        raise InputError(f"{where} has no shapes; make the folder again")
+    if (None if table.crs is None else CRS(table.crs)) != crs:
+        raise InputError(f"{where} has another CRS than dtm.tif; make the folder again")
+    shapes = table.geometry
+    lost = shapes.isna() | shapes.is_empty
+    if lost.any():
+        raise InputError(f"{where} has no shape in {int(lost.sum())} rows; make the folder again")
+    odd = sorted({*shapes.geom_type} - {*columns.shapes})
+    if odd:
+        raise InputError(
+            f"{where} holds {', '.join(odd)}, not {columns.shapes[0]}; make the folder again"
+        )
+    if not np.isfinite(shapely.get_coordinates(shapes.to_numpy())).all():
+        raise InputError(f"{where} holds coordinates that are no numbers; make the folder again")
+
+
+def _faults(table: gpd.GeoDataFrame, columns: Columns) -> Iterator[tuple[str, str]]:
+    """(column, what is wrong with it), one after the other."""
+    for name in (*columns.numbers, *columns.words):
+        if name not in table:
+            yield name, "is missing"
+        elif table[name].isna().any():
+            yield name, f"holds nothing in {int(table[name].isna().sum())} rows"
+    if table.empty:
+        return
+    for name, (least, most) in columns.numbers.items():
+        values = table[name].to_numpy()
+        if values.dtype.kind not in "biuf":
+            yield name, f"holds {values.dtype} instead of numbers"
+        elif not ((values >= least) & (values <= most)).all():
+            odd = values[~((values >= least) & (values <= most))][0]
+            yield name, f"holds {odd:g}, outside {least:g}..{most:g}"
+    for name, words in columns.words.items():
+        odd = sorted({str(word) for word in table[name]} - {*words}) if words else []
+        if odd:
+            yield name, f"holds {odd[0]!r}, which is none of {', '.join(words)}"
