@@ -42,7 +42,7 @@ def refuse_output(path: Path | str, *, overwrite: bool) -> None:
 
     What killed runs left of the same output is removed first.
     """
-    target = Path(path).absolute()
+    target = _within_reach(path)
     sweep(target)
     refuse_taken(target, overwrite=overwrite)
     _refuse_strange(target)
@@ -51,7 +51,7 @@ def refuse_output(path: Path | str, *, overwrite: bool) -> None:
 
 def refuse_file(path: Path | str, *, overwrite: bool) -> None:
     """Raise OutputError, before any work, when one file cannot be written at `path`."""
-    target = Path(path).absolute()
+    target = _within_reach(path)
     if target.is_dir():
         raise OutputError(f"{target} is a folder; name the file to write")
     if target.exists() and not overwrite:
@@ -64,7 +64,8 @@ def refuse_unwritable(folder: Path, name: str = "probe") -> None:
 
     Tried, not asked: a read-only file system says yes to its owner and means no.
     """
-    above = next(place for place in (folder, *folder.parents) if place.exists())
+    places = (_within_reach(folder), *folder.parents)
+    above = next(place for place in places if place.exists() or place.is_symlink())
     if not above.is_dir():
         raise OutputError(f"cannot write in {folder}: {above} is no folder; choose another output")
     probe = hidden_path(above / name, "part")
@@ -75,6 +76,16 @@ def refuse_unwritable(folder: Path, name: str = "probe") -> None:
         raise OutputError(
             f"cannot write in {above}: {error.strerror or error}; choose another output"
         ) from error
+
+
+def _within_reach(path: Path | str) -> Path:
+    """The absolute path; OutputError when the system will not even look there."""
+    target = Path(path).absolute()
+    try:
+        target.exists()
+    except OSError as error:  # a folder that may not be entered, a name too long
+        raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
+    return target
 
 
 def refuse_taken(target: Path, *, overwrite: bool) -> None:

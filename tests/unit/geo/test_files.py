@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -22,6 +23,9 @@ from geomage.geo import (
     pixel_box,
     read_raster,
     read_vectors,
+    refuse_file,
+    refuse_output,
+    refuse_unwritable,
     write_cog,
     write_vectors,
 )
@@ -149,6 +153,21 @@ def test_a_folder_that_exists_stays_unless_it_may_be_replaced(tmp_path: Path) ->
         (folder / "new").write_text("x")
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["new"]
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_places_out_of_reach_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "lost").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "shut").mkdir(mode=0)
+    outs = [tmp_path / "lost" / "out", tmp_path / ("n" * 300) / "out"]
+    if os.geteuid():  # root enters everywhere
+        outs += [tmp_path / "shut" / "out", tmp_path / "shut" / "deep" / "out"]
+    for out in outs:
+        for refuse in (refuse_output, refuse_file):
+            with pytest.raises(OutputError, match="cannot write"):
+                refuse(out, overwrite=True)
+        with pytest.raises(OutputError, match="cannot write"):
+            refuse_unwritable(out)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lost", "shut"]
 
 
 def test_the_folder_one_stands_in_is_never_replaced(
