@@ -112,8 +112,8 @@ def map_(
     )
     product = map_into(job)
     summary = json.loads(product.summary.read_text(encoding="utf-8"))
-    for remark in _map_remarks(product.manifest):
-        say(f"note: {remark}")
+    for doubt in summary["doubts"]:
+        say(f"note: {doubt}")
     done(_map_words(summary), {"out": out, **summary}, as_json=as_json)
     say(f"Open {product.report}")
     if summary["area"]["not_analysed_m2"] > 0:
@@ -157,14 +157,6 @@ def score(
 
 def _some(path: Path | None) -> tuple[Path, ...]:
     return () if path is None else (path,)
-
-
-def _map_remarks(manifest: Path) -> list[str]:
-    """What the run found doubtful: notes on the inputs, a shift that could not be measured."""
-    parameters = json.loads(manifest.read_text(encoding="utf-8"))["parameters"]
-    reason = (parameters.get("shift") or {}).get("reason")
-    doubt = [f"the residual shift between the dates is not known: {reason}"] if reason else []
-    return [*parameters["notes"], *doubt]
 
 
 def _map_words(summary: Mapping[str, Any]) -> str:

@@ -111,7 +111,9 @@ def refuse_broken_geopackage(file: Path) -> None:
     said = ""
     try:
         _refuse_cut(file)
-        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro&immutable=1", uri=True)) as database:
+        with closing(
+            sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
+        ) as database:
             said = str(database.execute("PRAGMA quick_check(1)").fetchone()[0])
     except sqlite3.Error as error:
         raise InputError(f"{file} is damaged: {error}; fetch or make it again") from error
