@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from geomage.cli.frame import done, examples, say
-from geomage.cli.options import Jobs, Json, ModelName, Overwrite
+from geomage.cli.options import Jobs, Json, ModelName, Overwrite, Seed
 
 verbs = typer.Typer(rich_markup_mode=None)
 
@@ -19,7 +19,7 @@ def demo(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")] = Path("demo"),
     size: Annotated[float, typer.Option(help="Side of the town, metres.")] = 800.0,
     style: Annotated[str, typer.Option(help="Kind of settlement.")] = "suburb",
-    seed: Annotated[int, typer.Option(help="Same seed, same town, same tornado.")] = 1,
+    seed: Seed = 1,
     model: ModelName = "default",
     jobs: Jobs = None,
     overwrite: Overwrite = False,

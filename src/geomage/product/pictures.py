@@ -19,6 +19,7 @@ from rasterio.vrt import WarpedVRT
 
 from geomage.errors import InputError
 from geomage.geo import open_raster
+from geomage.mapping.stretch import holds_values
 
 __all__ = ["LARGEST_PX", "Picture", "take_picture"]
 
@@ -133,10 +134,10 @@ def _counts(values: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarra
     """Counts 0..255: 8-bit as it is, else 2 to 98 % of all three bands to 0..255."""
     if values.dtype == np.uint8:
         return values, seen
-    numbers = values.astype(np.float32)
-    finite = seen & np.isfinite(numbers).all(axis=0)
+    finite = seen & holds_values(values)
+    numbers = np.where(finite, values, 0).astype(np.float32)
     if not finite.any():
         return np.zeros(values.shape, np.uint8), finite
     low, high = np.percentile(numbers[:, finite], (2, 98))
     stretched = (numbers - low) / max(float(high - low), 1e-6) * 255
-    return np.nan_to_num(np.clip(stretched, 0, 255)).astype(np.uint8), finite
+    return np.clip(stretched, 0, 255).astype(np.uint8), finite

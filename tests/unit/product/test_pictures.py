@@ -84,3 +84,12 @@ def test_one_band_is_refused(tmp_path: Path) -> None:
     path = write_cog(tmp_path / "a.tif", Raster(np.ones((1, 64, 96), np.uint8), box()))
     with pytest.raises(InputError, match="1 band"):
         take_picture([path], box())
+
+
+def test_numbers_that_are_no_measurements_have_no_say(tmp_path: Path) -> None:
+    image = np.tile(np.linspace(0.1, 0.5, 96), (3, 64, 1))
+    clean = write_cog(tmp_path / "clean.tif", Raster(image, box()))
+    image[:, :8] = 1e300
+    filled = write_cog(tmp_path / "filled.tif", Raster(image, box()))
+    one, other = (values(take_picture([path], box())) for path in (clean, filled))
+    assert one[16:] == pytest.approx(other[16:], abs=2)
