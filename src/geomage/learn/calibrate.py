@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,8 +50,16 @@ def _f1(hit: float, said: float, true: float) -> float:
 
 
 @torch.no_grad()
-def validate(network: Network, pairs: Iterable[UInt8[np.ndarray, "11 y x"]]) -> Validation:
-    """Measure a network in evaluation mode on stored pairs."""
+def validate(
+    network: Network,
+    pairs: Iterable[UInt8[np.ndarray, "11 y x"]],
+    weights: Sequence[float] = (1, 1, 1, 1),
+) -> Validation:
+    """Measure a network in evaluation mode on stored pairs, as it is exported.
+
+    weights: of the grades in the loss, undone as `model.export.Probabilities` does.
+    """
+    bias = torch.tensor(weights).float().log()[:, None]
     building, water = np.zeros(3), np.zeros(3)
     cover = np.zeros(2)
     confusion = np.zeros((4, 4))  # [true, said]
@@ -69,7 +77,7 @@ def validate(network: Network, pairs: Iterable[UInt8[np.ndarray, "11 y x"]]) -> 
         building += _counts(said == 8, pixels[6] == 8, known)
         water += _counts(logits.flags[0, 0] > 0, pixels[8] == 1, pixels[8] < 255)
         graded = (pixels[7] > 0) & (pixels[7] < 255)
-        seen, grade = logits.damage[0][:, graded].T, pixels[7][graded].long() - 1
+        seen, grade = (logits.damage[0][:, graded] - bias).T, pixels[7][graded].long() - 1
         pair = grade * 4 + seen.argmax(1)
         confusion += np.bincount(pair.numpy(), minlength=16).reshape(4, 4)
         step = max(1, len(grade) // PER_PAIR)

@@ -42,7 +42,7 @@ def card_of(recipe: Recipe, report: Validation) -> ModelCard:
 
 def export_learner(recipe: Recipe, network: Network, path: Path, report: Validation) -> Path:
     """Write the ONNX file of a network in evaluation mode."""
-    return write_onnx(network, card_of(recipe, report), path)
+    return write_onnx(network, card_of(recipe, report), path, recipe.loss.damage_weights)
 
 
 def read_run_recipe(run: Path) -> Recipe:
@@ -60,5 +60,6 @@ def export_run(run: Path, path: Path, *, pool: Path | None = None) -> Path:
     network, _ = read_averaged(run / "checkpoint.safetensors", recipe)
     folder = pool or run / "pool"
     held = [i for i in indices_of(folder) if i >= recipe.pool.count]
-    report = validate(network, (trim(wait_for_pair(folder, i, ())) for i in held))
+    pairs = (trim(wait_for_pair(folder, i, ())) for i in held)
+    report = validate(network, pairs, recipe.loss.damage_weights)
     return export_learner(recipe, network, path, report)

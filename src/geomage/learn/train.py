@@ -104,7 +104,7 @@ def train(
     store.fill(source, jobs)
     try:
         _run_steps(recipe, learner, store, paths)
-        report = validate(learner.averaged, _held_out(store))
+        report = validate(learner.averaged, _held_out(store), recipe.loss.damage_weights)
         return export_learner(recipe, learner.averaged, paths.model, report)
     finally:
         store.close()
@@ -153,7 +153,7 @@ def _run_steps(recipe: Recipe, learner: Learner, pool: Pool, paths: RunPaths) ->
             _note(paths.metrics, line)
         if learner.step % recipe.checkpoint == 0 or learner.step == recipe.steps:
             write_learner(paths.checkpoint, learner, recipe_hash(recipe))
-            _look(learner, pool, paths)
+            _look(recipe, learner, pool, paths)
     bar.close()
 
 
@@ -168,10 +168,10 @@ def _held_out(pool: Pool) -> list[np.ndarray]:
     return [trim(pool.read(first + k)) for k in range(pool.plan.held_out)]
 
 
-def _look(learner: Learner, pool: Pool, paths: RunPaths) -> None:
+def _look(recipe: Recipe, learner: Learner, pool: Pool, paths: RunPaths) -> None:
     """Validate on held-out pairs and picture four of them."""
     held = _held_out(pool)
-    report: Validation = validate(learner.averaged, held)
+    report: Validation = validate(learner.averaged, held, recipe.loss.damage_weights)
     _note(paths.metrics, {"step": learner.step, **asdict(report)})
     tqdm.write(f"step {learner.step}: {report}", file=sys.stderr)
     for k, stack in enumerate(held[:4]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import onnx
@@ -22,25 +23,37 @@ OUTPUTS = ("landcover", "damage", "flags")
 
 
 class Probabilities(nn.Module):
-    """The network with softmax and sigmoid, and its damage logits divided by a temperature."""
+    """The network with softmax and sigmoid, its damage logits calibrated.
 
-    def __init__(self, network: Network, temperature: float) -> None:
+    weights: what each grade weighed in the loss. A grade that weighed w times as much is said w
+    times too readily: log w is taken off its logit (Elkan 2001), then the temperature divides.
+    """
+
+    def __init__(
+        self, network: Network, temperature: float, weights: Sequence[float] = (1, 1, 1, 1)
+    ) -> None:
         super().__init__()
         self.network = network
         self.temperature = temperature
+        self.register_buffer("bias", torch.tensor(weights).float().log()[:, None, None])
 
     def forward(
         self, before: Float[Tensor, "batch 3 y x"], after: Float[Tensor, "batch 3 y x"]
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Counts / 255 to probabilities of land cover (8), damage (4) and flags (3)."""
         logits = self.network(before, after)
-        damage = (logits.damage / self.temperature).softmax(1)
+        damage = ((logits.damage - self.bias) / self.temperature).softmax(1)
         return logits.landcover.softmax(1), damage, logits.flags.sigmoid()
 
 
-def write_onnx(network: Network, card: ModelCard, path: Path) -> Path:
-    """Export a network in evaluation mode; the file appears under its name when complete."""
-    module = Probabilities(network, card.temperature).eval()
+def write_onnx(
+    network: Network, card: ModelCard, path: Path, weights: Sequence[float] = (1, 1, 1, 1)
+) -> Path:
+    """Export a network in evaluation mode; the file appears under its name when complete.
+
+    weights: of the grades in the loss it was trained with; undone in the graph.
+    """
+    module = Probabilities(network, card.temperature, weights).eval()
     sample = torch.zeros(1, 3, 2 * STRIDE, 2 * STRIDE)
     axes = {0: "batch", 2: "y", 3: "x"}
     with warnings.catch_warnings():

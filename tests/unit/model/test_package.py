@@ -56,6 +56,19 @@ def test_the_temperature_is_inside(tmp_path: Path, exported: Path, network: Netw
     )
 
 
+def test_the_weights_of_the_loss_are_undone(tmp_path: Path, exported: Path, network: Network, card):
+    """A grade that weighed w in the loss is said w times less often."""
+    weights = (1.0, 2.0, 1.5, 3.0)
+    plain = write_onnx(network, card, tmp_path / "plain.onnx", weights)
+    before, after = pair(1, 32, 32)
+    shares = load_model(exported, threads=1).predict(before, after).damage
+    shares = shares / np.array(weights)[:, None, None]
+    expected = shares / shares.sum(1, keepdims=True)
+    np.testing.assert_allclose(
+        load_model(plain, threads=1).predict(before, after).damage, expected, atol=1e-5
+    )
+
+
 def test_the_card_comes_back(exported: Path, card: ModelCard):
     assert load_model(exported, threads=1).card == card
     assert ModelCard.from_json(card.to_json()) == card
