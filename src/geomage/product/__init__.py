@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from geomage.product.folder import ProductPaths, product_paths, write_product
-from geomage.product.grading import DECIDED, WORDS, graded
+from geomage.product.grading import DECIDED_DAMAGED, DECIDED_INTACT, WORDS, graded
 from geomage.product.mapped import RASTERS, Mapped
 from geomage.product.score import Detection, Score, score_product
 from geomage.product.scorecard import score_table
 
 __all__ = [
-    "DECIDED",
+    "DECIDED_DAMAGED",
+    "DECIDED_INTACT",
     "RASTERS",
     "WORDS",
     "Detection",

@@ -3,8 +3,9 @@
 The rule, in one place. A building is
 
 - *Not Analysed* when mapping gave a reason, no grade, or no probabilities;
-- *No visible damage* when its grade is 1 and P(no damage) reaches ``DECIDED``;
-- *Damaged* (grades 2, 3) or *Destroyed* (grade 4) when P(any damage) reaches ``DECIDED``;
+- *No visible damage* when its grade is 1 and P(no damage) reaches ``DECIDED_INTACT``;
+- *Damaged* (grades 2, 3) or *Destroyed* (grade 4) when P(any damage) reaches
+  ``DECIDED_DAMAGED``;
 - *Possibly damaged* in every other case: seen, but too uncertain to decide.
 
 So nothing is called undamaged by default: it takes a grade, an image and a confidence.
@@ -19,10 +20,24 @@ from geopandas import GeoDataFrame
 
 from geomage.errors import InputError
 
-__all__ = ["DECIDED", "GRADE_WORDS", "NOT_ANALYSED", "POSSIBLY", "WORDS", "graded"]
+__all__ = [
+    "DECIDED_DAMAGED",
+    "DECIDED_INTACT",
+    "GRADE_WORDS",
+    "NOT_ANALYSED",
+    "POSSIBLY",
+    "WORDS",
+    "graded",
+]
 
-DECIDED: Final = 0.6
-"""Calibrated probability from which "damaged or not" counts as decided."""
+DECIDED_INTACT: Final = 0.6
+"""Calibrated probability of no damage from which a building counts as not visibly damaged."""
+DECIDED_DAMAGED: Final = 0.83
+"""Calibrated probability of any damage from which a building is called damaged.
+
+Higher than for intact ones: a network that saw simulated images alone is surer of damage in real
+ones than it should be where debris lies around houses that stand.
+"""
 
 NOT_ANALYSED: Final = "Not Analysed"
 POSSIBLY: Final = "Possibly damaged"
@@ -72,8 +87,8 @@ def graded(buildings: GeoDataFrame) -> GeoDataFrame:
 
 
 def _words(grade: np.ndarray, p: np.ndarray, unseen: np.ndarray) -> np.ndarray:
-    decided_none = (grade == 1) & (p[:, 0] >= DECIDED)
-    decided_damage = (grade >= 2) & (1 - p[:, 0] >= DECIDED)
+    decided_none = (grade == 1) & (p[:, 0] >= DECIDED_INTACT)
+    decided_damage = (grade >= 2) & (1 - p[:, 0] >= DECIDED_DAMAGED)
     said = np.array([GRADE_WORDS.get(int(g), NOT_ANALYSED) for g in grade], dtype=object)
     word = np.where(decided_none | decided_damage, said, POSSIBLY)
     return np.where(unseen, NOT_ANALYSED, word)

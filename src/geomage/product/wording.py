@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
-from geomage.product.grading import DECIDED, NOT_ANALYSED, POSSIBLY, WORDS
+from geomage.product.grading import DECIDED_DAMAGED, DECIDED_INTACT, NOT_ANALYSED, POSSIBLY, WORDS
 from geomage.product.layers import FLOOD_SPECK_M2, Source
 from geomage.product.squares import Square
 
@@ -218,13 +218,13 @@ def area_table(summary: Mapping[str, Any]) -> str:
 
 def definitions() -> str:
     """What each damage word means, and the rule behind Possibly damaged."""
-    decided = percent(DECIDED)
+    damaged, intact = percent(DECIDED_DAMAGED), percent(DECIDED_INTACT)
     meaning = {
         "Destroyed": "The roof or the whole building is gone.",
         "Damaged": "Minor to major damage to be seen from above.",
-        POSSIBLY: f"Neither damage nor its absence reaches a probability of {decided}."
+        POSSIBLY: f"Damage has a probability under {damaged}, its absence one under {intact}."
         " Send someone to look.",
-        "No visible damage": f"No damage to be seen from above, with a probability of {decided}"
+        "No visible damage": f"No damage to be seen from above, with a probability of {intact}"
         " or more. The building may still be unsafe.",
         NOT_ANALYSED: "It could not be seen, for the reason given. Nothing is known.",
     }

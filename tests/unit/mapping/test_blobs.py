@@ -71,7 +71,7 @@ def test_a_building_seen_by_less_than_half_is_not_analysed() -> None:
     assert raster[80, 80] == 0
 
 
-def test_a_grade_is_the_mean_weighted_by_the_probability_of_building() -> None:
+def test_a_grade_is_the_mean_weighted_by_the_square_of_the_probability_of_building() -> None:
     building = drawn((20, 20, 60, 60))
     building[20:60, 40:60] = 140
     labels, count = label_buildings(building, 0.5, GSD)
@@ -79,8 +79,29 @@ def test_a_grade_is_the_mean_weighted_by_the_probability_of_building() -> None:
     damage[0, :, :40] = 255
     damage[2, :, 40:] = 255
     sums = tally(labels, count, building, damage, np.zeros((200, 200), "uint8"))
-    np.testing.assert_allclose(sums.grades[1], [230 / 370, 0, 140 / 370, 0])
+    np.testing.assert_allclose(
+        sums.grades[1], [230**2 / (230**2 + 140**2), 0, 140**2 / (230**2 + 140**2), 0]
+    )
     assert sums.grade[1] == 1
+
+
+@pytest.mark.parametrize(
+    ("shares", "grade"),
+    [
+        ((0.82, 0, 0, 0.18), 1),
+        ((0.78, 0, 0, 0.22), 4),
+        ((0, 0, 0.6, 0.4), 4),
+        ((0, 0, 0.7, 0.3), 3),
+    ],
+)
+def test_the_grade_is_the_one_dearest_to_miss(shares: tuple[float, ...], grade: int) -> None:
+    """A destroyed house missed costs four times a whole one, a damaged one twice."""
+    labels, count = label_buildings(drawn((20, 20, 60, 60)), 0.5, GSD)
+    damage = np.zeros((4, 200, 200), "uint8")
+    for layer, share in zip(damage, shares, strict=True):
+        layer[:] = round(255 * share)
+    sums = tally(labels, count, drawn((20, 20, 60, 60)), damage, np.zeros((200, 200), "uint8"))
+    assert sums.grade[1] == grade
 
 
 def test_no_building_gives_an_empty_frame_with_all_columns() -> None:

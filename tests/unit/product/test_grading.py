@@ -13,7 +13,7 @@ from shapely.geometry import Point
 from toy_run import make_run
 
 from geomage.errors import InputError
-from geomage.product import DECIDED, graded
+from geomage.product import DECIDED_DAMAGED, DECIDED_INTACT, graded
 
 
 @pytest.fixture
@@ -72,10 +72,10 @@ def test_the_two_certain_words_need_a_decided_probability(weights, grade) -> Non
     word = graded(frame)["damage_gra"].iloc[0]
     if word == "No visible damage":
         assert grade == 1
-        assert p[0] >= DECIDED
+        assert p[0] >= DECIDED_INTACT
     elif word != "Possibly damaged":
         assert grade >= 2
-        assert 1 - p[0] >= DECIDED
+        assert 1 - p[0] >= DECIDED_DAMAGED
 
 
 def make_frame(grade: int, p: np.ndarray):
