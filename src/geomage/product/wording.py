@@ -222,8 +222,8 @@ def definitions() -> str:
     meaning = {
         "Destroyed": "The roof or the whole building is gone.",
         "Damaged": "Minor to major damage to be seen from above.",
-        POSSIBLY: f"Damage is not sure (under {damaged}), nor is its absence (under {intact}, or grave"
-        " damage too likely to rule out). Send someone to look.",
+        POSSIBLY: f"Damage is not sure (under {damaged}), nor is its absence (under {intact}, or"
+        " grave damage too likely to rule out). Send someone to look.",
         "No visible damage": f"No damage to be seen from above, with a probability of {intact}"
         " or more. The building may still be unsafe.",
         NOT_ANALYSED: "It could not be seen, for the reason given. Nothing is known.",
