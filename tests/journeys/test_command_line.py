@@ -107,7 +107,9 @@ def test_the_command_line_starts_without_heavy_libraries():
 def test_a_signal_leaves_nothing_behind(tmp_path, number, word):
     """In the middle of the work: exit code 1, no output, no half-written neighbour."""
     program = (
-        "import sys, time, geomage.world as world\n"
+        "import signal, sys, time, geomage.world as world\n"
+        # a shell gives its background jobs an interrupt that is ignored
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from geomage.cli import main\n"
         "write = world.write_city\n"
         "import geomage.world.city as city\n"
