@@ -146,9 +146,10 @@ def open_predictor(path: Path, threads: int) -> Predict:
     from geomage.model.export import Probabilities  # noqa: PLC0415
 
     torch.set_num_threads(threads)
-    network, step = read_averaged(path / "checkpoint.safetensors", read_run_recipe(path))
-    print(f"{path}: step {step}, damage not calibrated")
-    module = Probabilities(network, 1.0).eval()
+    recipe = read_run_recipe(path)
+    network, step = read_averaged(path / "checkpoint.safetensors", recipe)
+    print(f"{path}: step {step}, damage without its temperature")
+    module = Probabilities(network, 1.0, recipe.loss.damage_weights).eval()
 
     def predict(before: np.ndarray, after: np.ndarray) -> Prediction:
         with torch.no_grad():

@@ -63,13 +63,18 @@ def test_nan_is_no_data(tmp_path: Path, model: Path, nodata: float | None) -> No
         assert set(result.not_analysed["reason"]) == {"no data at first date"}
 
 
-@pytest.mark.parametrize("kind", ["float32", "float64"])
-@pytest.mark.parametrize("fill", [1e31, 3.4e38, -3.4028234e38, 1e300, np.inf, -np.inf])
+@pytest.mark.parametrize(
+    ("kind", "fill"),
+    [("float64", 1e300)]  # more than a float32 holds
+    + [
+        (kind, fill)
+        for kind in ("float32", "float64")
+        for fill in (1e31, 3.4e38, -3.4028234e38, np.inf, -np.inf)
+    ],
+)
 def test_numbers_that_no_sensor_measures_are_no_data(
     tmp_path: Path, model: Path, kind: str, fill: float
 ) -> None:
-    if kind == "float32" and fill == 1e300:
-        pytest.skip("more than a float32 holds")
     spoilt = paint().astype(kind)
     spoilt[:, :, :100] = fill
     before = write_cog(tmp_path / "b.tif", Raster(paint().astype(kind), BOX))

@@ -170,7 +170,7 @@ def _field(path: Path, city: City) -> Raster:
 
 
 def _is_angle(value: object) -> bool:
-    return type(value) in (int, float) and abs(value) < 1e6  # type: ignore[arg-type]
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e6
 
 
 def _refuse_unlisted(folder: Path) -> None:

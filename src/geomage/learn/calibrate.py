@@ -11,6 +11,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 -- the name everybody knows
 
+from geomage.model.export import UNWEIGHTED, undo_weights
 from geomage.model.network import Network
 
 __all__ = ["Validation", "fit_temperature", "validate"]
@@ -53,13 +54,12 @@ def _f1(hit: float, said: float, true: float) -> float:
 def validate(
     network: Network,
     pairs: Iterable[UInt8[np.ndarray, "11 y x"]],
-    weights: Sequence[float] = (1, 1, 1, 1),
+    weights: Sequence[float] = UNWEIGHTED,
 ) -> Validation:
     """Measure a network in evaluation mode on stored pairs, as it is exported.
 
-    weights: of the grades in the loss, undone as `model.export.Probabilities` does.
+    weights: of the grades in the loss, undone as in the exported model.
     """
-    bias = torch.tensor(weights).float().log()[:, None]
     building, water = np.zeros(3), np.zeros(3)
     cover = np.zeros(2)
     confusion = np.zeros((4, 4))  # [true, said]
@@ -77,7 +77,8 @@ def validate(
         building += _counts(said == 8, pixels[6] == 8, known)
         water += _counts(logits.flags[0, 0] > 0, pixels[8] == 1, pixels[8] < 255)
         graded = (pixels[7] > 0) & (pixels[7] < 255)
-        seen, grade = (logits.damage[0][:, graded] - bias).T, pixels[7][graded].long() - 1
+        damage = undo_weights(logits.damage, weights)[0]
+        seen, grade = damage[:, graded].T, pixels[7][graded].long() - 1
         pair = grade * 4 + seen.argmax(1)
         confusion += np.bincount(pair.numpy(), minlength=16).reshape(4, 4)
         step = max(1, len(grade) // PER_PAIR)

@@ -3,7 +3,8 @@
 This is the quick look while a model is being trained: no grids, no files, no vectors. The official
 figures go through the mapping engine and the product (`benchmarks/line.py`). A reference building
 is one connected area of one grade in the reference raster; its predicted grade is the arg max of
-the damage probabilities averaged over it, weighted by the probability of building.
+the damage probabilities averaged over it, weighted by the probability of building; the rule of
+mapping, with costs of missing a grade, is not applied.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from geomage.model.card import METADATA_KEY, ModelCard
 from geomage.model.network import STRIDE, Network
 
-__all__ = ["HALO", "OPSET", "Probabilities", "write_onnx"]
+__all__ = ["HALO", "OPSET", "Probabilities", "undo_weights", "write_onnx"]
 
 OPSET = 18
 HALO = 224  # pixels; beyond it a trained network differs from the whole image by under 1e-4
@@ -22,32 +22,45 @@ INPUTS = ("before", "after")
 OUTPUTS = ("landcover", "damage", "flags")
 
 
+UNWEIGHTED = (1.0, 1.0, 1.0, 1.0)
+
+
+def undo_weights(
+    damage: Float[Tensor, "batch 4 y x"], weights: Sequence[float]
+) -> Float[Tensor, "batch 4 y x"]:
+    """Take back from damage logits what each grade weighed in the loss.
+
+    A grade that weighed w times as much is said w times too readily: log w is taken off its logit
+    (Elkan 2001).
+    """
+    return damage - torch.tensor(weights, dtype=damage.dtype).log()[:, None, None]
+
+
 class Probabilities(nn.Module):
     """The network with softmax and sigmoid, its damage logits calibrated.
 
-    weights: what each grade weighed in the loss. A grade that weighed w times as much is said w
-    times too readily: log w is taken off its logit (Elkan 2001), then the temperature divides.
+    weights: of the grades in the loss, undone before the temperature divides.
     """
 
     def __init__(
-        self, network: Network, temperature: float, weights: Sequence[float] = (1, 1, 1, 1)
+        self, network: Network, temperature: float, weights: Sequence[float] = UNWEIGHTED
     ) -> None:
         super().__init__()
         self.network = network
         self.temperature = temperature
-        self.register_buffer("bias", torch.tensor(weights).float().log()[:, None, None])
+        self.weights = tuple(weights)
 
     def forward(
         self, before: Float[Tensor, "batch 3 y x"], after: Float[Tensor, "batch 3 y x"]
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Counts / 255 to probabilities of land cover (8), damage (4) and flags (3)."""
         logits = self.network(before, after)
-        damage = ((logits.damage - self.bias) / self.temperature).softmax(1)
+        damage = (undo_weights(logits.damage, self.weights) / self.temperature).softmax(1)
         return logits.landcover.softmax(1), damage, logits.flags.sigmoid()
 
 
 def write_onnx(
-    network: Network, card: ModelCard, path: Path, weights: Sequence[float] = (1, 1, 1, 1)
+    network: Network, card: ModelCard, path: Path, weights: Sequence[float] = UNWEIGHTED
 ) -> Path:
     """Export a network in evaluation mode; the file appears under its name when complete.
 

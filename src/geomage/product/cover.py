@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from geomage.product.styles import COVER_COLOURS
-from geomage.product.wording import NOTHING, area, number, percent
+from geomage.mapping import palette
+from geomage.product.summary import LANDCOVER
+from geomage.product.wording import NOTHING, area, number, percent, stacked_bar
 
 __all__ = ["BUILDINGS", "MAPPED", "cover_bar", "cover_table", "cover_words", "one_date_tiles"]
 
@@ -14,6 +15,10 @@ BUILDINGS: Final = "Building"
 MAPPED: Final = "mapped"
 """CSS class of buildings of which no damage is said."""
 
+_COLOURS: Final = {  # as in landcover.tif
+    name: "#{:02x}{:02x}{:02x}".format(*palette.LANDCOVER[value][:3])
+    for value, name in LANDCOVER.items()
+}
 _MEANING: Final = {
     "bareland": "Earth, sand or rock without plants.",
     "rangeland": "Grass, shrubs and lawns.",
@@ -56,10 +61,7 @@ def cover_bar(summary: Mapping[str, Any]) -> str:
     for name, share in _shares(summary).items():
         rects += _rect(name, left, share)
         left += share
-    return (
-        '<svg class="bar" viewBox="0 0 1 1" preserveAspectRatio="none" aria-hidden="true">'
-        f"{rects}</svg>"
-    )
+    return stacked_bar(rects, 1)
 
 
 def cover_table(summary: Mapping[str, Any]) -> str:
@@ -92,7 +94,7 @@ def _shares(summary: Mapping[str, Any]) -> dict[str, float]:
 
 def _rect(name: str, left: float, width: float) -> str:
     """Colours stand in attributes of shapes: the page's policy drops inline styles."""
-    colour = COVER_COLOURS[name]
+    colour = _COLOURS[name]
     return f'<rect x="{left:.5f}" y="0" width="{width:.5f}" height="1" fill="{colour}"/>'
 
 

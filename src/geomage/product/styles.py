@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from xml.sax.saxutils import quoteattr
 
-__all__ = ["COLOURS", "COVER_COLOURS", "FLOOD_COLOUR", "layer_styles"]
+__all__ = ["COLOURS", "FLOOD_COLOUR", "layer_styles"]
 
 # Dark red, orange, yellow, blue: told apart by the colour-blind, on imagery and in grey print
 # (the reds are the darkest).
@@ -19,16 +19,6 @@ COLOURS: Final[Mapping[str, str]] = {
     "Not Analysed": "#8a8f98",
 }
 FLOOD_COLOUR: Final = "#1f5fd6"
-COVER_COLOURS: Final[Mapping[str, str]] = {  # those of OpenEarthMap, as in landcover.tif
-    "bareland": "#800000",
-    "rangeland": "#00ff24",
-    "developed space": "#949494",
-    "road": "#ffffff",
-    "tree": "#226126",
-    "water": "#0045ff",
-    "agriculture": "#4bb549",
-    "building": "#de1f07",
-}
 _RIM: Final = "#1b1b1b"
 
 

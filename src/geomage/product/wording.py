@@ -26,6 +26,7 @@ __all__ = [
     "number",
     "percent",
     "source_list",
+    "stacked_bar",
     "tiles",
     "worst_table",
 ]
@@ -116,8 +117,13 @@ def bar(summary: Mapping[str, Any]) -> str:
     for word, count in counts.items():
         rects += f'<rect class="{SLUGS[word]}" x="{left}" y="0" width="{count}" height="1"/>'
         left += count
+    return stacked_bar(rects, total)
+
+
+def stacked_bar(rects: str, whole: int) -> str:
+    """Rectangles side by side, stretched over the width of the page; `whole` is their sum."""
     return (
-        f'<svg class="bar" viewBox="0 0 {max(total, 1)} 1" preserveAspectRatio="none"'
+        f'<svg class="bar" viewBox="0 0 {max(whole, 1)} 1" preserveAspectRatio="none"'
         f' aria-hidden="true">{rects}</svg>'
     )
 

@@ -8,9 +8,7 @@ import re
 import pytest
 from browser import opened
 
-from geomage.mapping.palette import LANDCOVER as PALETTE
 from geomage.product import cover
-from geomage.product.styles import COVER_COLOURS
 from geomage.product.summary import LANDCOVER
 
 
@@ -64,9 +62,3 @@ def test_land_cover_keeps_its_colours_on_the_page(make_product, tmp_path) -> Non
 def test_a_map_that_saw_nothing_has_no_shares() -> None:
     empty = {"landcover": dict.fromkeys(LANDCOVER.values(), 0.0)}
     assert "%" not in cover.cover_table(empty)
-
-
-def test_colours_are_those_of_the_raster() -> None:
-    assert {
-        name: "#{:02x}{:02x}{:02x}".format(*PALETTE[value][:3]) for value, name in LANDCOVER.items()
-    } == COVER_COLOURS
