@@ -32,11 +32,11 @@ class ModelCard:
     name: str
     version: str
     gsd_min: float
-    """Finest GSD the model was trained for, metres."""
+    """Finest GSD the model is used at, metres; finer images are averaged."""
     gsd_max: float
-    """Coarsest GSD the model was trained for, metres."""
+    """Coarsest GSD the model is used at, metres."""
     gsd: float
-    """GSD the model works best at, metres."""
+    """GSD that square pixels outside the range are brought to, metres."""
     stride: int
     """Image sides are multiples of this, pixels."""
     halo: int
