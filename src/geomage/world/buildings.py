@@ -243,7 +243,8 @@ def _fitted(parcel: Polygon, area: float, aspect: float, rng: np.random.Generato
 
 def _filled(parcel: Polygon) -> Polygon | None:
     """Return the parcel itself as a footprint, where it is compact enough."""
-    shape = shapely.simplify(parcel, 0.3)
+    simple = shapely.simplify(parcel, 0.3)
+    shape = simple if parcel.covers(simple) else parcel
     hull = shape.convex_hull.area
     return (
         shape if shape.area > MINIMUM_M2 and shape.area > 0.85 * hull and shape.is_valid else None
