@@ -59,18 +59,19 @@ def deliver(
     """
     box = layers.box
     building = np.where(first, layers.building[0], 0)
-    labels, count = label_buildings(building, threshold, ground_gsd(box))
-    sums = tally(labels, count, building, layers.damage, codes)
+    gsd = ground_gsd(box)
+    found = label_buildings(building, threshold, gsd)
+    sums = tally(found, building, layers.damage, codes, gsd)
     shelf.probability("building", building, first)
     shelf.classes("landcover", np.where(first, layers.landcover[0], 0), LANDCOVER, 0)
     if two_dates:
-        shelf.classes("damage", damage_raster(labels, sums, codes), DAMAGE, UNSEEN)
+        shelf.classes("damage", damage_raster(found.labels, sums, codes), DAMAGE, UNSEEN)
         shelf.classes("flood", flood_raster(layers, codes), FLOOD, UNSEEN)
         shelf.probability("change", layers.flags[1], codes == 0)
     return MapResult(
         folder=shelf.folder,
         rasters=shelf.rasters,
-        buildings=building_features(labels, box, sums, two_dates=two_dates),
+        buildings=building_features(found.labels, box, sums, two_dates=two_dates),
         not_analysed=reason_areas(codes, box),
     )
 
