@@ -15,6 +15,8 @@ from scipy import ndimage
 from geomage.mapping._kernels_parts import grow_parts
 
 SMALLEST = 12.0  # m2, smaller blobs are not called buildings
+RUN_TOGETHER = 2000.0
+"""m2, larger blobs are seldom one building: a few halls, or houses that the model ran together."""
 _HOLE = 30.0  # m2, smaller holes are filled
 _WHOLE = 120.0  # m2, smaller blobs are never cut
 _LARGE = 1000.0  # m2, larger blobs are hardly one building
@@ -37,6 +39,16 @@ class Buildings:
     def count(self) -> int:
         """How many buildings there are."""
         return len(self.blob) - 1
+
+    def run_together_share(self, pixels: np.ndarray, gsd: float) -> float:
+        """Share of the area in blobs larger than `RUN_TOGETHER`; 0 where there is none.
+
+        Args:
+            pixels: (n + 1,) of each building.
+            gsd: side of a pixel, metres.
+        """
+        area = np.bincount(self.blob, weights=pixels)[1:] * gsd**2
+        return float(area[area > RUN_TOGETHER].sum() / max(area.sum(), 1e-9))
 
 
 def label_buildings(building: np.ndarray, threshold: float, gsd: float) -> Buildings:

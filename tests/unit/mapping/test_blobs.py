@@ -46,6 +46,9 @@ def test_a_dense_town_comes_apart_where_the_probability_falls_between_houses() -
     houses = [found.labels[20 + 24 * row, 20 + 24 * col] for row in range(7) for col in range(7)]
     assert len(set(houses)) == 49
     assert set(found.blob[1:].tolist()) == {1}
+    pixels = np.bincount(found.labels.ravel())
+    assert found.run_together_share(pixels, GSD) == 1.0
+    assert found.run_together_share(pixels, GSD / 2) == 0.0  # a block of 1700 m2
 
 
 def test_a_slight_fall_of_probability_does_not_cut_a_hall() -> None:
