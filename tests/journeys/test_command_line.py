@@ -101,6 +101,11 @@ def test_the_command_line_starts_without_heavy_libraries():
     assert done.stdout.split() == []
 
 
+def test_what_a_stopped_command_leaves_is_said_as_it_is():
+    assert "nothing unfinished" in frame._left_behind(["map", "train.tif", "-o", "out"])
+    assert "resumes it" in frame._left_behind(["--debug", "train", "line", "-o", "run"])
+
+
 @pytest.mark.parametrize(
     ("number", "word"), [(signal.SIGTERM, "terminated"), (signal.SIGINT, "interrupted")]
 )

@@ -8,6 +8,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -28,12 +29,13 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
-    before = signal.signal(signal.SIGTERM, _terminate)
+    rest = _left_behind(words)
+    before = signal.signal(signal.SIGTERM, partial(_terminate, rest))
     try:
         app([word for word in words if word != "--debug"], prog_name="geomage")
     except SystemExit as leave:
         if leave.code == INTERRUPTED:
-            say("geomage: interrupted; nothing unfinished was left behind")
+            say(f"geomage: interrupted; {rest}")
             return 1
         return leave.code if isinstance(leave.code, int) else int(leave.code is not None)
     except Exception as error:  # noqa: BLE001 -- the one place where nothing may pass
@@ -43,9 +45,16 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _terminate(_number: int, _frame: FrameType | None) -> None:
+def _left_behind(words: Sequence[str]) -> str:
+    """What an unfinished command leaves: nothing, but for a training, which can be resumed."""
+    if next((word for word in words if not word.startswith("-")), "") == "train":
+        return "the run folder stays (pairs, recipe, last checkpoint): the same command resumes it"
+    return "nothing unfinished was left behind"
+
+
+def _terminate(rest: str, _number: int, _frame: FrameType | None) -> None:
     """Leave through the exception path, so that unfinished outputs are removed."""
-    raise RunError("terminated before the work was done; nothing was left behind")
+    raise RunError(f"terminated before the work was done; {rest}")
 
 
 def _explain(error: Exception, *, debug: bool) -> int:

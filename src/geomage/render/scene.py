@@ -27,6 +27,7 @@ __all__ = ["RenderParams", "Scene", "render_event", "write_scene"]
 
 BYTES_A_PIXEL = 110  # of the fine grid, measured at the peak of painting and lighting
 MARGIN_M = 30.0
+"""Outer rim of a town that is not pictured: shadows and leaning roofs come in from there."""
 
 
 @dataclass(frozen=True)
