@@ -74,7 +74,7 @@ def sample_event(rng: np.random.Generator, city: City, hazard: str) -> Event:
             seed,
         )
     if hazard == "storm":
-        size = city.params.size_m
+        size = float(city.dtm.box.boundingbox.span_x)
         return storm(
             city,
             StormParams(
