@@ -76,8 +76,8 @@ def city_import(
 ) -> None:
     """Bring a real city in: what is given is kept, what is missing is inferred and marked.
 
-    Buildings come from --buildings, else --bdtopo, else --osm; streets likewise. Writes a city folder
-    in the source's own CRS where that is metric, else in the UTM zone of its middle.
+    Buildings come from --buildings, else --bdtopo, else --osm; streets likewise. Writes a city
+    folder in the source's own CRS where that is metric, else in the UTM zone of its middle.
     """
     from geomage.geo import refuse_output
     from geomage.world import ImportJob, ImportParams, import_city, write_city
@@ -104,7 +104,9 @@ def city_import(
     say(f"note: {_repairs(params.counts)}")
     facts = {"out": out, "trees": len(city.trees), **asdict(params), **_main(params.counts)}
     given = params.counts["height given"], params.counts["storeys given"]
-    words = f"{len(city.buildings)} buildings, {given[0]} with height and {given[1]} with storeys given"
+    words = (
+        f"{len(city.buildings)} buildings, {given[0]} with height and {given[1]} with storeys given"
+    )
     done(f"{words}, the rest inferred: {out}", facts, as_json=as_json)
 
 

@@ -172,7 +172,10 @@ def _building(row: Row) -> Tags:
     tags |= {key: row[name] for name, key in copied.items() if name in row}
     if (height := _top(row)) is not None:
         tags["height"] = f"{height:.2f}"
-    for name, key, codes in (("walls", "building:material", _WALLS), ("roof", "roof:material", _ROOFS)):  # noqa: E501
+    for name, key, codes in (
+        ("walls", "building:material", _WALLS),
+        ("roof", "roof:material", _ROOFS),
+    ):
         word = codes.get(row.get(name, " ").zfill(2)[0])
         if word is not None:
             tags[key] = word

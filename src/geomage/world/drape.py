@@ -27,7 +27,7 @@ from rasterio.warp import reproject
 from scipy import ndimage
 
 from geomage.errors import InputError
-from geomage.geo import Raster, ground_gsd, open_raster, rasterise
+from geomage.geo import Raster, ground_gsd, open_raster, rasterise, warp_crs
 from geomage.geo.open import dataset_facts
 
 __all__ = ["BARE", "SCALE", "Sun", "drape", "find_sun", "shade"]
@@ -76,7 +76,9 @@ def drape(path: Path, box: GeoBox, buildings: gpd.GeoDataFrame, trees: gpd.GeoDa
     """
     values, valid, grid = _photo(path, box)
     heights = _heights(grid, buildings, trees)
-    stands = ndimage.binary_dilation(heights > 0, iterations=max(1, round(_AROUND_M / grid.affine.a)))
+    stands = ndimage.binary_dilation(
+        heights > 0, iterations=max(1, round(_AROUND_M / grid.affine.a))
+    )
     dark = np.log(values.mean(0) + 0.02)
     sun = find_sun(dark, heights, valid & ~stands, grid.affine.a)
     masked = stands
@@ -133,7 +135,7 @@ def _warped(
             rasterio.band(dataset, list(bands)),
             out,
             dst_transform=grid.affine,
-            dst_crs=grid.crs.to_wkt(),
+            dst_crs=warp_crs(grid),
             src_nodata=nodata,
             dst_nodata=np.nan,
             resampling=resampling,
@@ -159,7 +161,8 @@ def _heights(grid: GeoBox, buildings: gpd.GeoDataFrame, trees: gpd.GeoDataFrame)
     if not len(trees):
         return houses
     crowns = trees.set_geometry(trees.geometry.buffer(trees["radius"].to_numpy(), quad_segs=3))
-    return np.maximum(houses, rasterise(crowns, grid, column="height", dtype="float32"))
+    tall = rasterise(crowns, grid, column="height", dtype="float32")
+    return np.asarray(np.maximum(houses, tall))
 
 
 def shade(heights: np.ndarray, px: float, azimuth: float, elevation: float) -> np.ndarray:
@@ -222,17 +225,19 @@ def fill(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     """
     smooth = _pulled(values * known, known.astype(np.float32), known)
     fine = values - np.stack([ndimage.gaussian_filter(band, 2.0) for band in values])
-    rows, columns = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
+    rows, columns = ndimage.distance_transform_edt(
+        ~known, return_distances=False, return_indices=True
+    )
     ny, nx = known.shape
     y, x = np.mgrid[:ny, :nx]
     mirror = np.clip(2 * rows - y, 0, ny - 1), np.clip(2 * columns - x, 0, nx - 1)
     texture = np.where(ndimage.binary_erosion(known, iterations=3)[mirror], fine[:, *mirror], 0)
-    return np.where(known, values, np.maximum(smooth + texture, 0.005)).astype(np.float32)
+    return np.asarray(np.where(known, values, np.maximum(smooth + texture, 0.005)), np.float32)
 
 
 def _pulled(total: np.ndarray, weight: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Means of what is known, from the coarsest level of the pyramid down to this one."""
-    mean = total / np.maximum(weight, 1e-9)
+    mean = np.asarray(total / np.maximum(weight, 1e-9), np.float32)
     if known.all() or min(known.shape) <= 1:
         return mean
     halved, weights = _halved(total), _halved(weight[None])[0]

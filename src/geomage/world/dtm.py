@@ -14,7 +14,7 @@ from scipy import ndimage
 from shapely.geometry.base import BaseGeometry
 
 from geomage.errors import InputError
-from geomage.geo import Raster, ground_gsd, open_raster, rasterise
+from geomage.geo import Raster, ground_gsd, open_raster, rasterise, warp_crs
 from geomage.geo.open import dataset_facts
 from geomage.world.extent import DTM_GSD
 
@@ -50,7 +50,7 @@ def read_terrain(path: Path, box: GeoBox) -> tuple[Raster, int]:
                 rasterio.band(dataset, 1),
                 found,
                 dst_transform=box.affine,
-                dst_crs=box.crs.to_wkt(),
+                dst_crs=warp_crs(box),
                 src_nodata=facts.nodata,
                 dst_nodata=np.nan,
                 resampling=Resampling.average if finer else Resampling.cubic_spline,
@@ -70,7 +70,9 @@ def read_terrain(path: Path, box: GeoBox) -> tuple[Raster, int]:
 def _closed(values: np.ndarray, hole: np.ndarray) -> np.ndarray:
     if not hole.any():
         return values
-    rows, columns = ndimage.distance_transform_edt(hole, return_distances=False, return_indices=True)
+    rows, columns = ndimage.distance_transform_edt(
+        hole, return_distances=False, return_indices=True
+    )
     return np.asarray(values[rows, columns])
 
 

@@ -78,6 +78,10 @@ def _table(shapes: Sequence[object], crs: str, **columns: object) -> gpd.GeoData
     return gpd.GeoDataFrame(dict(columns), geometry=np.array([*shapes, None], object)[:-1], crs=crs)
 
 
+def _points(xy: np.ndarray) -> list[object]:
+    return [shapely.Point(place) for place in xy]
+
+
 def _rgb(colours: Sequence[object]) -> dict[str, np.ndarray]:
     values = np.array(list(colours), np.float64).reshape(-1, 3)
     return {"red": values[:, 0], "green": values[:, 1], "blue": values[:, 2]}
@@ -156,13 +160,13 @@ def _trees(around: Surroundings, crs: str) -> gpd.GeoDataFrame:
         for trees, sources, given in groups
         for source in (sources or [""] * len(trees.xy))
     ]
-    return _table(list(shapely.points(xy)), crs, **columns, **_rgb(list(colour)), **_origin(origin))
+    return _table(_points(xy), crs, **columns, **_rgb(list(colour)), **_origin(origin))
 
 
 def _items(items: Sequence[Item], crs: str) -> gpd.GeoDataFrame:
     xy = np.array([(i.x, i.y) for i in items], float).reshape(-1, 2)
     return _table(
-        list(shapely.points(xy)),
+        _points(xy),
         crs,
         angle=np.degrees(np.array([i.angle for i in items], float)),
         **{

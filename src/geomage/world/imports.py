@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NoReturn
 
 import geopandas as gpd
 import numpy as np
@@ -40,7 +41,7 @@ from geomage.world.given import Given, crs_of, no_things, pick_layer, things
 from geomage.world.imported import House, Street, tabulate_import
 from geomage.world.infer import Surveyed, infer_buildings
 from geomage.world.osm import read_osm
-from geomage.world.repair import repair_areas, repair_footprints, repair_lines
+from geomage.world.repair import Repaired, repair_areas, repair_footprints, repair_lines
 from geomage.world.sources import ImportParams, Source, describe_source
 from geomage.world.surroundings import Things, furnish
 from geomage.world.tags import Facts, read_facts
@@ -111,7 +112,7 @@ def import_city(job: ImportJob) -> City:
 
 
 @contextmanager
-def _step(bar: tqdm[None], name: str) -> Iterator[None]:
+def _step(bar: tqdm[NoReturn], name: str) -> Iterator[None]:
     bar.set_description(name)
     yield
     bar.update()
@@ -132,7 +133,9 @@ class _Site:
 
     @property
     def crs(self) -> str:
-        return str(self.box.crs.to_wkt() if self.box.crs.epsg is None else f"EPSG:{self.box.crs.epsg}")
+        crs = self.box.crs
+        assert crs is not None
+        return str(crs.to_wkt()) if crs.epsg is None else f"EPSG:{crs.epsg}"
 
     @property
     def square(self) -> Polygon:
@@ -281,11 +284,15 @@ def _site(job: ImportJob, given: Given, place: Place, box: GeoBox | None) -> _Si
 
 
 def _chosen(table: gpd.GeoDataFrame, shapes: np.ndarray, rows: np.ndarray) -> gpd.GeoDataFrame:
-    return things(table["source_id"].iloc[rows], table["tags"].iloc[rows], shapes, table.crs.to_wkt())
+    return things(
+        table["source_id"].iloc[rows], table["tags"].iloc[rows], shapes, table.crs.to_wkt()
+    )
 
 
 def _within(
-    table: gpd.GeoDataFrame, repair: Callable[[Sequence[BaseGeometry | None]], object], square: Polygon
+    table: gpd.GeoDataFrame,
+    repair: Callable[[Sequence[BaseGeometry | None]], Repaired],
+    square: Polygon,
 ) -> gpd.GeoDataFrame:
     """Repaired shapes that reach into the square."""
     mended = repair(list(table.geometry))
@@ -345,7 +352,12 @@ def _town(job: ImportJob, site: _Site, houses: list[House]) -> City:
     """Streets, surroundings and terrain around the houses."""
     ways = [(read_way(tags), i) for i, tags in enumerate(site.ways["tags"])]
     streets = [
-        Street(way, site.ways.geometry.iloc[i], site.ways["source_id"].iloc[i], site.ways["tags"].iloc[i])
+        Street(
+            way,
+            site.ways.geometry.iloc[i],
+            site.ways["source_id"].iloc[i],
+            site.ways["tags"].iloc[i],
+        )
         for way, i in ways
         if way is not None
     ]
@@ -402,11 +414,13 @@ def _draped(job: ImportJob, city: City) -> City:
     known = city.trees[city.trees["given"] != ""]
     found = drape(job.ortho, city.dtm.box, city.buildings, known)
     sun = found.sun
-    said = [f"the photo covers {found.covered:.0%} of the city; {found.filled:.0%} of it was filled"]
+    said = [
+        f"the photo covers {found.covered:.0%} of the city; {found.filled:.0%} of it was filled"
+    ]
     said.append(
         "no shadow was found in the photo: only what stands was taken out"
         if sun is None
-        else f"the sun of the photo stood {sun.elevation:.0f} degrees high at azimuth {sun.azimuth:.0f}"
+        else f"the sun of the photo stood {sun.elevation:.0f} degrees up at {sun.azimuth:.0f}"
     )
     params = replace(city.params, remarks=(*city.params.remarks, *said))
     return replace(city, params=params, ortho=found.raster)

@@ -11,9 +11,9 @@ The model, in this order; what is given is never changed.
 2. Roof form: flat where the footprint is no union of boxes (see `wings`); else as neighbours whose
    form is known, where there are four; else by use, storeys and depth of the building.
 3. Height: gutter at storeys x 3.0 m, ridge by a pitch of 20 to 38 degrees over the wing's width.
-4. Roof matter: as neighbours; else by form and region (shingles in North America, sheet metal north
-   of 58 degrees, tiles elsewhere). Typology: by year, storeys, use and region. Both are coarse tables
-   of our own, not a census.
+4. Roof matter: as neighbours; else by form and region (shingles in North America, sheet metal
+   north of 58 degrees, tiles elsewhere). Typology: by year, storeys, use and region. Both are
+   coarse tables of our own, not a census.
 
 Every building draws from its own generator, seeded by its footprint: what is added elsewhere
 changes nothing here.
@@ -143,14 +143,19 @@ def _build(
 ) -> Building:
     facts, plan = s.facts, take_apart(s.footprint)
     use = facts.use or _use(s)
-    if facts.storeys is None and facts.height is None and facts.eave is None and use == "outbuilding":
+    if (
+        facts.storeys is None
+        and facts.height is None
+        and facts.eave is None
+        and use == "outbuilding"
+    ):
         storeys = 1.0
     if not np.isfinite(storeys):
         storeys = max(1.0, float(round(rng.uniform(*_storey_range(use, s.footprint.area)))))
     form = _form(rng, s, plan, use, storeys, forms)
     material = facts.material or _material(rng, s, use, form, matter)
     wings = _wings(rng, plan, facts, form, storeys)
-    colour = roof_colour(rng, material)
+    colour = _colour(rng, s, use, material)
     wall = float(rng.uniform(0.28, 0.62))
     typology = facts.typology or _typology(rng, s, use, storeys)
     return Building(
@@ -164,6 +169,19 @@ def _build(
         colour=facts.colour or colour,
         wall=wall if facts.wall is None else facts.wall,
     )
+
+
+def _colour(
+    rng: np.random.Generator, s: Surveyed, use: str, material: str
+) -> tuple[float, float, float]:
+    """Reflectance of a roof: no blue sheets on dwellings, bitumen rather than white sheets."""
+    red, green, blue = roof_colour(rng, material)
+    while use != "hall" and blue > 1.25 * red:
+        red, green, blue = roof_colour(rng, material)
+    dim = rng.uniform(0.22, 0.75)
+    if material == "membrane" and use != "hall" and _region(s.lonlat) != "north america":
+        red, green, blue = dim * red, dim * green, dim * blue
+    return red, green, blue
 
 
 def _use(s: Surveyed) -> str:
@@ -196,20 +214,28 @@ def _form(
     facts = s.facts
     if not plan.pitched:
         return "flat"
-    if facts.form is not None:
-        return facts.form
-    if facts.height is not None and facts.eave is not None and facts.height - facts.eave > 0.8:
-        return "gable"
+    rise = 0.0 if facts.height is None or facts.eave is None else facts.height - facts.eave
+    if facts.form is not None or rise > 0.8:
+        return facts.form or "gable"
     if forms:
         return str(rng.choice(forms))
-    deep = max(piece.width for piece in plan.pieces) > 18 or s.footprint.area > 900
-    if use in ("hall", "commercial", "school", "public") or deep or storeys > 5:
-        return pick(rng, {"flat": 8, "gable": 1.4, "hip": 0.6})
-    if use == "outbuilding":
-        return pick(rng, {"flat": 3, "gable": 4, "shed": 3})
-    if use in ("religious", "agricultural"):
-        return "gable"
-    return pick(rng, {"gable": 6.5, "hip": 2.5, "flat": 1})
+    deep = max(piece.width for piece in plan.pieces) > _DEEP_M
+    new = _region(s.lonlat) == "north america" and storeys > 3
+    if use in _FORMS:
+        return pick(rng, _FORMS[use])
+    return pick(rng, _FORMS["deep" if deep or new else "tall" if storeys > 4 else "low"])
+
+
+_DEEP_M = 18.0  # no rafters reach across a wider house
+_FORMS: Mapping[str, Mapping[str, float]] = {
+    "hall": {"flat": 8, "gable": 2},
+    "outbuilding": {"flat": 3, "gable": 4, "shed": 3},
+    "religious": {"gable": 8, "hip": 2},
+    "agricultural": {"gable": 9, "shed": 1},
+    "deep": {"flat": 8, "gable": 1.2, "hip": 0.8},
+    "tall": {"gable": 4.5, "hip": 2, "flat": 3.5},
+    "low": {"gable": 6.5, "hip": 2.5, "flat": 1},
+}
 
 
 def _region(lonlat: tuple[float, float]) -> str:
@@ -228,9 +254,7 @@ _FLAT = {"membrane": 5, "gravel": 2.5, "concrete": 2}
 _NORTHERN_FLAT = {"membrane": 6, "gravel": 1.5, "metal": 2.5}
 
 
-def _material(
-    rng: np.random.Generator, s: Surveyed, use: str, form: str, matter: list[str]
-) -> str:
+def _material(rng: np.random.Generator, s: Surveyed, use: str, form: str, matter: list[str]) -> str:
     """Roof cover by neighbours, else by form and region."""
     fit = [m for m in matter if (m in ("membrane", "gravel", "concrete")) == (form == "flat")]
     if fit:
@@ -274,7 +298,9 @@ def _wings(
     turned = bool(facts.turned) and form == "gable"
     width = main.length if turned else main.width
     levels = _levels(facts, storeys, _rise(rng, form, width), width, form)
-    return tuple(_wing(piece, form, levels, main=piece is main, turned=turned) for piece in plan.pieces)
+    return tuple(
+        _wing(piece, form, levels, main=piece is main, turned=turned) for piece in plan.pieces
+    )
 
 
 def _rise(rng: np.random.Generator, form: str, width: float) -> float:

@@ -109,4 +109,3 @@ def _closed(lines: gpd.GeoDataFrame) -> tuple[list[shapely.Polygon], np.ndarray]
 def _covers(file: VectorFile) -> str:
     bounds = file.bounds("multipolygons")
     return "" if bounds is None else ",".join(f"{value:.5f}" for value in bounds)
-

@@ -93,7 +93,7 @@ class Taken:
 
 @dataclass
 class Surroundings:
-    """What was given or inferred; every list beside the source and the given columns of its rows."""
+    """What was given or inferred, each row beside its source and its given columns."""
 
     land: list[tuple[Land, str, str]] = field(default_factory=list)
     water: list[tuple[Water, str, str]] = field(default_factory=list)
@@ -146,9 +146,7 @@ def _rows(table: gpd.GeoDataFrame) -> Iterable[tuple[str, Mapping[str, str], Bas
     return zip(table["source_id"], table["tags"], table.geometry, strict=True)
 
 
-def _lay_blocks(
-    rng: np.random.Generator, out: Surroundings, things: Things, woods: Woods
-) -> None:
+def _lay_blocks(rng: np.random.Generator, out: Surroundings, things: Things, woods: Woods) -> None:
     """Ground of which the source says nothing, by how densely its block is built."""
     water = [w.shape for w, _, _ in out.water]
     tree, wet = shapely.STRtree(things.footprints), Taken(water)
@@ -167,9 +165,7 @@ def _lay_blocks(
         out.trees.append((grown, (), ""))
 
 
-def _lay_areas(
-    rng: np.random.Generator, out: Surroundings, things: Things, woods: Woods
-) -> None:
+def _lay_areas(rng: np.random.Generator, out: Surroundings, things: Things, woods: Woods) -> None:
     """Areas of known cover, large ones below small ones, and what grows or stands on them."""
     wet = Taken([w.shape for w, _, _ in out.water])
     order = np.argsort(-things.areas.area.to_numpy(), kind="stable")
@@ -223,9 +219,11 @@ def _plant(rng: np.random.Generator, out: Surroundings, things: Things, woods: W
     inside = things.trees[things.trees.within(things.square)]
     if len(inside):
         xy = shapely.get_coordinates(inside.geometry.to_numpy())
-        out.trees.append((_known_trees(rng, woods, xy, inside["tags"]), inside["source_id"].tolist(), "geometry"))  # noqa: E501
+        known = _known_trees(rng, woods, xy, inside["tags"])
+        out.trees.append((known, inside["source_id"].tolist(), "geometry"))
     for _, tags, line in _rows(things.lines):
-        if tags.get("natural") == "tree_row" and line.length > 4:
+        row_of_trees = tags.get("natural") == "tree_row" and line.length > 4
+        if row_of_trees and isinstance(line, shapely.LineString):
             row = rows_along(rng, woods, line, 0.05)
             row = _kept(row, np.arange(len(row.xy)) % 2 == 0)
             out.trees.append((_kept(row, shapely.contains_xy(things.square, row.xy)), (), ""))

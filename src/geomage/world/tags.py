@@ -1,7 +1,7 @@
 """What tags say of a building: OpenStreetMap's vocabulary, to which every source is brought.
 
 Numbers follow the OSM wiki (Key:height, Simple 3D Buildings): metres unless a unit is written,
-feet and inches as 12'4"; `building:levels` counts storeys below the roof, `roof:levels` those in it.
+feet and inches as 12'4"; `building:levels` counts the storeys below the roof.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 A footprint is laid into the frame of its walls; the lines its walls lie on make a grid of cells,
 and the cells inside are covered by few rectangles, largest first: one for a box, two for an L or a
-T, three for a U. Where that explains the footprint to within 8 % of its area, each rectangle,
-clipped by the footprint, is a wing; else the footprint is one wing of its own shape, with a flat
-roof. The wings together are the footprint, whatever the source drew.
+T, three for a U, four around a courtyard. Where that explains the footprint to within 8 % of its
+area, each rectangle, clipped by the footprint, is a wing; else the footprint is one wing of its own
+shape, with a flat roof. The wings together are the footprint, whatever the source drew.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from geomage.world.parcels import polygons_of
 
 __all__ = ["Piece", "Plan", "take_apart"]
 
-BOXES = 6  # most wings of one building
-_LINES = 9  # most wall lines in one direction
+BOXES = 8  # most wings of one building
+_LINES = 11  # most wall lines in one direction
 _MISFIT = 0.08  # share of the area
 _COMPACT = 0.8  # area over that of the smallest box around it: a box with bent walls
 
@@ -51,22 +51,20 @@ class Plan:
     @property
     def pitched(self) -> bool:
         """Whether a pitched roof can stand on it."""
-        return self.name not in ("free", "courtyard")
+        return len(self.pieces) > 1 or self.name == "box"
 
 
 def take_apart(footprint: Polygon) -> Plan:
     """Take a footprint apart into wings that together are the footprint."""
     angle = _walls_angle(footprint)
-    if not footprint.interiors:
-        whole = _piece(footprint, angle)
-        if footprint.area > _COMPACT * shapely.minimum_rotated_rectangle(footprint).area:
-            return Plan("box", (whole,))
-        rectangles = _rectangles(footprint, angle)
-        if rectangles:
-            pieces = _clipped(footprint, rectangles)
-            return Plan(_name(rectangles), tuple(_piece(p, angle) for p in pieces))
-    name = "courtyard" if footprint.interiors else "free"
-    return Plan(name, (_piece(footprint, angle),))
+    around = shapely.minimum_rotated_rectangle(footprint).area
+    if not footprint.interiors and footprint.area > _COMPACT * around:
+        return Plan("box", (_piece(footprint, angle),))
+    rectangles = _rectangles(footprint, angle)
+    pieces = _clipped(footprint, rectangles) if rectangles else [footprint]
+    name = _name(rectangles) if rectangles else "free"
+    name = "courtyard" if footprint.interiors else name
+    return Plan(name, tuple(_piece(piece, angle) for piece in pieces))
 
 
 def _walls_angle(footprint: Polygon) -> float:
@@ -85,9 +83,7 @@ def _turned(xy: np.ndarray, angle: float) -> np.ndarray:
 
 def _piece(shape: Polygon, angle: float) -> Piece:
     """Measure a wing along its walls."""
-    middle = shapely.get_coordinates(
-        shapely.centroid(shapely.minimum_rotated_rectangle(shape))
-    )
+    middle = shapely.get_coordinates(shapely.centroid(shapely.minimum_rotated_rectangle(shape)))
     sides = 2 * np.abs(_turned(shapely.get_coordinates(shape) - middle, angle)).max(0)
     length, width = float(sides[0]), float(sides[1])
     if width > length:
@@ -102,7 +98,7 @@ def _rectangles(footprint: Polygon, angle: float) -> list[Polygon]:
     They may overlap, as the wings of a house meet under one roof.
     """
     flat = shapely.transform(footprint, lambda xy: _turned(xy, angle))
-    us, vs = (_lines(axis, footprint.area) for axis in shapely.get_coordinates(flat)[:-1].T)
+    us, vs = (_lines(axis, footprint.area) for axis in shapely.get_coordinates(flat).T)
     if not (2 <= len(us) <= _LINES and 2 <= len(vs) <= _LINES):
         return []
     inside = _cells_inside(flat, us, vs)
@@ -157,7 +153,8 @@ def _cover(inside: np.ndarray, du: np.ndarray, dv: np.ndarray) -> list[tuple[int
     area = du[:, None] * dv
     spans = _spans(*inside.shape)
     spans = spans[_summed(np.where(inside, 0.0, 1.0), spans) == 0]
-    left, found = inside.copy(), []
+    left = inside.copy()
+    found: list[tuple[int, int, int, int]] = []
     size = _summed(area, spans) if len(spans) else np.empty(0)
     while left.any():
         if len(found) == BOXES:
