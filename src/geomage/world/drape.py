@@ -197,23 +197,38 @@ def find_sun(dark: np.ndarray, heights: np.ndarray, ground: np.ndarray, px: floa
         ground: (y, x), true where the ground itself shows.
         px: metres a pixel.
     """
-    step = max(1, round(max(heights.shape) / _TRIED_PX))
+    step = max(1, round(max(heights.shape) / _TRIED_PX), round(1 / px))
     dark, heights, ground = (a[::step, ::step] for a in (dark, heights, ground))
     px *= step
     near = ground & (ndimage.distance_transform_edt(heights <= 0) * px < 60)
     if near.sum() < 100 or not (heights > 0).any():
         return None
+    suns = [(float(a), float(e)) for a in range(0, 360, 20) for e in (22, 34, 46, 58, 68)]
+    first = _best(suns, dark, heights, near, px)
+    turns, lifts = range(-20, 21, 5), range(-9, 10, 3)
+    suns = [(first.azimuth + a, min(max(first.elevation + e, 12), 80)) for a in turns for e in lifts]
+    best = _best(suns, dark, heights, near, px)
+    return best if best.agreement >= _AGREES else None
+
+
+def _best(
+    suns: Sequence[tuple[float, float]],
+    dark: np.ndarray,
+    heights: np.ndarray,
+    near: np.ndarray,
+    px: float,
+) -> Sun:
+    """The sun (azimuth, elevation) whose shade agrees best with the dark near things."""
     seen = dark[near] - dark[near].mean()
     best = Sun(0.0, 45.0, 0.0)
-    for elevation in (20.0, 28.0, 36.0, 44.0, 52.0, 60.0, 68.0):
-        for azimuth in np.arange(0.0, 360.0, 10.0):
-            cast = shade(heights, px, float(azimuth), elevation)[near].astype(np.float32)
-            cast -= cast.mean()
-            norm = float(np.linalg.norm(cast) * np.linalg.norm(seen))
-            agreement = float(-(cast @ seen)) / norm if norm > 0 else 0.0
-            if agreement > best.agreement:
-                best = Sun(float(azimuth), elevation, agreement)
-    return best if best.agreement >= _AGREES else None
+    for azimuth, elevation in suns:
+        cast = shade(heights, px, azimuth, elevation)[near].astype(np.float32)
+        cast -= cast.mean()
+        norm = float(np.linalg.norm(cast) * np.linalg.norm(seen))
+        agreement = float(-(cast @ seen)) / norm if norm > 0 else 0.0
+        if agreement > best.agreement:
+            best = Sun(azimuth % 360, elevation, agreement)
+    return best
 
 
 def fill(values: np.ndarray, known: np.ndarray) -> np.ndarray:

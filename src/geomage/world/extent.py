@@ -141,7 +141,7 @@ def _is_metric(crs: pyproj.CRS, lon: float, lat: float) -> bool:
 def zones_crossed(west: float, east: float) -> bool:
     """Whether two longitudes lie in different UTM zones."""
     east += 360 if west > east else 0
-    return (west + 180) // 6 != (east - 1e-9 + 180) // 6
+    return bool((west + 180) // 6 != (east - 1e-9 + 180) // 6)
 
 
 def grid_over(bounds: Bounds, crs: CRS, *, margin: float = 0.0) -> GeoBox:

@@ -19,7 +19,7 @@ from shapely.geometry.base import BaseGeometry
 from tqdm import tqdm
 
 from geomage.errors import InputError
-from geomage.geo import footprint
+from geomage.geo import check_raster, footprint
 from geomage.geo.features import Bounds, VectorFile, open_features
 from geomage.world.bdtopo import open_bdtopo, read_bdtopo
 from geomage.world.buildings import Building
@@ -96,9 +96,7 @@ def import_city(job: ImportJob) -> City:
     """
     with tqdm(total=6, unit="step", disable=None) as bar:
         with _step(bar, "look"):
-            for path in job.paths().values():
-                if not path.exists():
-                    raise InputError(f"{path} does not exist")
+            _refuse_missing(job)
         with _step(bar, "read"):
             given, place, box = _read(job)
         with _step(bar, "repair"):
@@ -109,6 +107,27 @@ def import_city(job: ImportJob) -> City:
             city = _town(job, site, houses)
         with _step(bar, "drape"):
             return _draped(job, city)
+
+
+def _refuse_missing(job: ImportJob) -> None:
+    """Raise InputError for what can be seen before any work."""
+    for path in job.paths().values():
+        if not path.exists():
+            raise InputError(f"{path} does not exist")
+    for path in (job.dtm, job.ortho):
+        if path is not None and check_raster(path).box.crs is None:
+            raise InputError(f"{path} has no CRS: give it one (gdal_edit -a_srs)")
+
+
+def _refuse_elsewhere(job: ImportJob, box: GeoBox) -> None:
+    """Raise InputError when a raster lies elsewhere, before buildings are inferred."""
+    square = footprint(box, _LONLAT)
+    for path in (job.dtm, job.ortho):
+        if path is not None and not footprint(check_raster(path).box, _LONLAT).intersects(square):
+            raise InputError(
+                f"{path} does not cover the city, which lies at "
+                f"{','.join(f'{v:.4f}' for v in square.bounds)}: give one that does"
+            )
 
 
 @contextmanager
@@ -177,6 +196,7 @@ def _source_crs(job: ImportJob) -> str:
     """CRS of the source of the buildings."""
     if job.buildings is not None:
         with open_features(job.buildings) as file:
+            _refuse_osm(file)
             return crs_of(file, pick_layer(file, ("building", "bati", "footprint"), "Polygon"))
     if job.bdtopo is not None:
         with open_bdtopo(job.bdtopo) as files:
@@ -234,7 +254,13 @@ def _gathered(job: ImportJob, boxes: Boxes) -> Given:
     return whole
 
 
+def _refuse_osm(file: VectorFile) -> None:
+    if file.is_osm:
+        raise InputError(f"{file.name} is OpenStreetMap data: give it with --osm")
+
+
 def _footprints_of(file: VectorFile, boxes: Boxes) -> Given:
+    _refuse_osm(file)
     layer = pick_layer(file, ("building", "bati", "footprint"), "Polygon")
     crs = crs_of(file, layer)
     table, unclosed = read_footprints(file, boxes(crs))
@@ -269,6 +295,7 @@ def _site(job: ImportJob, given: Given, place: Place, box: GeoBox | None) -> _Si
     if buildings.empty:
         _refuse_none(job, replace(given, buildings=buildings))
     box = box or grid_over(tuple(buildings.total_bounds.tolist()), place.crs, margin=MARGIN_M)
+    _refuse_elsewhere(job, box)
     square = shapely.box(*box.boundingbox.bbox)
     ways, squares = _split_ways(given.ways.to_crs(crs))
     return _Site(

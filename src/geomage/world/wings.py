@@ -24,6 +24,7 @@ __all__ = ["Piece", "Plan", "take_apart"]
 BOXES = 8  # most wings of one building
 _LINES = 11  # most wall lines in one direction
 _MISFIT = 0.08  # share of the area
+_SPECK_M2 = 1e-4  # what rounding leaves
 _COMPACT = 0.8  # area over that of the smallest box around it: a box with bent walls
 
 
@@ -170,10 +171,10 @@ def _clipped(footprint: Polygon, rectangles: list[Polygon]) -> list[Polygon]:
     """Each rectangle's part of the footprint; what none covers goes to the nearest."""
     parts: list[BaseGeometry] = [r.intersection(footprint) for r in rectangles]
     rest = footprint.difference(shapely.union_all(parts))
-    for piece in polygons_of(rest):
+    for piece in polygons_of(rest, _SPECK_M2):
         near = int(np.argmin([shapely.distance(part, piece.centroid) for part in parts]))
         parts[near] = parts[near].union(piece)
-    return [piece for part in parts for piece in polygons_of(part)]
+    return [piece for part in parts for piece in polygons_of(part, _SPECK_M2)]
 
 
 def _name(rectangles: list[Polygon]) -> str:
