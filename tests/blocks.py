@@ -51,7 +51,9 @@ def block(crs: str = UTM) -> gpd.GeoDataFrame:
     return table.to_crs(crs)
 
 
-def write_block(path: Path, table: gpd.GeoDataFrame | None = None, layer: str | None = None) -> Path:
+def write_block(
+    path: Path, table: gpd.GeoDataFrame | None = None, layer: str | None = None
+) -> Path:
     """Write footprints; the ending says the format."""
     frame = block() if table is None else table
     options = {"layer": layer} if layer else {}

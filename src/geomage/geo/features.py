@@ -222,7 +222,9 @@ def _read(
 def _shapes(wkb: np.ndarray) -> tuple[np.ndarray, int]:
     """Shapes of WKB, None where there is none, and how many had to be closed."""
     strict = shapely.from_wkb(wkb, on_invalid="ignore")
-    broken = np.flatnonzero(shapely.is_missing(strict) & np.array([b is not None for b in wkb]))
+    broken = np.flatnonzero(
+        shapely.is_missing(strict) & np.array([b is not None for b in wkb], bool)
+    )
     shapes = np.array(strict, object)
     shapes[broken] = shapely.from_wkb(wkb[broken], on_invalid="fix")
     return shapes, int((~shapely.is_missing(shapes[broken])).sum())

@@ -206,7 +206,9 @@ def find_sun(dark: np.ndarray, heights: np.ndarray, ground: np.ndarray, px: floa
     suns = [(float(a), float(e)) for a in range(0, 360, 20) for e in (22, 34, 46, 58, 68)]
     first = _best(suns, dark, heights, near, px)
     turns, lifts = range(-20, 21, 5), range(-9, 10, 3)
-    suns = [(first.azimuth + a, min(max(first.elevation + e, 12), 80)) for a in turns for e in lifts]
+    suns = [
+        (first.azimuth + a, min(max(first.elevation + e, 12), 80)) for a in turns for e in lifts
+    ]
     best = _best(suns, dark, heights, near, px)
     return best if best.agreement >= _AGREES else None
 

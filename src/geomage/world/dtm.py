@@ -18,10 +18,10 @@ from geomage.geo import Raster, ground_gsd, open_raster, rasterise, warp_crs
 from geomage.geo.open import dataset_facts
 from geomage.world.extent import DTM_GSD
 
-__all__ = ["level_terrain", "read_terrain"]
+__all__ = ["HOLES", "level_terrain", "read_terrain"]
 
 _EARTHLY = (-450.0, 9000.0)  # metres; what lies outside is no height of the ground
-_HOLES = 0.05  # share of the city that may lack a height
+HOLES = 0.05  # share of the city that may lack a height
 
 
 def read_terrain(path: Path, box: GeoBox) -> tuple[Raster, int]:
@@ -59,7 +59,7 @@ def read_terrain(path: Path, box: GeoBox) -> tuple[Raster, int]:
             raise InputError(f"{path} is damaged or cannot be reprojected ({error})") from error
     found[(found < _EARTHLY[0]) | (found > _EARTHLY[1])] = np.nan
     hole = ~np.isfinite(found)
-    if hole.mean() > _HOLES:
+    if hole.mean() > HOLES:
         raise InputError(
             f"{path} covers {1 - hole.mean():.0%} of the city only: give a terrain model that "
             "covers it, or a smaller --bbox"

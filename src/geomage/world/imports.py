@@ -25,7 +25,7 @@ from geomage.world.bdtopo import open_bdtopo, read_bdtopo
 from geomage.world.buildings import Building
 from geomage.world.city import City
 from geomage.world.drape import drape
-from geomage.world.dtm import level_terrain, read_terrain
+from geomage.world.dtm import HOLES, level_terrain, read_terrain
 from geomage.world.extent import (
     Place,
     boxes_in,
@@ -114,19 +114,28 @@ def _refuse_missing(job: ImportJob) -> None:
     for path in job.paths().values():
         if not path.exists():
             raise InputError(f"{path} does not exist")
-    for path in (job.dtm, job.ortho):
-        if path is not None and check_raster(path).box.crs is None:
-            raise InputError(f"{path} has no CRS: give it one (gdal_edit -a_srs)")
+    for raster in (job.dtm, job.ortho):
+        if raster is not None and check_raster(raster).box.crs is None:
+            raise InputError(f"{raster} has no CRS: give it one (gdal_edit -a_srs)")
+    if job.ortho is not None and (bands := check_raster(job.ortho).count) < 3:
+        raise InputError(f"{job.ortho} has {bands} band(s), not red, green and blue")
 
 
 def _refuse_elsewhere(job: ImportJob, box: GeoBox) -> None:
-    """Raise InputError when a raster lies elsewhere, before buildings are inferred."""
+    """Raise InputError when a raster does not cover the city, before buildings are inferred.
+
+    A photo may show a part of it; a terrain model must cover it all but for holes.
+    """
     square = footprint(box, _LONLAT)
-    for path in (job.dtm, job.ortho):
-        if path is not None and not footprint(check_raster(path).box, _LONLAT).intersects(square):
+    for path, least in ((job.dtm, 1 - HOLES), (job.ortho, 1e-6)):
+        if path is None:
+            continue
+        share = footprint(check_raster(path).box, _LONLAT).intersection(square).area / square.area
+        if share < least:
             raise InputError(
-                f"{path} does not cover the city, which lies at "
-                f"{','.join(f'{v:.4f}' for v in square.bounds)}: give one that does"
+                f"{path} does not cover the city: it covers {share:.0%} of "
+                f"{','.join(f'{v:.4f}' for v in square.bounds)}; give one that does, or a smaller "
+                "--bbox"
             )
 
 
@@ -330,7 +339,8 @@ def _within(
 def _split_ways(ways: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     """Ways to go along, and closed ones that are squares to walk on."""
     ring = np.array([t.get("area") == "yes" for t in ways["tags"]], bool)
-    ring &= shapely.is_closed(ways.geometry.to_numpy()) & (ways.geometry.count_coordinates() > 3)
+    lines = ways.geometry.to_numpy()
+    ring &= shapely.is_closed(lines) & (shapely.get_num_coordinates(lines) > 3)
     squares = ways[ring].set_geometry([Polygon(g.coords) for g in ways.geometry[ring]])
     return ways[~ring], squares
 

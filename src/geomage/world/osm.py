@@ -9,7 +9,7 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
-from geomage.errors import InputError
+from geomage.errors import BudgetError, InputError
 from geomage.geo.features import Bounds, VectorFile
 from geomage.world.given import Given, text_of, things
 
@@ -57,7 +57,7 @@ def read_osm(file: VectorFile, boxes: Sequence[Bounds] | None) -> Given:
         lines=lines[~ways & ~loose].reset_index(drop=True),
         trees=points[_says(points, "natural", "tree")].reset_index(drop=True),
         unclosed=len(outlines),
-        covers=_covers(file),
+        covers="" if len(houses) else _covers(file),
         left_out={"under ground or building=no": int((~stand).sum())},
     )
 
@@ -107,5 +107,12 @@ def _closed(lines: gpd.GeoDataFrame) -> tuple[list[shapely.Polygon], np.ndarray]
 
 
 def _covers(file: VectorFile) -> str:
+    """What the file covers, degrees: as its header says, else as its areas lie."""
     bounds = file.bounds("multipolygons")
+    if bounds is None:
+        try:
+            areas = file.read("multipolygons").table
+        except BudgetError:
+            return ""
+        bounds = tuple(areas.total_bounds.tolist()) if len(areas) else None
     return "" if bounds is None else ",".join(f"{value:.5f}" for value in bounds)

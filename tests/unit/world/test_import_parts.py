@@ -37,8 +37,16 @@ def test_what_is_given_is_named_and_nothing_else():
     assert read_facts({"height": "20", "roof:height": "5"}).eave == 15
 
 
-@pytest.mark.parametrize("tags", [{"height": "-3"}, {"height": "99999"}, {"building:levels": "many"},
-                                  {"height": "nan"}, {"roof:colour": "plaid"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"height": "-3"},
+        {"height": "99999"},
+        {"height": "nan"},
+        {"building:levels": "many"},
+        {"roof:colour": "plaid"},
+    ],
+)
 def test_nonsense_is_not_given(tags):
     assert read_facts(tags).given() == "geometry"
 
@@ -111,10 +119,16 @@ def test_boxes_of_the_world_are_checked_and_cross_the_antimeridian():
 
 @pytest.mark.parametrize(
     ("source", "lon", "lat", "crs"),
-    [("EPSG:4326", 24.9, 60.2, 32635), ("EPSG:3857", 14.4, 50.1, 32633), ("EPSG:2154", 1.4, 43.6, 2154),
-     ("EPSG:32633", 14.4, 50.1, 32633), ("EPSG:4326", 179.99, -17, 32760), ("EPSG:4326", -180, 52, 32601),
-     ("EPSG:2263", -74.0, 40.7, 32618)],
-)  # fmt: skip
+    [
+        ("EPSG:4326", 24.9, 60.2, 32635),
+        ("EPSG:3857", 14.4, 50.1, 32633),
+        ("EPSG:2154", 1.4, 43.6, 2154),
+        ("EPSG:32633", 14.4, 50.1, 32633),
+        ("EPSG:4326", 179.99, -17, 32760),
+        ("EPSG:4326", -180, 52, 32601),
+        ("EPSG:2263", -74.0, 40.7, 32618),
+    ],
+)
 def test_a_metric_crs_is_kept_and_any_other_becomes_utm(source, lon, lat, crs):
     assert choose_crs(source, lon, lat).crs.epsg == crs
 
