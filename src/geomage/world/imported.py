@@ -148,18 +148,14 @@ def _streets(streets: Sequence[Street], crs: str) -> gpd.GeoDataFrame:
 
 def _trees(around: Surroundings, crs: str) -> gpd.GeoDataFrame:
     groups = [row for row in around.trees if len(row[0].xy)]
-    xy = np.concatenate([t.xy for t, _, _ in groups]) if groups else np.empty((0, 2))
+    xy = np.concatenate([t.xy for t, _ in groups]) if groups else np.empty((0, 2))
     names = ("radius", "height", "species", "evergreen")
     columns = {
-        n: np.concatenate([getattr(t, n) for t, _, _ in groups]) if groups else np.empty(0)
+        n: np.concatenate([getattr(t, n) for t, _ in groups]) if groups else np.empty(0)
         for n in names
     }
-    colour = np.concatenate([t.colour for t, _, _ in groups]) if groups else np.empty((0, 3))
-    origin = [
-        (source, given)
-        for trees, sources, given in groups
-        for source in (sources or [""] * len(trees.xy))
-    ]
+    colour = np.concatenate([t.colour for t, _ in groups]) if groups else np.empty((0, 3))
+    origin = [row for trees, rows in groups for row in rows or [("", "")] * len(trees.xy)]
     return _table(_points(xy), crs, **columns, **_rgb(list(colour)), **_origin(origin))
 
 

@@ -126,17 +126,23 @@ def _refuse_elsewhere(job: ImportJob, box: GeoBox) -> None:
 
     A photo may show a part of it; a terrain model must cover it all but for holes.
     """
-    square = footprint(box, _LONLAT)
     for path, least in ((job.dtm, 1 - HOLES), (job.ortho, 1e-6)):
-        if path is None:
-            continue
-        share = footprint(check_raster(path).box, _LONLAT).intersection(square).area / square.area
+        share = 1.0 if path is None else _share_covered(check_raster(path).box, box)
         if share < least:
+            where = ",".join(f"{v:.4f}" for v in footprint(box, _LONLAT).bounds)
             raise InputError(
-                f"{path} does not cover the city: it covers {share:.0%} of "
-                f"{','.join(f'{v:.4f}' for v in square.bounds)}; give one that does, or a smaller "
-                "--bbox"
+                f"{path} does not cover the city: it covers {share:.0%} of {where}; give one that "
+                "does, or a smaller --bbox"
             )
+
+
+def _share_covered(raster: GeoBox, city: GeoBox) -> float:
+    """Share of a city that lies within the outline of a raster."""
+    square = footprint(city, raster.crs)
+    left, _, right, _ = square.bounds
+    if raster.crs is not None and raster.crs.geographic and right - left > 180:
+        return 1.0  # across the antimeridian: what is missing shows when it is read
+    return float(footprint(raster, None).intersection(square).area / square.area)
 
 
 @contextmanager

@@ -3,8 +3,8 @@
 The model, in this order; what is given is never changed.
 
 1. Storeys: from a given height at 3.0 m a storey (the convention of Simple 3D Buildings, OSM wiki);
-   else the median of the eight nearest buildings of known storeys and like footprint (a quarter to
-   four times the area) within 200 m, where there are three; else by use and area of the footprint.
+   else the median of the seven nearest buildings of known storeys within 400 m, where a footprint e
+   times larger counts as 150 m farther, if there are three; else by use and area of the footprint.
    Neighbours, use and footprint are what predicts height best without a survey (Biljecki, Ledoux
    and Stoter 2017, Computers, Environment and Urban Systems 64; Milojevic-Dupont et al. 2020,
    PLOS ONE 15).
@@ -29,6 +29,7 @@ import numpy as np
 import shapely
 from scipy.spatial import cKDTree
 from shapely import Polygon
+from tqdm import tqdm
 
 from geomage.world.buildings import Building, Wing, pick, roof_colour
 from geomage.world.tags import Facts
@@ -37,8 +38,8 @@ from geomage.world.wings import Piece, Plan, take_apart
 __all__ = ["STOREY_M", "Surveyed", "infer_buildings"]
 
 STOREY_M = 3.0
-_NEAR_M, _LIKE = 200.0, 4.0  # metres; ratio of areas
-_NEIGHBOURS = 8
+_NEIGHBOURS, _NEAR_M = 8, 200.0  # asked for roofs, metres
+_LIKE, _LIKE_M, _E_FOLD_M = 7, 400.0, 150.0  # asked for storeys, metres
 _THIN_M = 2.2  # a wing less wide has a flat roof: a porch, a stair
 _STEEPEST = 0.45  # share of a given height that the roof may take
 _INDUSTRIAL = frozenset({"industrial", "railway", "port", "quarry"})
@@ -79,9 +80,10 @@ def infer_buildings(found: Sequence[Surveyed], seed: int) -> list[Building]:
     storeys = near.median(known)
     forms = near.words([s.facts.form for s in found])
     matter = near.words([s.facts.material for s in found])
+    rows = list(zip(found, storeys, forms, matter, strict=True))
     return [
         _build(s, _rng(s, seed), float(n), form, material)
-        for s, n, form, material in zip(found, storeys, forms, matter, strict=True)
+        for s, n, form, material in tqdm(rows, desc="infer", leave=False, disable=None)
     ]
 
 
@@ -92,35 +94,37 @@ class _Near:
         self._xy, self._area = xy, area
 
     def median(self, known: np.ndarray) -> np.ndarray:
-        """Known values, and the median of like neighbours where none; NaN where too few."""
+        """Known values, and the median of near and like ones where none; NaN where too few."""
         out = known.copy()
         rows = np.flatnonzero(np.isfinite(known))
-        for i, close in self._neighbours(rows, 4 * _NEIGHBOURS):
-            ratio = self._area[close] / self._area[i]
-            like = close[(ratio > 1 / _LIKE) & (ratio < _LIKE)][:_NEIGHBOURS]
-            if not np.isfinite(known[i]) and len(like) >= 3:
-                out[i] = np.median(known[like])
+        places = np.column_stack([self._xy, _E_FOLD_M * np.log(self._area)])
+        for i, close in _nearest(places, rows, _LIKE, _LIKE_M):
+            if not np.isfinite(known[i]) and len(close) >= 3:
+                out[i] = np.median(known[close])
         return out
 
     def words(self, known: Sequence[str | None]) -> list[list[str]]:
         """What the nearest neighbours with a word say; nothing where fewer than four."""
         rows = np.array([i for i, word in enumerate(known) if word is not None], int)
         out: list[list[str]] = [[] for _ in known]
-        for i, close in self._neighbours(rows, _NEIGHBOURS):
+        for i, close in _nearest(self._xy, rows, _NEIGHBOURS, _NEAR_M):
             if len(close) >= 4:
                 out[i] = [str(known[j]) for j in close]
         return out
 
-    def _neighbours(self, rows: np.ndarray, count: int) -> list[tuple[int, np.ndarray]]:
-        """(building, its nearest among `rows` without itself, near ones first)."""
-        if not len(rows):
-            return []
-        away, at = cKDTree(self._xy[rows]).query(
-            self._xy, min(count + 1, len(rows)), distance_upper_bound=_NEAR_M
-        )
-        away, at = away.reshape(len(self._xy), -1), at.reshape(len(self._xy), -1)
-        close = [rows[a[np.isfinite(d)]] for a, d in zip(at, away, strict=True)]
-        return [(i, c[c != i][:count]) for i, c in enumerate(close)]
+
+def _nearest(
+    places: np.ndarray, rows: np.ndarray, count: int, reach: float
+) -> list[tuple[int, np.ndarray]]:
+    """(place, the nearest among `rows` without itself, near ones first)."""
+    if not len(rows):
+        return []
+    away, at = cKDTree(places[rows]).query(
+        places, min(count + 1, len(rows)), distance_upper_bound=reach
+    )
+    away, at = away.reshape(len(places), -1), at.reshape(len(places), -1)
+    close = [rows[a[np.isfinite(d)]] for a, d in zip(at, away, strict=True)]
+    return [(i, c[c != i][:count]) for i, c in enumerate(close)]
 
 
 def _rng(s: Surveyed, seed: int) -> np.random.Generator:

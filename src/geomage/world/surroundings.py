@@ -97,7 +97,7 @@ class Surroundings:
 
     land: list[tuple[Land, str, str]] = field(default_factory=list)
     water: list[tuple[Water, str, str]] = field(default_factory=list)
-    trees: list[tuple[Trees, Sequence[str], str]] = field(default_factory=list)
+    trees: list[tuple[Trees, Sequence[tuple[str, str]]]] = field(default_factory=list)
     vehicles: list[Item] = field(default_factory=list)
     objects: list[Item] = field(default_factory=list)
     blocks: list[tuple[Polygon, str]] = field(default_factory=list)
@@ -162,7 +162,7 @@ def _lay_blocks(rng: np.random.Generator, out: Surroundings, things: Things, woo
         shapely.prepare(block)
         grown = scatter(rng, woods, block, density)
         grown = _kept(grown, ~(things.taken.holds(grown.xy) | wet.holds(grown.xy)))
-        out.trees.append((grown, (), ""))
+        out.trees.append((grown, ()))
 
 
 def _lay_areas(rng: np.random.Generator, out: Surroundings, things: Things, woods: Woods) -> None:
@@ -187,11 +187,11 @@ def _fill(
         return
     shapely.prepare(free)
     if cover.fill == "forest":
-        out.trees.append((dense_forest(rng, woods, free), (), ""))
+        out.trees.append((dense_forest(rng, woods, free), ()))
     elif cover.fill in _TREES_A_HA:
         grown = scatter(rng, woods, free, _TREES_A_HA[cover.fill])
         size = 0.35 if cover.fill == "bushes" else 0.7 if cover.fill == "orchard" else 1.0
-        out.trees.append((_sized(grown, size), (), ""))
+        out.trees.append((_sized(grown, size), ()))
     elif cover.fill == "parking":
         ground = Ground()
         for part in polygons_of(free, 40.0):
@@ -220,13 +220,22 @@ def _plant(rng: np.random.Generator, out: Surroundings, things: Things, woods: W
     if len(inside):
         xy = shapely.get_coordinates(inside.geometry.to_numpy())
         known = _known_trees(rng, woods, xy, inside["tags"])
-        out.trees.append((known, inside["source_id"].tolist(), "geometry"))
+        rows = zip(inside["source_id"], inside["tags"], strict=True)
+        out.trees.append((known, [(source, _tree_given(tags)) for source, tags in rows]))
     for _, tags, line in _rows(things.lines):
         row_of_trees = tags.get("natural") == "tree_row" and line.length > 4
         if row_of_trees and isinstance(line, shapely.LineString):
             row = rows_along(rng, woods, line, 0.05)
             row = _kept(row, np.arange(len(row.xy)) % 2 == 0)
-            out.trees.append((_kept(row, shapely.contains_xy(things.square, row.xy)), (), ""))
+            out.trees.append((_kept(row, shapely.contains_xy(things.square, row.xy)), ()))
+
+
+def _tree_given(tags: Mapping[str, str]) -> str:
+    """The columns of a tree that its tags give."""
+    names = ["geometry"]
+    names += ["height"] * bool(read_length(tags.get("height")))
+    said = read_length(tags.get("diameter_crown")) or read_length(tags.get("radius"))
+    return ",".join([*names, *["radius"] * bool(said)])
 
 
 def _known_trees(

@@ -268,3 +268,19 @@ def test_one_building_more_changes_none_of_the_others(tmp_path, city):
     old = by_source(city)
     for column in ("height", "material", "typology", "red"):
         assert found.loc[old.index, column].tolist() == old[column].tolist()
+
+
+def test_single_trees_are_kept_with_what_is_known_of_them(source, tmp_path):
+    spots = [at(shapely.Point(30, 20)), at(shapely.Point(33, 25))]
+    table = gpd.GeoDataFrame(
+        {"crown_m": [6.0, None], "height": [9.0, None]}, geometry=spots, crs=UTM
+    )
+    path = write_block(tmp_path / "trees.gpkg", table, "trees")
+    trees = import_city(ImportJob(buildings=source, trees=path)).trees
+    known = trees[trees["given"] != ""]
+    assert known["given"].tolist() == ["geometry,height,radius", "geometry"]
+    assert known["source_id"].tolist() == ["trees/1", "trees/2"]
+    assert known[["radius", "height"]].iloc[0].tolist() == [3.0, 9.0]
+    assert known.geometry.geom_equals_exact(
+        gpd.GeoSeries(spots, index=known.index, crs=UTM), 0
+    ).all()
