@@ -19,6 +19,7 @@ __all__ = ["Repaired", "repair_areas", "repair_footprints", "repair_lines"]
 SLIVER_M2 = 1.0  # smaller is no building
 SLIVER_M = 0.3  # thinner is none either
 CLAIMED_M2 = 0.01  # common ground of two footprints that is let be
+_GRID_M = 1e-6  # exact overlay calls shapes that only touch along a line one within the other
 _SAME = 0.95  # intersection over union
 
 
@@ -105,7 +106,7 @@ def _pairs(shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     one, other = shapely.STRtree(shapes).query(shapes, "intersects")
     once = one < other
     one, other = one[once], other[once]
-    common = shapely.area(shapely.intersection(shapes[one], shapes[other]))
+    common = shapely.area(shapely.intersection(shapes[one], shapes[other], grid_size=_GRID_M))
     shared = common > CLAIMED_M2
     return one[shared], other[shared], common[shared]
 
