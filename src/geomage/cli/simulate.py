@@ -22,7 +22,7 @@ OffNadir = Annotated[
 verbs = typer.Typer(rich_markup_mode=None)
 cities = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 strikes = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-verbs.add_typer(cities, name="city", help="Grow a town, or look at one.")
+verbs.add_typer(cities, name="city", help="Grow a town, import a real one, or look at one.")
 verbs.add_typer(strikes, name="strike", help="Let a disaster strike a city.")
 
 

@@ -165,6 +165,8 @@ def _buildings(found: list[Building]) -> gpd.GeoDataFrame:
         material=[b.material for b in found],
         wall=[b.wall for b in found],
         **_rgb([np.array(b.colour) for b in found]),
+        source_id=np.full(len(found), "", object),
+        given=np.full(len(found), "", object),
     )
 
 
