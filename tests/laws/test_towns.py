@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geomage.world import STYLES, CityParams, grow_city
+from geomage.world.districts import DistrictKey, Skeleton
 from geomage.world.graph import street_graph
 from geomage.world.grow import grow_tile
-from geomage.world.skeleton import DistrictKey, Skeleton
 from towns import table_bytes, town
 
 SIZE = 420.0

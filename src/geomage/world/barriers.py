@@ -10,9 +10,9 @@ from shapely import LineString, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from geomage.world.buildings import pick
+from geomage.world.districts import Warp, dense
 from geomage.world.ground import Item, Land, Water, boats, land, water_in
 from geomage.world.parcels import polygons_of
-from geomage.world.skeleton import Warp, dense
 from geomage.world.streets import Street
 from geomage.world.styles import Style
 from geomage.world.vegetation import Trees, sample_woods, scatter

@@ -11,10 +11,10 @@ from shapely import Polygon
 
 from geomage.world.blocks import fill
 from geomage.world.city import CRS, DTM_GSD, ORIGIN, City, CityParams
+from geomage.world.districts import seeded
 from geomage.world.draft import Draft
 from geomage.world.graph import joined
 from geomage.world.ground import vehicle
-from geomage.world.skeleton import seeded
 from geomage.world.streets import Street
 from geomage.world.tables import tabulate
 from geomage.world.terrain import grow_terrain

@@ -20,12 +20,12 @@ from geomage.errors import InputError
 from geomage.geo import check_raster, footprint
 from geomage.world.buildings import Building
 from geomage.world.city import City
-from geomage.world.drape import drape
 from geomage.world.dtm import HOLES, level_terrain, read_terrain
 from geomage.world.extent import Place, grid_over, outline
 from geomage.world.given import Given, things
 from geomage.world.imported import House, Street, tabulate_import
 from geomage.world.infer import Surveyed, infer_buildings
+from geomage.world.orthophoto import drape
 from geomage.world.reading import (
     ImportJob,
     joined,

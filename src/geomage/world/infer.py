@@ -32,8 +32,8 @@ from shapely import Polygon
 from tqdm import tqdm
 
 from geomage.world.buildings import Building, Wing, pick, roof_colour
+from geomage.world.outlines import Piece, Plan, take_apart
 from geomage.world.tags import Facts
-from geomage.world.wings import Piece, Plan, take_apart
 
 __all__ = ["STOREY_M", "Surveyed", "infer_buildings"]
 

@@ -23,8 +23,8 @@ from shapely.geometry.base import BaseGeometry
 from shapely.ops import substring
 
 from geomage.world._kernels_field import trace_family
+from geomage.world.districts import District, dense
 from geomage.world.graph import spurs, street_graph
-from geomage.world.skeleton import District, dense
 from geomage.world.styles import Style
 
 __all__ = ["FABRICS", "Fabric", "Network", "Street", "lay_streets"]

@@ -13,9 +13,9 @@ from shapely.geometry.base import BaseGeometry
 from geomage.world.barriers import Barrier, grow_barriers
 from geomage.world.buildings import pick
 from geomage.world.city import CityParams
+from geomage.world.districts import District, Side, Skeleton, seeded
 from geomage.world.ground import Land, land
 from geomage.world.parcels import cut_blocks, paved, polygons_of
-from geomage.world.skeleton import District, Side, Skeleton, seeded
 from geomage.world.streets import Network, Street, lay_streets
 from geomage.world.styles import STYLES, Style
 from geomage.world.terrain import Relief

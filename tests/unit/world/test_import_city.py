@@ -21,7 +21,7 @@ from geomage.errors import InputError
 from geomage.geo import rasterise, read_raster, write_cog
 from geomage.render import RenderParams, render_event
 from geomage.world import LAYERS, City, ImportJob, ImportParams, import_city, read_city, write_city
-from geomage.world.drape import shade
+from geomage.world.orthophoto import shade
 from towns import folder_hashes, table_bytes
 
 

@@ -12,12 +12,12 @@ from shapely import Polygon, affinity
 from geomage.errors import BudgetError, InputError
 from geomage.render.assets import _FORMS
 from geomage.world.cover import read_cover, sea_of
-from geomage.world.drape import fill, find_sun, shade
 from geomage.world.extent import boxes_in, choose_crs, grid_over, lonlat_box
 from geomage.world.layers import COLUMNS
+from geomage.world.orthophoto import fill, find_sun, shade
+from geomage.world.outlines import take_apart
 from geomage.world.tags import FORMS, read_facts, read_length, reflectance_of
 from geomage.world.ways import read_way
-from geomage.world.wings import take_apart
 
 
 @pytest.mark.parametrize(
