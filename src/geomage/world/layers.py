@@ -20,6 +20,7 @@ from odc.geo.crs import CRS
 from geomage.errors import InputError
 from geomage.geo import Raster
 from geomage.geo.vectors import UNREADABLE, refuse_broken_geopackage
+from geomage.world.roofs import FORMS
 
 __all__ = ["COLUMNS", "FLAG", "ID", "Columns", "check_field", "read_layers"]
 
@@ -54,7 +55,16 @@ COLUMNS: Mapping[str, Columns] = {
             "use": (),
             "plan": (),
             "typology": ("adobe", "masonry", "timber", "reinforced concrete", "steel"),
-            "material": ("shingle", "tile", "metal", "membrane", "concrete", "gravel", "thatch"),
+            "material": (
+                "shingle",
+                "tile",
+                "metal",
+                "membrane",
+                "concrete",
+                "gravel",
+                "thatch",
+                "glass",
+            ),
         },
     ),
     "roofs": Columns(
@@ -68,7 +78,7 @@ COLUMNS: Mapping[str, Columns] = {
             "ridge": SIZE,
             "boxed": FLAG,
         },
-        {"form": ("flat", "gable", "hip", "shed")},
+        {"form": FORMS},
     ),
     "streets": Columns(
         ("LineString", "MultiLineString"),
