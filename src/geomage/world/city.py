@@ -3,7 +3,8 @@
 Layers and their columns (lengths in metres, angles in degrees anticlockwise from east,
 colours as reflectance 0..1; rgb stands for the columns red, green, blue):
 
-buildings  polygon  building_id, use, plan, storeys, height, typology, material, rgb, wall
+buildings  polygon  building_id, use, plan, storeys, height, typology, material, rgb, wall,
+                    floor_area (m2), occupants_day, occupants_night, vulnerability (EMS-98 class)
 roofs      polygon  building_id, form, angle, length, width, eave, ridge, boxed (1: a rectangle)
 streets    line     kind, surface, width
 blocks     polygon  use

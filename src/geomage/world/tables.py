@@ -10,11 +10,13 @@ import shapely
 from shapely import Polygon
 from shapely.geometry.base import BaseGeometry
 
-from geomage.world.buildings import Building, Wing
+from geomage.world.buildings import Building
 from geomage.world.city import CRS, ORIGIN
 from geomage.world.draft import Draft
+from geomage.world.exposure import with_exposure
 from geomage.world.ground import Item, Land, Water
 from geomage.world.vegetation import Trees
+from geomage.world.wings import Wing
 
 __all__ = ["tabulate"]
 
@@ -64,7 +66,7 @@ def _rgb(colours: list[np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _buildings(found: list[Building]) -> gpd.GeoDataFrame:
-    return _table(
+    table = _table(
         [b.footprint for b in found],
         building_id=np.arange(1, len(found) + 1),
         use=[b.use for b in found],
@@ -76,6 +78,7 @@ def _buildings(found: list[Building]) -> gpd.GeoDataFrame:
         wall=[b.wall for b in found],
         **_rgb([np.array(b.colour) for b in found]),
     )
+    return with_exposure(table)
 
 
 def _roofs(roofs: list[tuple[int, Wing]]) -> gpd.GeoDataFrame:
