@@ -30,12 +30,11 @@ from odc.geo import wh_
 from odc.geo.geobox import GeoBox
 
 from geomage.errors import InputError
-from geomage.geo import Raster, fresh_folder, read_raster, write_cog, write_vectors
-from geomage.geo.stac import write_item
+from geomage.geo import Raster, read_raster, write_cog, write_vectors
 from geomage.world.layers import COLUMNS, check_field, read_layers
 from geomage.world.styles import STYLES
 
-__all__ = ["LAYERS", "City", "CityParams", "city_box", "read_city", "write_city"]
+__all__ = ["LAYERS", "City", "CityParams", "city_box", "read_city", "write_city_files"]
 
 LAYERS = (
     "buildings",
@@ -98,20 +97,6 @@ def city_box(size_m: float, gsd: float) -> GeoBox:
     n = max(1, round(size_m / gsd))
     affine = Affine(gsd, 0, ORIGIN[0], 0, -gsd, ORIGIN[1] + n * gsd)
     return GeoBox(wh_(n, n), affine, CRS)
-
-
-def write_city(city: City, folder: Path, *, overwrite: bool = False) -> Path:
-    """Write a city folder (`city.gpkg`, `dtm.tif`, `item.json`), whole or not at all."""
-    with fresh_folder(folder, overwrite=overwrite) as tmp:
-        write_city_files(city, tmp)
-        write_item(
-            tmp,
-            kind="city",
-            parameters=asdict(city.params) | {"buildings": len(city.buildings)},
-            assets={"city": "city.gpkg", "dtm": "dtm.tif"},
-            box=city.dtm.box,
-        )
-    return folder
 
 
 def write_city_files(city: City, folder: Path) -> None:

@@ -25,7 +25,7 @@ import numpy as np
 import shapely
 
 from geomage.world.city import City
-from geomage.world.drape import drape, terrain_mesh, terrain_spacing
+from geomage.world.drape import drape, street_areas, terrain_mesh, terrain_spacing
 from geomage.world.roofs import Face, Solid
 from geomage.world.solids import terrain_at, wing_solids
 
@@ -139,12 +139,11 @@ def _terrain(city: City, pool: _Pool) -> Iterator[_Surface]:
 
 def _streets(city: City, pool: _Pool) -> Iterator[_Surface]:
     streets = city.streets
-    shapes = shapely.buffer(streets.geometry, streets["width"] / 2, cap_style="flat", quad_segs=3)
     said = [
         {"function": s.kind, "surface": s.surface, "width": round(float(s.width), 3)}
         for s in streets.itertuples()
     ]
-    yield from _draped(city, pool, ("street", "Road"), np.asarray(shapes), said)
+    yield from _draped(city, pool, ("street", "Road"), street_areas(city), said)
 
 
 def _blocks(city: City, pool: _Pool) -> Iterator[_Surface]:

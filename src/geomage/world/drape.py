@@ -8,9 +8,10 @@ from jaxtyping import Float, Int
 from odc.geo.geobox import GeoBox
 
 from geomage.geo import Raster
+from geomage.world.city import City
 from geomage.world.solids import terrain_at
 
-__all__ = ["Triangles", "drape", "terrain_mesh", "terrain_spacing"]
+__all__ = ["Triangles", "drape", "street_areas", "terrain_mesh", "terrain_spacing"]
 
 Triangles = Int[np.ndarray, "m 3"]  # vertex numbers, counter-clockwise seen from above
 Vertices = Float[np.ndarray, "n 3"]  # metres, in the CRS and above the datum
@@ -40,6 +41,13 @@ def drape(
     corners, number = np.unique(np.round(xy, 4), axis=0, return_inverse=True)
     z = terrain_at(dtm, corners) + lift
     return np.column_stack([corners, z]), number.reshape(-1, 3).astype(np.int64), owner
+
+
+def street_areas(city: City) -> np.ndarray:
+    """Carriageways (k,) inside the town, one a street; empty for what runs outside."""
+    streets = city.streets
+    wide = shapely.buffer(streets.geometry.to_numpy(), streets["width"].to_numpy() / 2, quad_segs=3)
+    return np.asarray(shapely.intersection(wide, shapely.box(*city.dtm.box.boundingbox.bbox)))
 
 
 def terrain_spacing(box: GeoBox) -> float:

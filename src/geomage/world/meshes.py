@@ -11,7 +11,7 @@ import shapely
 from jaxtyping import Float, Int
 
 from geomage.world.city import City, colours
-from geomage.world.drape import drape, terrain_mesh
+from geomage.world.drape import drape, street_areas, terrain_mesh
 from geomage.world.roofs import Solid
 from geomage.world.solids import terrain_at, wing_solids
 
@@ -60,10 +60,8 @@ def _waters(city: City) -> Mesh:
 
 
 def _streets(city: City) -> Mesh:
-    streets = city.streets
-    shapes = shapely.buffer(streets.geometry, streets["width"] / 2, cap_style="round", quad_segs=4)
-    grey = np.array([_STREETS[surface] for surface in streets["surface"]], np.float64)
-    return _draped(city, "streets", np.asarray(shapes), np.repeat(grey[:, None], 3, 1))
+    grey = np.array([_STREETS[surface] for surface in city.streets["surface"]], np.float64)
+    return _draped(city, "streets", street_areas(city), np.repeat(grey[:, None], 3, 1))
 
 
 def _draped(city: City, name: str, shapes: np.ndarray, colour: np.ndarray) -> Mesh:
