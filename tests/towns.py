@@ -86,6 +86,7 @@ def stage(
         water=zero.astype(np.uint8),
         changed=zero.astype(np.uint8),
         wall=np.array([0.4, 0.4], np.float32),
+        storey=np.array([2.9, 2.9], np.float32),
         flood_depth=zero,
     )
 

@@ -55,21 +55,24 @@ def _row(rng: np.random.Generator, parcel: Polygon, room: Polygon) -> Massing | 
     band = Frame(frame.x, frame.y, across, wide, depth)
     storeys = int(rng.integers(2, 4))
     eave, tilt = storeys * 2.8 + rng.uniform(0.2, 0.8), rng.uniform(0.3, 0.45) * depth
-    form = str(rng.choice(["gable", "gable", "gable", "mansard", "flat"]))
+    form = str(rng.choice(["gable", "gable", "gable", "flat"]))
+    jog = rng.choice([0.0, 0.0, 0.7])  # some rows step back and forth
     wings = []
     for i in range(units):
         at = ((i + 0.5) / units - 0.5) * wide
         end = 2.0 if i in {0, units - 1} else 0.0  # beyond the box: the parcel's own side is met
         lean = end if units == 1 else end / 2 * (-1 if i == 0 else 1)
-        unit = band.rectangle(wide / units + end, depth, at + (0.0 if units == 1 else lean))
+        unit = band.rectangle(
+            wide / units + end, depth, at + (0.0 if units == 1 else lean), jog * (i // 2 % 2)
+        )
         shape = unit & parcel
         if not isinstance(shape, Polygon) or convex_corners(shape) is None:
             continue
         if shape.area < 0.4 * depth * wide / units:
             continue
         low = eave + float(rng.choice([0.0, 0.0, 0.3, -0.3]))
-        rise = 0.0 if form == "flat" else min(tilt, 3.6) if form == "mansard" else tilt
-        wings.append(free_wing(shape, form, across, (low, low + rise)))
+        top = low if form == "flat" else low + tilt
+        wings.append(free_wing(shape, form, across, (low, top)))
     footprint = shapely.union_all([w.shape for w in wings], grid_size=1e-6) & parcel
     if not isinstance(footprint, Polygon) or footprint.is_empty:
         return None
