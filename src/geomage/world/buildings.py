@@ -87,6 +87,7 @@ _TYPOLOGY = {
     "glass": "steel",
 }
 _SHEET_TOWNS = {"informal": "adobe"}
+_USES = {"industry": "industry", "barn": "farm"}  # of styles where nobody lives
 
 
 @dataclass(frozen=True)
@@ -183,7 +184,7 @@ def place_building(
     return Building(
         built.footprint,
         built.wings,
-        built.use or use,
+        built.use or (_USES.get(style.name, use) if use == "residential" else use),
         plan,
         built.storeys,
         built.material,
