@@ -193,7 +193,10 @@ def lift_walls(
                     glazed = window(level, along, storey[who], who)
                 for b in range(3):
                     light = min(1.4, facing * direct[b] + ambient[b])
-                    matter = tone if glazed < 0 else glazed * (0.9 + 0.12 * b)
+                    warm = 1.0 + (0.02 + 0.03 * (who % 4)) * (
+                        1 - b
+                    )  # plaster and brick lean to red
+                    matter = tone * warm if glazed < 0 else glazed * (0.9 + 0.12 * b)
                     seen[b, i, j] = matter * light * (0.72 + 0.28 * min(1.0, level / 6.0))
             else:  # the flank of a crown
                 for b in range(3):
