@@ -113,9 +113,12 @@ class Building:
 
 def pick(rng: np.random.Generator, weights: Mapping[str, float]) -> str:
     """Draw a key by its relative weight."""
-    names = list(weights)
-    share = np.fromiter(weights.values(), float)
-    return names[int(rng.choice(len(names), p=share / share.sum()))]
+    at = rng.random() * sum(weights.values())
+    for name, share in weights.items():
+        at -= share
+        if at < 0:
+            return name
+    return [*weights][-1]  # rounding left a rest
 
 
 def _colour(rng: np.random.Generator, material: str) -> tuple[float, float, float]:
@@ -220,7 +223,8 @@ def _common(
         if plan in KINDS or min(frame.length, frame.width) < (18 if plan == "courtyard" else 9):
             plan = "box"
         wings = wings_of_plan(rng, frame, plan, form, eave)
-    footprint = shapely.union_all([w.shape for w in wings])
+    shapes = [w.shape for w in wings]
+    footprint = shapes[0] if len(shapes) == 1 else shapely.union_all(shapes)
     if not isinstance(footprint, Polygon):
         return plan, None
     return plan, Massing(footprint, tuple(wings), storeys, material)
