@@ -35,7 +35,8 @@ def plain_town(size_m: float = 140.0, *, houses: int = 1, side_m: float = 24.0) 
     white = {"red": 0.8, "green": 0.8, "blue": 0.8}
     building = {
         "use": "residential", "plan": "box", "storeys": 2, "height": 6.0, "typology": "timber",
-        "material": "membrane", "wall": 0.4, **white,
+        "material": "membrane", "wall": 0.4, "floor_area": 2 * side_m**2, "occupants_day": 10.0,
+        "occupants_night": 25.0, "vulnerability": "D", **white,
     }  # fmt: skip
     roof = {
         "form": "flat", "angle": 0.0, "length": side_m, "width": side_m, "eave": 6.0,
@@ -85,6 +86,7 @@ def stage(
         water=zero.astype(np.uint8),
         changed=zero.astype(np.uint8),
         wall=np.array([0.4, 0.4], np.float32),
+        storey=np.array([2.9, 2.9], np.float32),
         flood_depth=zero,
     )
 

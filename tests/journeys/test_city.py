@@ -9,7 +9,9 @@ from PIL import Image
 
 
 def test_a_town_is_a_complete_folder(town):
-    assert {"city.gpkg", "dtm.tif", "item.json"} <= {path.name for path in town.iterdir()}
+    assert {"city.gpkg", "city.city.json", "dtm.tif", "item.json"} <= {
+        path.name for path in town.iterdir()
+    }
     assert len(gpd.read_file(town / "city.gpkg", layer="buildings")) > 5
     item = json.loads((town / "item.json").read_text())
     assert item["properties"]["geomage:kind"] == "city"
@@ -56,3 +58,20 @@ def test_a_plan_shows_the_town(geomage, town, tmp_path):
         assert answer.code == 2
         assert "outside 0.01..20 m" in answer.err
     assert [path.name for path in tmp_path.iterdir()] == ["town.png"]
+
+
+def test_a_town_is_exported_as_its_suffix_says(geomage, town, tmp_path):
+    for name, start in (("town.glb", b"glTF"), ("town.city.json", b'{"type":"CityJSON"')):
+        answer = geomage("city", "export", town, "-o", tmp_path / name, "--json")
+        assert answer.code == 0
+        raw = (tmp_path / name).read_bytes()
+        assert raw.startswith(start)
+        assert answer.facts["bytes"] == len(raw)
+        assert geomage("city", "export", town, "-o", tmp_path / name).code == 2
+        assert geomage("city", "export", town, "-o", tmp_path / name, "--overwrite").code == 0
+    assert (town / "city.city.json").read_bytes() == (tmp_path / "town.city.json").read_bytes()
+    answer = geomage("city", "export", town, "-o", tmp_path / "town.obj")
+    assert answer.code == 2
+    assert ".glb or .city.json" in answer.err
+    assert geomage("city", "export", tmp_path, "-o", tmp_path / "other.glb").code == 2
+    assert {path.name for path in tmp_path.iterdir()} == {"town.glb", "town.city.json"}

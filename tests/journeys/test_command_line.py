@@ -117,9 +117,9 @@ def test_a_signal_leaves_nothing_behind(tmp_path, number, word):
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from geomage.cli import main\n"
         "write = world.write_city\n"
-        "import geomage.world.city as city\n"
+        "import geomage.world.folder as folder\n"
         "def slow(*_): print('now', flush=True); time.sleep(60)\n"
-        "city.write_city_files = slow\n"
+        "folder.write_city_files = slow\n"
         f"sys.exit(main(['city', 'grow', '--size', '100', '-o', {str(tmp_path / 'town')!r}]))\n"
     )
     child = subprocess.Popen(

@@ -56,7 +56,7 @@ def city_grow(
 ) -> None:
     """Grow a town: terrain, streets, parcels, buildings, trees, water.
 
-    Writes a city folder: city.gpkg, dtm.tif, item.json.
+    Writes a city folder: city.gpkg, city.city.json, dtm.tif, item.json.
     """
     from geomage.geo import refuse_output
     from geomage.world import CityParams, grow_city, write_city
@@ -97,6 +97,38 @@ def city_show(
     finally:
         part.unlink(missing_ok=True)
     say(f"Open {out}")
+
+
+@cities.command(
+    "export",
+    epilog=examples(
+        "geomage city export town -o town.glb", "geomage city export town -o town.city.json"
+    ),
+)
+def city_export(
+    city: City,
+    *,
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", help="File to write: .glb (glTF) or .city.json (CityJSON)."),
+    ],
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Write a city as one 3D model for other software.
+
+    A .glb (binary glTF 2.0) opens in browsers and Blender, a .city.json (CityJSON 2.0) in GIS.
+    """
+    from geomage.geo import refuse_file
+    from geomage.world import read_city
+    from geomage.world.export import export_city, writer_for
+
+    writer_for(out)
+    refuse_file(out, overwrite=overwrite)
+    town = read_city(city)
+    export_city(town, out)
+    facts = {"out": out, "buildings": len(town.buildings), "bytes": out.stat().st_size}
+    done(f"{len(town.buildings)} buildings in 3D: {out}", facts, as_json=as_json)
 
 
 @strikes.command("flood", epilog=examples("geomage strike flood town --level 2.5 -o event"))

@@ -16,6 +16,7 @@ from geomage.disaster.damage import build_event, debris_field, fail, untouched, 
 from geomage.disaster.event import Event
 from geomage.errors import InputError
 from geomage.world import City
+from geomage.world.exposure import TYPOLOGIES
 
 __all__ = [
     "VULNERABILITY",
@@ -26,14 +27,7 @@ __all__ = [
     "mean_grade",
 ]
 
-# vulnerability index V by typology, most plausible values of the macroseismic method
-VULNERABILITY = {
-    "adobe": 0.84,
-    "masonry": 0.70,
-    "timber": 0.447,
-    "reinforced concrete": 0.544,
-    "steel": 0.363,
-}
+VULNERABILITY = {name: typology.index for name, typology in TYPOLOGIES.items()}
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ import math
 import numpy as np
 from numba import njit
 
+from geomage.render._kernels_paint import hash01
+
 
 @njit(cache=True, nogil=True)
 def sun_shadow(surface, px, sin_az, cos_az, tan_el, soft):
@@ -123,12 +125,53 @@ def view_march(height, ceiling, block, px, tan_view, ux, uy, source, wall):
 
 
 @njit(cache=True, nogil=True)
-def lift_walls(image, seen, source, wall, ids, wall_tone, height, light, windows, px):
-    """Gather what is seen; where a wall is hit, paint plaster and windows instead of the roof."""
+def outward(height, y, x, reach):
+    """Unit vector (east, north) out of the wall below a pixel: where what is lower lies."""
+    ny, nx = height.shape
+    here, east, north = height[y, x] - 1.0, 0.0, 0.0
+    for i in range(max(0, y - reach), min(ny, y + reach + 1)):
+        for j in range(max(0, x - reach), min(nx, x + reach + 1)):
+            if height[i, j] < here:
+                east += j - x
+                north += y - i
+    far = math.hypot(east, north)
+    if far < 1e-6:
+        return 0.0, 0.0
+    return east / far, north / far
+
+
+@njit(cache=True, nogil=True)
+def window(level, along, storey, who):
+    """Reflectance of the window at a place of a facade, or -1 where there is wall.
+
+    level: metres above the ground; along: metres along the wall; storey: height of one, metres.
+    """
+    pitch, share = 1.9 + 0.35 * (who % 4), 0.40 + 0.06 * (who % 3)
+    if who % 7 == 0:
+        share = 0.86  # ribbons
+    floor, column = math.floor(level / storey), math.floor(along / pitch)
+    sill = level - floor * storey - 0.36 * storey
+    if level < 0.6 or sill < 0 or sill > min(0.5 * storey, 1.7):
+        return -1.0
+    if along / pitch - column > share:
+        return -1.0
+    return 0.05 + 0.13 * hash01(int(floor) + 7, int(column) + 9000, who) ** 3
+
+
+@njit(cache=True, nogil=True)
+def lift_walls(
+    image, seen, source, wall, ids, wall_tone, storey, height, view, sun, direct, ambient, px
+):
+    """Gather what is seen; where a wall is hit, paint plaster and windows instead of the roof.
+
+    view, sun: unit vectors (east, north) to the sensor and the sun; direct, ambient (3,): light on
+    a wall that faces the sun, and on any. Windows are drawn where pixels are finer than 0.6 m.
+    """
     ny, nx = source.shape
     flat = image.reshape(3, -1)
     flat_ids = ids.reshape(-1)
     flat_height = height.reshape(-1)
+    reach = max(2, int(0.9 / px))
     for i in range(ny):
         for j in range(nx):
             p = source[i, j]
@@ -138,17 +181,23 @@ def lift_walls(image, seen, source, wall, ids, wall_tone, height, light, windows
                 continue
             who = flat_ids[p]
             if who > 0:
+                y, x = p // nx, p % nx
                 level = flat_height[p] - wall[i, j]
-                tone = wall_tone[who]
-                if (
-                    windows
-                    and level > 0.6
-                    and (level / 2.9) % 1.0 > 0.42
-                    and ((p % nx + p // nx) * px / 2.2) % 1.0 > 0.5
-                ):
-                    tone *= 0.4
+                east, north = outward(height, y, x, reach)
+                if east * view[0] + north * view[1] <= 0.0:  # a corner, or a lone pixel
+                    east, north = view[0], view[1]
+                facing = max(0.0, east * sun[0] + north * sun[1])
+                tone, glazed = wall_tone[who], -1.0
+                if px < 0.6:
+                    along = (y if abs(east) > abs(north) else x) * px
+                    glazed = window(level, along, storey[who], who)
                 for b in range(3):
-                    seen[b, i, j] = tone * light[b] * (0.72 + 0.28 * min(1.0, level / 6.0))
+                    light = min(1.4, facing * direct[b] + ambient[b])
+                    warm = 1.0 + (0.02 + 0.03 * (who % 4)) * (
+                        1 - b
+                    )  # plaster and brick lean to red
+                    matter = tone * warm if glazed < 0 else glazed * (0.9 + 0.12 * b)
+                    seen[b, i, j] = matter * light * (0.72 + 0.28 * min(1.0, level / 6.0))
             else:  # the flank of a crown
                 for b in range(3):
                     seen[b, i, j] = flat[b, p] * 0.75

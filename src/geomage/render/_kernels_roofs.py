@@ -10,24 +10,73 @@ from numba import njit
 
 from geomage.render._kernels_paint import hash01
 
-FLAT, GABLE, HIP, SHED = 0, 1, 2, 3
-SHINGLE, TILE, METAL, MEMBRANE, CONCRETE, GRAVEL, THATCH = 0, 1, 2, 3, 4, 5, 6
+FLAT, GABLE, HIP, SHED, HALF_HIP, MANSARD, SAWTOOTH, BARREL, DOME = 0, 1, 2, 3, 4, 5, 6, 7, 8
+SHINGLE, TILE, METAL, MEMBRANE, CONCRETE, GRAVEL, THATCH, GLASS = 0, 1, 2, 3, 4, 5, 6, 7
 # ways a building fails: see `disaster.event`
 INTACT, COVER, PARTIAL, COLLAPSE, GUTTED, SWEPT, PANCAKE, OPEN = 0, 1, 2, 3, 4, 5, 6, 7
+# of `world.roofs`, which says what they mean; a law of the tests holds the two together
+TOOTH_M, TOOTH_RISE, KINK, KINK_HEIGHT, CLIP = 6.0, 0.8, 0.25, 0.7, 0.5
+BARREL_FACETS, DOME_FACETS = 4, 6
 
 
 @njit(cache=True, nogil=True)
-def roof_height(form, u, v, length, width, eave, ridge):
-    """Height of a roof at (u, v) in its own axes, metres above the building's ground."""
+def arc(t, facets):
+    """Height of a quarter circle at t in 0..1, drawn in facets of equal angle."""
+    step = 1.5707963267948966 / facets
+    k = min(int(math.acos(1 - min(max(t, 0.0), 1.0)) / step), facets - 1)
+    t0, t1 = 1 - math.cos(k * step), 1 - math.cos((k + 1) * step)
+    z0, z1 = math.sin(k * step), math.sin((k + 1) * step)
+    return z0 + (z1 - z0) * (t - t0) / (t1 - t0)
+
+
+@njit(cache=True, nogil=True)
+def tooth(u, length):
+    """Place 0..1 along its tooth of a point of a sawtooth roof."""
+    n = max(1.0, round(length / TOOTH_M))
+    s = (u / length + 0.5) * n
+    return min(max(s - min(math.floor(s), n - 1), 0.0), 1.0)
+
+
+@njit(cache=True, nogil=True)
+def roof_height(form, u, v, length, width, inset, eave, ridge):
+    """Height of a roof at (u, v) in its own axes, metres above the building's ground.
+
+    inset: distance to the nearest edge over the largest there is, 0..1.
+    """
     if form == FLAT:
         return eave
     half = width / 2
     if form == SHED:
-        return eave + (ridge - eave) * (0.5 + v / width)
-    t = 1 - abs(v) / half
-    if form == HIP:
-        t = min(t, (length / 2 - abs(u)) / half)
+        t = 0.5 + v / width
+    elif form == HIP:
+        t = inset
+    elif form == MANSARD:
+        if inset < KINK:
+            t = inset * KINK_HEIGHT / KINK
+        else:
+            t = KINK_HEIGHT + (inset - KINK) * (1 - KINK_HEIGHT) / (1 - KINK)
+    elif form == DOME:
+        t = arc(inset, DOME_FACETS)
+    elif form == SAWTOOTH:
+        s = tooth(u, length)
+        t = s / TOOTH_RISE if s < TOOTH_RISE else (1 - s) / (1 - TOOTH_RISE)
+    else:
+        t = 1 - abs(v) / half
+        if form == BARREL:
+            t = arc(t, BARREL_FACETS)
+        elif form == HALF_HIP:
+            back = min((1 - CLIP) * half, length / 2)
+            t = min(t, CLIP + (1 - CLIP) * (length / 2 - abs(u)) / back)
     return eave + (ridge - eave) * max(t, 0.0)
+
+
+@njit(cache=True, nogil=True)
+def inset_of(planes, first, count, u, v):
+    """Distance to the nearest edge of a convex outline: planes (m, 3) as a u + b v + c."""
+    least = 1e9
+    for k in range(first, first + count):
+        least = min(least, planes[k, 0] * u + planes[k, 1] * v + planes[k, 2])
+    return least
 
 
 @njit(cache=True, nogil=True)
@@ -54,14 +103,39 @@ def roof_texture(material, u, v, form, px, grain, stain, blotch, edge, kind):
         g *= 1.0 + 0.14 * (grain - 0.5) + 0.45 * (stain - 0.5) * (kind % 2)
     elif material == GRAVEL:
         g *= 1.0 + 0.30 * (grain - 0.5)
+    elif material == GLASS:  # panes of one colour each, between bars
+        pane = hash01(math.floor(u / 1.6) + 500, math.floor(v / 2.4) + 500, kind)
+        g *= 0.62 + 0.5 * pane * pane
+        bar = max(0.06, 0.5 * px)
+        if abs(u / 1.6 - round(u / 1.6)) * 1.6 < bar or abs(v / 2.4 - round(v / 2.4)) * 2.4 < bar:
+            g *= 1.0 + 0.09 / bar
     else:
         g *= 1.0 + 0.36 * (grain - 0.5)
     if form == FLAT:
         if edge < 0.45 and kind % 4 != 0:
             g *= 1.22
-    elif abs(v) < 0.22 and form != SHED and kind % 3 != 0:
+    elif abs(v) < 0.22 and form in (GABLE, HIP, HALF_HIP) and kind % 3 != 0:
         g *= 1.18
     return g
+
+
+@njit(cache=True, nogil=True)
+def form_texture(form, u, v, length, width, inset, px, kind):
+    """Factor on a roof's reflectance by its form: panes, dormers, ribs."""
+    if form == SAWTOOTH:
+        if tooth(u, length) > TOOTH_RISE:  # the glazed side, in panes
+            return 0.30 if abs(v / 1.5 - round(v / 1.5)) * 1.5 > 0.5 * px else 0.62
+        return 1.0
+    if form == MANSARD and inset < KINK:
+        along = u if abs(v) / width > abs(u) / length else v
+        dormer = abs(along / 3.2 - round(along / 3.2)) * 3.2 < 0.6
+        return 0.38 if dormer and 0.06 < inset < 0.2 and kind % 3 != 0 else 0.86
+    if form == MANSARD and inset < KINK + 0.05:
+        return 1.22
+    if form == DOME:
+        rib = abs(4.0 * math.atan2(v, u) / 3.1415927)
+        return 1.1 if abs(rib - round(rib)) < 0.05 else 1.0
+    return 1.0
 
 
 @njit(cache=True, nogil=True)
@@ -102,10 +176,12 @@ def room_floor(u, v, who, kind):
 
 
 @njit(cache=True, nogil=True)
-def paint_roofs(wings, state, burnt, px, ny, height, albedo, ids, fine, mid, coarse, loss):
+def paint_roofs(wings, planes, state, burnt, px, ny, height, albedo, ids, fine, mid, coarse, loss):
     """Paint roofs, whole or damaged, highest last.
 
-    wings (n, 17): x y cos sin length width eave ridge form material r g b id kind boxed row
+    wings (n, 20): x y cos sin length width eave ridge form material r g b id kind boxed row, then
+        first and number of its planes, and its largest inset
+    planes (m, 3): edges of convex wings that are no boxes, see `inset_of`
     state (n, 6): mode, lost share, rubble height (m), side cos, side sin, eave factor
     burnt (y, x): id of the building whose wings cover the pixel, for wings that are no boxes:
     such a wing is its roof over the smallest box around it, clipped by them.
@@ -130,9 +206,12 @@ def paint_roofs(wings, state, burnt, px, ny, height, albedo, ids, fine, mid, coa
                     continue
                 if not boxed and burnt[i, j] != int(w[13]):
                     continue
-                h = roof_height(form, u, v, length, width, eave, ridge)
                 edge = min(length / 2 - abs(u), width / 2 - abs(v))
-                if not boxed:
+                if w[18] > 0:
+                    edge = max(inset_of(planes, int(w[17]), int(w[18]), u, v), 0.0)
+                inset = min(edge / w[19], 1.0)
+                h = roof_height(form, u, v, length, width, inset, eave, ridge)
+                if not boxed and w[18] == 0:
                     edge = 9.0
                     if (
                         i > 0
@@ -152,6 +231,8 @@ def paint_roofs(wings, state, burnt, px, ny, height, albedo, ids, fine, mid, coa
                 r, g, b = w[10], w[11], w[12]
                 grain, blotch = fine[i, j], coarse[i, j]
                 gain = roof_texture(material, u, v, form, px, grain, mid[i, j], blotch, edge, kind)
+                if form > SHED:
+                    gain *= form_texture(form, u, v, length, width, inset, px, kind)
                 if mode != INTACT:
                     along = (u * s[3] + v * s[4]) / (0.5 * (length + width))
                     # value noise gathers around one half: stretched, so that `lost` is about

@@ -11,13 +11,20 @@ from geomage.render import _kernels_paint as k
 from geomage.render import _kernels_roofs as roof
 from geomage.render.canvas import Canvas, burn
 from geomage.render.matter import WATER, leaf_colour
+from geomage.world.skeleton import edge_planes
+from geomage.world.solids import WingBases, wing_bases
 
 __all__ = ["paint_roofs", "paint_things", "paint_trees", "throw_debris"]
 
-_FORMS = {"flat": roof.FLAT, "gable": roof.GABLE, "hip": roof.HIP, "shed": roof.SHED}
+_FORMS = {
+    "flat": roof.FLAT, "gable": roof.GABLE, "hip": roof.HIP, "shed": roof.SHED,
+    "half-hip": roof.HALF_HIP, "mansard": roof.MANSARD, "sawtooth": roof.SAWTOOTH,
+    "barrel": roof.BARREL, "dome": roof.DOME,
+}  # fmt: skip
 _MATERIALS = {
     "shingle": roof.SHINGLE, "tile": roof.TILE, "metal": roof.METAL, "membrane": roof.MEMBRANE,
     "concrete": roof.CONCRETE, "gravel": roof.GRAVEL, "thatch": roof.THATCH,
+    "glass": roof.GLASS,
 }  # fmt: skip
 _RUBBLE = np.array(  # reflectance of wood, plaster, brick, insulation, tar, concrete
     [
@@ -41,29 +48,39 @@ def paint_roofs(c: Canvas) -> None:
     if not len(roofs):
         return
     roofs = roofs.sort_values("ridge", kind="stable")
-    wings, n = _wings(c, roofs), c.noise
+    (wings, planes), n = _wings(c, roofs), c.noise
     roof.paint_roofs(
-        wings, _failures(c, roofs), _free_shapes(c, roofs), c.px, c.rows,
+        wings, planes, _failures(c, roofs), _free_shapes(c, roofs), c.px, c.rows,
         c.height, c.albedo, c.ids, n.fine, n.mid, n.coarse, n.loss,
     )  # fmt: skip
     if c.after:
         _lay_sheets(c, wings)
 
 
-def _wings(c: Canvas, roofs: gpd.GeoDataFrame) -> np.ndarray:
-    """Kernel rows (n, 17) of roofs."""
+def _wings(c: Canvas, roofs: gpd.GeoDataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Kernel rows of roofs (n, 20), and the planes (m, 3) of those that are no boxes."""
     look = c.event.city.buildings.set_index("building_id").loc[roofs["building_id"]]
-    boxes = shapely.minimum_rotated_rectangle(roofs.geometry.to_numpy())
-    centre = shapely.get_coordinates(shapely.centroid(boxes)) - c.corner
-    angle = np.radians(roofs["angle"].to_numpy())
+    bases = wing_bases(roofs)
     ids = look.index.to_numpy()
     colour = _recoloured(c, ids, look[_RGB].to_numpy())
+    planes, which = _edges(bases)
     columns = [
-        *centre.T, np.cos(angle), np.sin(angle), roofs["length"], roofs["width"],
-        roofs["eave"], roofs["ridge"], roofs["form"].map(_FORMS), look["material"].map(_MATERIALS),
+        *(bases.centres - c.corner).T, np.cos(bases.angles), np.sin(bases.angles),
+        roofs["length"], roofs["width"], roofs["eave"], roofs["ridge"],
+        [_FORMS[form] for form in bases.forms], look["material"].map(_MATERIALS),
         *colour.T, ids, (ids * 7919) % 60, roofs["boxed"], np.arange(len(roofs)),
+        *which,
     ]  # fmt: skip
-    return np.stack([np.asarray(column, np.float64) for column in columns], 1)
+    return np.stack([np.asarray(column, np.float64) for column in columns], 1), planes
+
+
+def _edges(bases: WingBases) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    """Planes (m, 3) of all convex wings that are no boxes; first and number a wing, its reach."""
+    planes = [None if ring is None else edge_planes(ring) for ring in bases.outlines]
+    count = np.array([0 if p is None else len(p) for p in planes])
+    first = np.cumsum(count) - count
+    found = [p for p in planes if p is not None]
+    return np.concatenate([np.zeros((0, 3)), *found]), (first, count, bases.reach)
 
 
 def _recoloured(c: Canvas, ids: np.ndarray, colour: np.ndarray) -> np.ndarray:

@@ -103,14 +103,9 @@ def _oblique(stage: Stage, when: Appearance, image: np.ndarray, px: float) -> Pi
     source = np.empty(height.shape, np.int64)
     wall = np.empty(height.shape, np.float32)
     k.view_march(height, _ceiling(height, reach), _BLOCK, px, tan, ux, uy, source, wall)
-    facing = np.sin(np.radians(when.sun_azimuth)) * ux + np.cos(np.radians(when.sun_azimuth)) * uy
-    sunny = max(0.0, float(facing)) * float(np.cos(np.radians(when.sun_elevation)))
+    azimuth, elevation = np.radians(when.sun_azimuth), np.radians(when.sun_elevation)
     sun = _SUN_SHARE * np.float32(1 - when.veil)
-    light = (
-        sun * sunny / max(float(np.sin(np.radians(when.sun_elevation))), 0.2)
-        + (1 - sun) * 0.8
-        + 0.12
-    ).astype(np.float32)
+    direct = sun * np.float32(np.cos(elevation) / max(float(np.sin(elevation)), 0.2))
     seen = np.empty_like(image)
     k.lift_walls(
         image,
@@ -119,9 +114,12 @@ def _oblique(stage: Stage, when: Appearance, image: np.ndarray, px: float) -> Pi
         wall,
         stage.ids,
         stage.wall,
+        stage.storey,
         height,
-        np.minimum(light, 1.4),
-        px < 0.6,
+        np.array([ux, uy]),
+        np.array([np.sin(azimuth), np.cos(azimuth)]),
+        direct.astype(np.float32),
+        ((1 - sun) * 0.8 + 0.12).astype(np.float32),
         px,
     )
     return Picture(seen, source, wall)

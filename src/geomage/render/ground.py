@@ -139,8 +139,8 @@ def scar_ground(c: Canvas) -> None:
 
 
 def flood_ground(c: Canvas) -> np.ndarray:
-    """Lay flood water over what is lower than it; return all water (y, x)."""
-    water: np.ndarray = (c.cover == WATER).astype(np.uint8)
+    """Lay flood water over what is lower than it; return all water that no crown hides (y, x)."""
+    water: np.ndarray = ((c.cover == WATER) & (c.crown == 0)).astype(np.uint8)
     depth = c.hazard("water_depth")
     if depth is None:
         return water

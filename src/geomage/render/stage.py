@@ -25,7 +25,8 @@ class Stage:
 
     ground: terrain, metres; height: above it; albedo (3, y, x); cover: land cover class;
     ids: building on top; footprint: building below whatever grows over it; water: 0/1;
-    changed: by the hazard 0/1; wall: brightness of walls by building id; flood_depth: metres.
+    changed: by the hazard 0/1; flood_depth: metres; by building id, wall: brightness of its walls,
+    storey: height of one, metres.
     """
 
     box: GeoBox
@@ -38,6 +39,7 @@ class Stage:
     water: np.ndarray
     changed: np.ndarray
     wall: np.ndarray
+    storey: np.ndarray
     flood_depth: np.ndarray
 
 
@@ -69,14 +71,19 @@ def paint(event: Event, box: GeoBox, when: Appearance, noise: Noise, *, after: b
     cover = np.where(c.crown > 0, TREE, np.where(c.ids > 0, BUILDING, c.cover)).astype(np.uint8)
     ground = onto(event.city.dtm, box)
     return Stage(
-        box, ground, c.height, c.albedo, cover, c.ids, footprint, water, changed, _walls(event),
+        box, ground, c.height, c.albedo, cover, c.ids, footprint, water, changed, *_walls(event),
         c.depth,
     )  # fmt: skip
 
 
-def _walls(event: Event) -> np.ndarray:
-    """Brightness of walls by building id."""
-    number = event.city.buildings["building_id"].to_numpy()
-    tone = np.full(int(number.max(initial=0)) + 1, 0.4, np.float32)
-    tone[number] = event.city.buildings["wall"].to_numpy(np.float32)
-    return tone
+def _walls(event: Event) -> tuple[np.ndarray, np.ndarray]:
+    """Brightness of walls and height of a storey (metres) by building id."""
+    buildings = event.city.buildings
+    number = buildings["building_id"].to_numpy()
+    n = int(number.max(initial=0)) + 1
+    tone, storey = np.full(n, 0.4, np.float32), np.full(n, 2.9, np.float32)
+    tone[number] = buildings["wall"].to_numpy(np.float32)
+    eaves = event.city.roofs.groupby("building_id")["eave"].max()
+    eave = eaves.reindex(number).to_numpy(np.float32)
+    storey[number] = np.maximum(eave / np.maximum(buildings["storeys"].to_numpy(), 1), 2.2)
+    return tone, storey

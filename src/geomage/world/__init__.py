@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from geomage.world.city import LAYERS, City, CityParams, city_box, read_city, write_city
+from geomage.world.city import LAYERS, City, CityParams, city_box, read_city
+from geomage.world.folder import write_city
 from geomage.world.grow import grow_city
 from geomage.world.imports import ImportJob, import_city
 from geomage.world.sources import ImportParams

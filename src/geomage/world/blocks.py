@@ -11,7 +11,6 @@ from geomage.world.buildings import Building, pick, place_building, place_outbui
 from geomage.world.draft import Draft
 from geomage.world.ground import (
     Ground,
-    Item,
     boxes,
     clutter,
     fence,
@@ -22,6 +21,7 @@ from geomage.world.ground import (
 )
 from geomage.world.land_use import fill_block
 from geomage.world.parcels import Frame, frame_of, fronts, polygons_of, split_block
+from geomage.world.rooftops import equip_roof
 from geomage.world.styles import Style
 from geomage.world.town import Quarter
 from geomage.world.vegetation import Woods, scatter
@@ -119,7 +119,7 @@ def _build_block(
                 built = _recoloured(built, first.colour)
             first = first or built
             draft.buildings.append(built)
-            _roof_objects(rng, draft.ground, built)
+            equip_roof(rng, draft.ground, built)
             free = parcel.buffer(-0.4) - built.footprint.buffer(1.0)
         free = _outbuilding(rng, draft, style, free)
         _yard(rng, draft.ground, style, parcel, free, built)
@@ -218,54 +218,6 @@ def _yard(
             g.water += water_in(rng, pool, "pool")
 
 
-_EQUIPMENT = {  # kind: (length, width, height) ranges in metres, reflectance
-    "hvac": ((1.2, 3.2), (1.0, 2.4), (0.8, 1.8), (0.50, 0.50, 0.50)),
-    "skylight": ((1.2, 5.0), (0.9, 1.6), (0.2, 0.4), (0.62, 0.66, 0.68)),
-    "tank": ((1.0, 1.8), (1.0, 1.8), (1.0, 1.8), (0.10, 0.10, 0.11)),
-    "stair": ((2.2, 4.0), (2.0, 3.2), (2.2, 2.8), (0.42, 0.40, 0.36)),
-    "solar": ((2.0, 6.0), (1.6, 3.4), (0.2, 0.5), (0.03, 0.04, 0.09)),
-    "chimney": ((0.6, 1.0), (0.6, 0.9), (0.8, 1.6), (0.28, 0.16, 0.12)),
-}
-
-
-def _roof_objects(rng: np.random.Generator, g: Ground, b: Building) -> None:
-    """Equip a roof: machinery on flat ones, chimney and solar panels on pitched ones."""
-    for wing in b.wings:
-        flat = wing.form == "flat"
-        kinds = (
-            ["hvac", "skylight", "tank", "stair", "solar"]
-            if flat
-            else ["chimney", "solar", "skylight"]
-        )
-        n = min(
-            40, rng.poisson((wing.shape.area / 90 if flat else 0.6) * rng.choice([0.2, 1.0, 2.0]))
-        )
-        rowed = flat and wing.shape.area > 900 and rng.random() < 0.5
-        one = str(rng.choice(kinds))
-        c, s, at = np.cos(wing.angle), np.sin(wing.angle), wing.shape.centroid
-        for i in range(n):
-            kind = one if rowed else str(rng.choice(kinds))
-            length, width, height, colour = _EQUIPMENT[kind]
-            u = rng.uniform(-0.42, 0.42) * wing.length
-            v = rng.uniform(-0.38, 0.38) * wing.width
-            if rowed:
-                u, v = ((i % 8) - 3.5) / 9 * wing.length, ((i // 8) - 2) / 6 * wing.width
-            tone = np.array(colour) * rng.normal(1, 0.15)
-            g.objects.append(
-                Item(
-                    at.x + u * c - v * s,
-                    at.y + u * s + v * c,
-                    wing.angle,
-                    rng.uniform(*length),
-                    rng.uniform(*width),
-                    rng.uniform(*height),
-                    np.clip(tone, 0.01, 0.9),
-                    kind,
-                    on_roof=True,
-                )
-            )
-
-
 _BARNS = Style(
     name="barn",
     fabric="grid",
@@ -327,7 +279,7 @@ def _build_hall(
     if built is None:
         return
     draft.buildings.append(built)
-    _roof_objects(rng, draft.ground, built)
+    equip_roof(rng, draft.ground, built)
     free = block - built.footprint.buffer(3)
     for part in polygons_of(free, 900):
         park_cars(rng, draft.ground, part)

@@ -9,8 +9,11 @@ import numpy as np
 import shapely
 from shapely import Polygon
 
+from geomage.world.kinds import KINDS, Massing
 from geomage.world.parcels import Frame, frame_of
+from geomage.world.skeleton import convex_corners
 from geomage.world.styles import Style
+from geomage.world.wings import LOOSE, Wing, free_wing, ridge_over, wings_of_plan
 
 __all__ = [
     "STOREY_M",
@@ -71,6 +74,7 @@ _ROOF_COLOURS: dict[str, list[tuple[float, float, float]]] = {
     ],
     "gravel": [(0.36, 0.34, 0.31), (0.28, 0.27, 0.25), (0.20, 0.20, 0.20)],
     "thatch": [(0.26, 0.21, 0.13), (0.20, 0.17, 0.12)],
+    "glass": [(0.34, 0.38, 0.37), (0.46, 0.49, 0.48), (0.55, 0.56, 0.55)],
 }
 _WALLS = [
     (0.55, 0.52, 0.47),
@@ -88,27 +92,10 @@ _TYPOLOGY = {
     "membrane": "reinforced concrete",
     "concrete": "reinforced concrete",
     "gravel": "reinforced concrete",
+    "glass": "steel",
 }
-# area of a plan's bounding rectangle over its own
-_LOOSE = {"L": 1.5, "T": 1.6, "U": 1.5, "courtyard": 1.5, "cluster": 1.6}
 _SHEET_TOWNS = {"informal": "adobe"}
-
-
-@dataclass(frozen=True)
-class Wing:
-    """One roof: a rectangle (or, for `boxed` false, any flat polygon) with eave and ridge heights.
-
-    angle: radians of the ridge; heights in metres above the ground of the building.
-    """
-
-    shape: Polygon
-    form: str  # flat, gable, hip, shed
-    angle: float
-    length: float
-    width: float
-    eave: float
-    ridge: float
-    boxed: bool = True
+_USES = {"industry": "industry", "barn": "farm"}  # of styles where nobody lives
 
 
 @dataclass(frozen=True)
@@ -134,9 +121,12 @@ class Building:
 
 def pick(rng: np.random.Generator, weights: Mapping[str, float]) -> str:
     """Draw a key by its relative weight."""
-    names = list(weights)
-    share = np.fromiter(weights.values(), float)
-    return names[int(rng.choice(len(names), p=share / share.sum()))]
+    at = rng.random() * sum(weights.values())
+    for name, share in weights.items():
+        at -= share
+        if at < 0:
+            return name
+    return [*weights][-1]  # rounding left a rest
 
 
 def roof_colour(rng: np.random.Generator, material: str) -> tuple[float, float, float]:
@@ -145,82 +135,6 @@ def roof_colour(rng: np.random.Generator, material: str) -> tuple[float, float, 
     tint = base * rng.normal(1.0, 0.16) * rng.normal(1.0, 0.05, 3)
     r, g, b = np.clip(tint, 0.03, 0.9)
     return float(r), float(g), float(b)
-
-
-def _parts(
-    plan: str, length: float, width: float, rng: np.random.Generator
-) -> list[tuple[float, float, float, float, bool]]:
-    """Boxes of a plan as (u, v, along, across, turned) in the building's own axes."""
-    a, b = length, width
-    t = rng.uniform(0.38, 0.55)
-    side = 1 if rng.random() < 0.5 else -1
-    if plan == "L":
-        d = b * t
-        w = min(a * rng.uniform(0.35, 0.5), a)
-        return [
-            (0, -side * (b - d) / 2, a, d, False),
-            (rng.choice([-1, 1]) * (a - w) / 2, 0, w, b, True),
-        ]
-    if plan == "T":
-        d, w = b * t, a * rng.uniform(0.28, 0.4)
-        return [(0, side * (b - d) / 2, a, d, False), (rng.uniform(-0.2, 0.2) * a, 0, w, b, True)]
-    if plan == "U":
-        d, w = b * 0.42, a * 0.27
-        return [
-            (0, side * (b - d) / 2, a, d, False),
-            (-(a - w) / 2, 0, w, b, True),
-            ((a - w) / 2, 0, w, b, True),
-        ]
-    if plan == "courtyard":
-        d = max(5.0, min(a, b) * rng.uniform(0.22, 0.3))
-        ends = [((a - d) / 2, 0.0, d, b, True), (-(a - d) / 2, 0.0, d, b, True)]
-        return [(0, (b - d) / 2, a, d, False), (0, -(b - d) / 2, a, d, False), *ends]
-    if plan == "cluster":  # a main roof and wings on both sides of it, as large houses have
-        d = b * rng.uniform(0.42, 0.6)
-        main = rng.uniform(-0.5, 0.5) * (b - d)
-        boxes = [(0.0, main, a, d, False)]
-        for _ in range(int(rng.integers(2, 5))):
-            w = a * rng.uniform(0.2, 0.36)
-            at = rng.uniform(-0.5, 0.5) * (a - w)
-            end = rng.choice([-1, 1]) * b / 2 * rng.uniform(0.75, 1.0)
-            boxes.append((at, (main + end) / 2, w, abs(end - main), True))
-        return boxes
-    return [(0, 0, a, b, False)]
-
-
-def _roof(rng: np.random.Generator, form: str, across: float, eave: float) -> float:
-    """Ridge height of a roof form over a span."""
-    if form == "flat":
-        return eave
-    if form == "shed":
-        return float(eave + across * np.tan(np.radians(rng.uniform(4, 14))))
-    return float(eave + across / 2 * np.tan(np.radians(rng.uniform(16, 38))))
-
-
-def _wings(rng: np.random.Generator, frame: Frame, plan: str, form: str, eave: float) -> list[Wing]:
-    wings = []
-    turn = rng.random() < 0.2  # ridge across the long side
-    state = rng.integers(2**32)
-    for u, v, along, across, turned in _parts(plan, frame.length, frame.width, rng):
-        shape = frame.rectangle(along, across, u, v)
-        flip = (across > along) != (turn and plan == "box")
-        angle = frame.angle + (np.pi / 2 if flip else 0.0)
-        length, width = (across, along) if flip else (along, across)
-        rise_rng = np.random.default_rng(state)  # one pitch for all wings of a house
-        lower = rng.uniform(0.75, 1.0) if turned and rng.random() < 0.35 else 1.0
-        height = eave * lower
-        wings.append(
-            Wing(
-                shape,
-                form,
-                float(angle),
-                length,
-                width,
-                height,
-                _roof(rise_rng, form, width, height),
-            )
-        )
-    return wings
 
 
 def _aspect(rng: np.random.Generator) -> float:
@@ -263,11 +177,41 @@ def _filled(parcel: Polygon) -> Polygon | None:
 def place_building(
     rng: np.random.Generator, style: Style, parcel: Polygon, use: str = "residential"
 ) -> Building | None:
-    """Place one building on a parcel, or return None where nothing fits."""
+    """Place one building on a parcel, or return None where nothing fits.
+
+    The plan drawn from the style decides: one of `KINDS`, or a common house of wings.
+    """
     room = parcel.buffer(-rng.uniform(*style.setback_m), join_style="mitre")
     if room.is_empty or room.geom_type != "Polygon":
         return None
     plan = pick(rng, style.plans)
+    built = KINDS[plan](rng, parcel, room) if plan in KINDS else None
+    if built is None:
+        plan, built = _common(rng, style, (parcel, room), plan, use)
+    if built is None or built.footprint.area < MINIMUM_M2:
+        return None
+    typology = _TYPOLOGY[built.material]
+    if rng.random() < 0.7:
+        typology = _SHEET_TOWNS.get(style.name, typology)
+    wall = float(np.mean(_WALLS[rng.integers(len(_WALLS))]) * rng.uniform(0.8, 1.2))
+    return Building(
+        built.footprint,
+        built.wings,
+        built.use or (_USES.get(style.name, use) if use == "residential" else use),
+        plan,
+        built.storeys,
+        built.material,
+        built.typology or typology,
+        roof_colour(rng, built.material),
+        wall,
+    )
+
+
+def _common(
+    rng: np.random.Generator, style: Style, ground: tuple[Polygon, Polygon], plan: str, use: str
+) -> tuple[str, Massing | None]:
+    """Draw a house of wings on (parcel, room); returns the plan that fits, too."""
+    parcel, room = ground
     material = pick(rng, style.materials)
     form = pick(rng, style.roofs)
     if material in {"membrane", "gravel", "concrete"}:
@@ -279,47 +223,34 @@ def place_building(
     eave = storeys * storey * rng.uniform(0.9, 1.1) + rng.uniform(0, 0.6)
     filled = _filled(room) if plan == "fill" else None
     if filled is not None:
-        if form != "flat":
-            frame = _fitted(room, room.area * 0.8, 1.3, rng)
-            if frame is None:
-                return None
-            wings = _wings(rng, frame, "box", form, eave)
-        else:
-            frame = frame_of(filled)
-            wings = [
-                Wing(
-                    filled, "flat", frame.angle, frame.length, frame.width, eave, eave, boxed=False
-                )
-            ]
+        wings = _over_all(rng, filled, form, eave)
     else:
         cover = rng.uniform(*style.coverage)
-        loose = _LOOSE.get(plan, 1.0)
+        loose = LOOSE.get(plan, 1.0)
         frame = _fitted(room, min(parcel.area * cover * loose, room.area), _aspect(rng), rng)
         if frame is None or frame.width < 2.4:
-            return None
-        if min(frame.length, frame.width) < (18 if plan == "courtyard" else 9):
+            return plan, None
+        if plan in KINDS or min(frame.length, frame.width) < (18 if plan == "courtyard" else 9):
             plan = "box"
-        wings = _wings(rng, frame, plan, form, eave)
-    footprint = shapely.union_all([w.shape for w in wings])
-    if not isinstance(footprint, Polygon) or footprint.area < MINIMUM_M2:
-        return None
-    typology = (
-        _SHEET_TOWNS.get(style.name, _TYPOLOGY[material])
-        if rng.random() < 0.7
-        else _TYPOLOGY[material]
-    )
-    wall = float(np.mean(_WALLS[rng.integers(len(_WALLS))]) * rng.uniform(0.8, 1.2))
-    return Building(
-        footprint,
-        tuple(wings),
-        use,
-        plan,
-        storeys,
-        material,
-        typology,
-        roof_colour(rng, material),
-        wall,
-    )
+        wings = wings_of_plan(rng, frame, plan, form, eave)
+    shapes = [w.shape for w in wings]
+    footprint = shapes[0] if len(shapes) == 1 else shapely.union_all(shapes)
+    if not isinstance(footprint, Polygon):
+        return plan, None
+    return plan, Massing(footprint, tuple(wings), storeys, material)
+
+
+def _over_all(rng: np.random.Generator, room: Polygon, form: str, eave: float) -> list[Wing]:
+    """Fill a room: flat on any outline, of equal slope on a convex one that is not too wide."""
+    frame = frame_of(room)
+    if form == "flat":
+        return [free_wing(room, "flat", frame.angle, (eave, eave))]
+    if frame.width < 16 and convex_corners(room) is not None:
+        form = form if form in {"gable", "shed", "mansard"} and frame.width < 12 else "hip"
+        ridge = ridge_over(rng, form, frame.width, eave)
+        return [free_wing(room, form, frame.angle, (eave, ridge))]
+    box = _fitted(room, room.area * 0.8, 1.3, rng)
+    return [] if box is None else wings_of_plan(rng, box, "box", form, eave)
 
 
 def place_outbuilding(rng: np.random.Generator, room: Polygon) -> Building | None:
@@ -338,7 +269,7 @@ def place_outbuilding(rng: np.random.Generator, room: Polygon) -> Building | Non
             form = str(rng.choice(["flat", "gable", "shed"]))
             eave = rng.uniform(2.0, 2.9)
             wing = Wing(
-                shape, form, found.angle, length, width, eave, _roof(rng, form, width, eave)
+                shape, form, found.angle, length, width, eave, ridge_over(rng, form, width, eave)
             )
             material = str(rng.choice(["metal", "shingle", "membrane", "tile"]))
             return Building(

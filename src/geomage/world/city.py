@@ -5,6 +5,7 @@ colours as reflectance 0..1; rgb stands for the columns red, green, blue):
 
 buildings  polygon  building_id, use, plan, storeys, height, typology, material, rgb, wall,
                     source_id (such as way/123), given (columns that came from the source)
+                    floor_area (m2), occupants_day, occupants_night, vulnerability (EMS-98 class)
 roofs      polygon  building_id, form, angle, length, width, eave, ridge, boxed (1: a rectangle)
 streets    line     kind, surface, width
 blocks     polygon  use
@@ -33,13 +34,20 @@ from odc.geo import wh_
 from odc.geo.geobox import GeoBox
 
 from geomage.errors import InputError
-from geomage.geo import Raster, fresh_folder, read_raster, write_cog, write_vectors
-from geomage.geo.stac import write_item
+from geomage.geo import Raster, read_raster, write_cog, write_vectors
 from geomage.world.layers import COLUMNS, check_field, check_photo, read_layers
 from geomage.world.sources import ImportParams
 from geomage.world.styles import STYLES
 
-__all__ = ["LAYERS", "City", "CityParams", "city_box", "read_city", "write_city"]
+__all__ = [
+    "LAYERS",
+    "City",
+    "CityParams",
+    "city_box",
+    "city_files",
+    "read_city",
+    "write_city_files",
+]
 
 LAYERS = (
     "buildings",
@@ -103,20 +111,6 @@ def city_box(size_m: float, gsd: float) -> GeoBox:
     n = max(1, round(size_m / gsd))
     affine = Affine(gsd, 0, ORIGIN[0], 0, -gsd, ORIGIN[1] + n * gsd)
     return GeoBox(wh_(n, n), affine, CRS)
-
-
-def write_city(city: City, folder: Path, *, overwrite: bool = False) -> Path:
-    """Write a city folder (`city.gpkg`, `dtm.tif`, `item.json`), whole or not at all."""
-    with fresh_folder(folder, overwrite=overwrite) as tmp:
-        write_city_files(city, tmp)
-        write_item(
-            tmp,
-            kind="city",
-            parameters=asdict(city.params) | {"buildings": len(city.buildings)},
-            assets={Path(f).stem: f for f in city_files(city)},
-            box=city.dtm.box,
-        )
-    return folder
 
 
 def city_files(city: City) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import numpy as np
 import shapely
 
 from geomage.world.buildings import Building
+from geomage.world.exposure import with_exposure
 from geomage.world.given import write_tags
 from geomage.world.ground import Item
 from geomage.world.surroundings import Surroundings
@@ -98,7 +99,7 @@ def _buildings(houses: Sequence[House], crs: str) -> gpd.GeoDataFrame:
     found = [house.building for house in houses]
     storeys = np.array([b.storeys for b in found], float)
     whole = bool((storeys == np.round(storeys)).all())
-    return _table(
+    table = _table(
         [b.footprint for b in found],
         crs,
         building_id=np.arange(1, len(found) + 1),
@@ -113,6 +114,7 @@ def _buildings(houses: Sequence[House], crs: str) -> gpd.GeoDataFrame:
         **_origin([(house.source_id, house.given) for house in houses]),
         tags=np.array([write_tags(house.tags) for house in houses], object),
     )
+    return with_exposure(table)
 
 
 def _roofs(houses: Sequence[House], crs: str) -> gpd.GeoDataFrame:

@@ -20,6 +20,8 @@ from odc.geo.crs import CRS
 from geomage.errors import InputError
 from geomage.geo import Raster
 from geomage.geo.vectors import UNREADABLE, refuse_broken_geopackage
+from geomage.world.exposure import TYPOLOGIES
+from geomage.world.roofs import FORMS
 
 __all__ = ["COLUMNS", "FLAG", "ID", "Columns", "check_field", "check_photo", "read_layers"]
 
@@ -28,6 +30,7 @@ Words = tuple[str, ...]
 
 ANY: Range = (-1e9, 1e9)
 SIZE: Range = (0.0, 1e5)  # metres
+AMOUNT: Range = (0.0, 1e9)  # square metres, people
 FLAG: Range = (0, 1)
 ID: Range = (1, 1e7)
 _AREA = ("Polygon", "MultiPolygon")
@@ -49,14 +52,33 @@ class Columns:
 COLUMNS: Mapping[str, Columns] = {
     "buildings": Columns(
         _AREA,
-        {"building_id": ID, "storeys": (0, 1000), "height": SIZE, "wall": (-1, 2), **_RGB},
+        {
+            "building_id": ID,
+            "storeys": (0, 1000),
+            "height": SIZE,
+            "wall": (-1, 2),
+            "floor_area": AMOUNT,
+            "occupants_day": AMOUNT,
+            "occupants_night": AMOUNT,
+            **_RGB,
+        },
         {
             "use": (),
             "plan": (),
-            "typology": ("adobe", "masonry", "timber", "reinforced concrete", "steel"),
-            "material": ("shingle", "tile", "metal", "membrane", "concrete", "gravel", "thatch"),
             "source_id": (),
             "given": (),
+            "typology": tuple(TYPOLOGIES),
+            "vulnerability": ("A", "B", "C", "D", "E", "F"),
+            "material": (
+                "shingle",
+                "tile",
+                "metal",
+                "membrane",
+                "concrete",
+                "gravel",
+                "thatch",
+                "glass",
+            ),
         },
     ),
     "roofs": Columns(
@@ -70,7 +92,7 @@ COLUMNS: Mapping[str, Columns] = {
             "ridge": SIZE,
             "boxed": FLAG,
         },
-        {"form": ("flat", "gable", "hip", "shed")},
+        {"form": FORMS},
     ),
     "streets": Columns(
         ("LineString", "MultiLineString"),

@@ -34,8 +34,8 @@ class Style:
     coverage: Range  # footprint over parcel area
     setback_m: Range
     storeys: Range
-    plans: Weights  # footprint shapes: box, L, T, U, courtyard, cluster, fill, row
-    roofs: Weights  # flat, gable, hip, shed
+    plans: Weights  # box, L, T, U, courtyard, cluster, fill, and the kinds of `kinds.KINDS`
+    roofs: Weights  # forms of `roofs.FORMS`
     materials: Weights  # shingle, tile, metal, membrane, concrete, gravel, thatch
     yards: Weights  # ground cover of a parcel
     land_use: Weights  # use of a whole block; `built` is the one with parcels
@@ -93,8 +93,12 @@ STYLES: Mapping[str, Style] = MappingProxyType(
                 coverage=(0.14, 0.34),
                 setback_m=(2, 6),
                 storeys=(1, 2.4),
-                plans=_weights(box=5, L=3, T=1.5, U=0.6, cluster=3),
-                roofs=_weights(gable=5, hip=4, flat=0.8, shed=0.3),
+                plans=_weights(
+                    box=5, L=3, T=1.5, U=0.6, cluster=3, row=0.5, slab=0.05, church=0.03
+                ),
+                roofs=_weights(
+                    gable=5, hip=4, flat=0.8, shed=0.3, **{"half-hip": 0.7}, mansard=0.15
+                ),
                 materials=_weights(shingle=7, tile=2, metal=1.2, membrane=0.4, concrete=0.2),
                 yards=_weights(lawn=8, meadow=2, bare=0.7, gravel=0.3),
                 fences=_weights(none=3, fence=4, hedge=2, wall=0.5),
@@ -123,8 +127,19 @@ STYLES: Mapping[str, Style] = MappingProxyType(
                 coverage=(0.6, 0.95),
                 setback_m=(0, 1.0),
                 storeys=(1, 6),
-                plans=_weights(fill=5, box=3, L=2, U=1, courtyard=1.4, T=0.6),
-                roofs=_weights(flat=6, gable=2, hip=1.5, shed=0.8),
+                plans=_weights(
+                    fill=5,
+                    box=3,
+                    L=2,
+                    U=1,
+                    courtyard=1.4,
+                    T=0.6,
+                    row=1.5,
+                    slab=0.8,
+                    tower=0.5,
+                    church=0.15,
+                ),
+                roofs=_weights(flat=6, gable=2, hip=1.5, shed=0.8, mansard=1.2),
                 materials=_weights(
                     concrete=3, membrane=2.5, tile=3, metal=1.6, gravel=1.2, shingle=0.6
                 ),
@@ -163,8 +178,8 @@ STYLES: Mapping[str, Style] = MappingProxyType(
                 coverage=(0.25, 0.6),
                 setback_m=(5, 14),
                 storeys=(1.6, 4),
-                plans=_weights(box=6, L=2, U=0.6, T=0.6),
-                roofs=_weights(flat=6, gable=3, shed=0.6),
+                plans=_weights(box=6, L=2, U=0.6, T=0.6, warehouse=6, greenhouse=0.2),
+                roofs=_weights(flat=6, gable=3, shed=0.6, sawtooth=0.6, barrel=0.4),
                 materials=_weights(membrane=4, metal=5, gravel=1.5, concrete=1),
                 yards=_weights(concrete=3, asphalt=4, gravel=2, bare=1.5, lawn=1.5),
                 fences=_weights(none=1, fence=4, wall=2),
@@ -200,8 +215,12 @@ STYLES: Mapping[str, Style] = MappingProxyType(
                 coverage=(0.06, 0.22),
                 setback_m=(3, 10),
                 storeys=(1, 2),
-                plans=_weights(box=6, L=2.5, T=1, U=0.8, cluster=0.6),
-                roofs=_weights(gable=6, hip=2.5, flat=0.6, shed=0.8),
+                plans=_weights(
+                    box=6, L=2.5, T=1, U=0.8, cluster=0.6, greenhouse=0.15, church=0.12, row=0.2
+                ),
+                roofs=_weights(
+                    gable=6, hip=2.5, flat=0.6, shed=0.8, **{"half-hip": 0.9}, barrel=0.1
+                ),
                 materials=_weights(
                     shingle=2, tile=2.5, metal=4, membrane=0.3, thatch=0.4, concrete=0.3
                 ),

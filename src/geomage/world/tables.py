@@ -10,12 +10,14 @@ import shapely
 from shapely import Polygon
 from shapely.geometry.base import BaseGeometry
 
-from geomage.world.buildings import Building, Wing
+from geomage.world.buildings import Building
 from geomage.world.city import CRS, ORIGIN
 from geomage.world.draft import Draft
+from geomage.world.exposure import with_exposure
 from geomage.world.ground import Item, Land, Water
 from geomage.world.streets import Street
 from geomage.world.vegetation import Trees
+from geomage.world.wings import Wing
 
 __all__ = ["tabulate"]
 
@@ -154,7 +156,7 @@ def _rgb(colours: list[np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _buildings(found: list[Building]) -> gpd.GeoDataFrame:
-    return _table(
+    table = _table(
         [b.footprint for b in found],
         building_id=np.arange(1, len(found) + 1),
         use=[b.use for b in found],
@@ -168,6 +170,7 @@ def _buildings(found: list[Building]) -> gpd.GeoDataFrame:
         source_id=np.full(len(found), "", object),
         given=np.full(len(found), "", object),
     )
+    return with_exposure(table)
 
 
 def _roofs(roofs: list[tuple[int, Wing]]) -> gpd.GeoDataFrame:

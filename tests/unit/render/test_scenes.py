@@ -34,7 +34,7 @@ WATER, BUILDING = 6, 8
 
 @pytest.fixture(scope="module")
 def struck():
-    return storm(town("suburb", 0, 160.0), StormParams(4, 15))
+    return storm(town("suburb", 6, 160.0), StormParams(4, 15))
 
 
 @pytest.fixture(scope="module")

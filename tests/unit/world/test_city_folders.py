@@ -15,7 +15,7 @@ from geomage.errors import InputError, OutputError
 from geomage.world import LAYERS, CityParams, grow_city, read_city, write_city
 from towns import folder_hashes, town
 
-FILES = {"city.gpkg", "dtm.tif", "city.params.json", "item.json"}
+FILES = {"city.gpkg", "city.city.json", "dtm.tif", "city.params.json", "item.json"}
 
 
 @pytest.fixture(scope="module")
