@@ -38,7 +38,7 @@ class StreamParams:
     """What the stream is made of. Shares are relative weights."""
 
     size_px: int = 512
-    gsd_m: tuple[float, float] = (0.38, 1.0)
+    gsd_m: tuple[float, float] = (0.3, 1.0)
     oversample: float = 1.6  # fine pixels a pixel
     calm: float = 0.5  # share of pairs in which nothing happened
     cloudy: float = 0.1
@@ -46,11 +46,16 @@ class StreamParams:
     shift_px: float = 1.2  # standard deviation of what alignment left over
     styles: Mapping[str, float] = field(
         default_factory=lambda: {
-            "suburb": 3.8,
-            "centre": 2.2,
-            "industry": 1.0,
-            "village": 3.0,
-            "informal": 0.9,
+            "suburb": 2.6,
+            "culdesac": 1.4,
+            "centre": 1.3,
+            "oldtown": 0.8,
+            "radial": 0.5,
+            "estate": 0.6,
+            "industry": 0.8,
+            "village": 2.4,
+            "informal": 1.0,
+            "harbour": 0.3,
         },
     )
     hazards: Mapping[str, float] = field(

@@ -62,7 +62,7 @@ class Style:
 
 
 _SUBURB_USE = _weights(
-    built=14,
+    built=21,
     park=1.2,
     forest=1.4,
     field=0.5,
@@ -147,7 +147,7 @@ STYLES: Mapping[str, Style] = MappingProxyType(
                 fences=_weights(none=2, wall=4, fence=1),
                 clutter=0.012,
                 land_use=_weights(
-                    built=16,
+                    built=22,
                     park=1.3,
                     carpark=1,
                     sport=0.7,
@@ -228,7 +228,7 @@ STYLES: Mapping[str, Style] = MappingProxyType(
                 fences=_weights(none=3, fence=3, hedge=3, wall=1),
                 clutter=0.003,
                 land_use=_weights(
-                    built=5,
+                    built=7.5,
                     field=5,
                     forest=6,
                     meadow=3,
@@ -365,7 +365,7 @@ STYLES: Mapping[str, Style] = MappingProxyType(
                 fences=_weights(none=2, wall=2, hedge=1, fence=1),
                 clutter=0.006,
                 land_use=_weights(
-                    built=16, park=1.6, carpark=0.6, sport=0.6, plaza=1, school=0.6, hall=0.4
+                    built=22, park=1.6, carpark=0.6, sport=0.6, plaza=1, school=0.6, hall=0.4
                 ),
                 trees_per_ha=(10, 90),
                 street_trees=0.6,
