@@ -41,6 +41,7 @@ def _refuse_input(out: Path, source: Path, *, overwrite: bool) -> None:
     epilog=examples(
         "geomage city grow -o town",
         "geomage city grow --size 1000 --style village --seed 7 -o town",
+        "geomage city grow --size 10000 --style suburb --jobs 2 -o city",
     ),
 )
 def city_grow(
@@ -51,18 +52,28 @@ def city_grow(
         str, typer.Option(help="Kind of settlement; a wrong name lists all.")
     ] = "suburb",
     seed: Seed = 0,
+    jobs: Annotated[
+        int, typer.Option(help="Processes that grow a large town.", min=1, max=256)
+    ] = 1,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Grow a town: terrain, streets, parcels, buildings, trees, water.
 
-    Writes a city folder: city.gpkg, city.city.json, dtm.tif, item.json.
+    Writes a city folder: city.gpkg, city.city.json, dtm.tif, item.json. A town of more than 2000 m
+    is grown by tiles in little memory, without city.city.json.
     """
     from geomage.geo import refuse_output
     from geomage.world import CityParams, grow_city, write_city
+    from geomage.world.tiles import TILE_M, grow_large_city
 
     params = CityParams(size_m=size, style=style, seed=seed)
     refuse_output(out, overwrite=overwrite)
+    if size > 2 * TILE_M:
+        made = grow_large_city(params, out, overwrite=overwrite, jobs=jobs)
+        facts = {"out": out, "buildings": made.buildings, "trees": made.trees, "tiles": made.tiles}
+        done(f"A {style} of {made.buildings} buildings: {out}", facts, as_json=as_json)
+        return
     town = grow_city(params)
     write_city(town, out, overwrite=overwrite)
     facts = {"out": out, "buildings": len(town.buildings), "trees": len(town.trees)}

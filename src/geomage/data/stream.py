@@ -48,6 +48,7 @@ class StreamParams:
         default_factory=lambda: {
             "suburb": 2.6,
             "culdesac": 1.4,
+            "terrace": 0.8,
             "centre": 1.3,
             "oldtown": 0.8,
             "radial": 0.5,

@@ -24,7 +24,7 @@ from geomage.geo.raster import Raster
 from geomage.geo.scratch import Scratch
 from geomage.geo.shapes import rasterise, vectorise
 from geomage.geo.shift import Shift, measure_shift
-from geomage.geo.vectors import read_vectors, write_vectors
+from geomage.geo.vectors import growing_vectors, read_vectors, write_vectors
 
 __all__ = [
     "MEMORY",
@@ -36,6 +36,7 @@ __all__ = [
     "footprint",
     "fresh_folder",
     "ground_gsd",
+    "growing_vectors",
     "is_earthly",
     "measure_shift",
     "open_raster",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import warnings
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import geopandas as gpd
@@ -62,11 +62,25 @@ def write_vectors(
         layers: features by layer name; a frame without geometry becomes a plain table.
         styles: QML text by layer name, kept in `layer_styles`, where QGIS looks for it.
     """
+    with growing_vectors(path, styles=styles) as add:
+        for name, frame in layers.items():
+            add(name, frame)
+    return Path(path)
+
+
+@contextmanager
+def growing_vectors(
+    path: Path | str, *, styles: Mapping[str, str] | None = None
+) -> Iterator[Callable[[str, gpd.GeoDataFrame], None]]:
+    """Write a GeoPackage piece by piece: yields a function that adds features to a layer.
+
+    The file appears under its name when the work is done, and not at all when it fails. The same
+    pieces in the same order give the same bytes.
+    """
     target = Path(path)
     part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part.gpkg")
     try:
-        for name, frame in layers.items():
-            _write_layer(part, name, frame)
+        yield lambda name, frame: _write_layer(part, name, frame)
         _finish(part, styles or {})
         _forget_commits(part)
         part.replace(target)
@@ -74,7 +88,6 @@ def write_vectors(
         raise OutputError(f"cannot write {target}: {error}") from error
     finally:
         part.unlink(missing_ok=True)
-    return target
 
 
 def read_vectors(path: Path | str, layer: str | None = None) -> gpd.GeoDataFrame | pd.DataFrame:

@@ -16,6 +16,7 @@ import numpy as np
 import shapely
 from scipy.spatial import Delaunay
 from shapely import LineString, Polygon
+from shapely.geometry.base import BaseGeometry
 
 __all__ = ["District", "DistrictKey", "Side", "Skeleton", "Warp", "dense", "seeded"]
 
@@ -142,7 +143,7 @@ class Skeleton:
         line = LineString(self.warp(dense(np.array(start), np.array(end), 14.0)))
         return LineString(shapely.simplify(line, 0.2))
 
-    def touching(self, window: Polygon) -> Iterator[District]:
+    def touching(self, window: BaseGeometry) -> Iterator[District]:
         """Yield every district that touches a window, row by row."""
         x0, y0, x1, y1 = window.bounds
         corners = np.array([[x0, y0], [x1, y0], [x0, y1], [x1, y1]]) - self.origin

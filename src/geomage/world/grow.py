@@ -8,6 +8,7 @@ from affine import Affine
 from odc.geo import wh_
 from odc.geo.geobox import GeoBox
 from shapely import Polygon
+from shapely.geometry.base import BaseGeometry
 
 from geomage.world.blocks import fill
 from geomage.world.city import CRS, DTM_GSD, ORIGIN, City, CityParams
@@ -21,9 +22,9 @@ from geomage.world.terrain import grow_terrain
 from geomage.world.town import BLOCK, FURNITURE, Quarter, Town, arterials, plan_quarter, plan_town
 from geomage.world.vegetation import rows_along
 
-__all__ = ["grow_city", "grow_tile"]
+__all__ = ["APART", "grow_city", "grow_tile", "streets_around"]
 
-_APART = ("rail", "motorway")  # kinds of streets that local traffic does not reach
+APART = ("rail", "motorway")  # kinds of streets that local traffic does not reach
 
 
 def grow_city(params: CityParams) -> City:
@@ -58,6 +59,14 @@ def grow_tile(params: CityParams, window: Polygon) -> City:
     return City(params, dtm, **tabulate(draft, square, window))
 
 
+def streets_around(params: CityParams, where: BaseGeometry) -> list[Street]:
+    """All streets of the districts that touch a place, in local metres."""
+    town = plan_town(params)
+    quarters = [plan_quarter(town, d) for d in town.skeleton.touching(where)]
+    own = [s for b in town.barriers for s in b.own]
+    return [*(s for q in quarters for s in q.network.streets), *arterials(town, quarters), *own]
+
+
 def _kept(streets: list[Street], square: Polygon, window: Polygon) -> list[Street]:
     """Streets of a window: by their middle; of a whole town all that touch it, as one network.
 
@@ -68,7 +77,7 @@ def _kept(streets: list[Street], square: Polygon, window: Polygon) -> list[Stree
     lines = np.array([s.line for s in streets], object)
     if square.equals(window):
         keep = shapely.intersects(lines, square)
-        common = np.array([s.kind not in _APART for s in streets])
+        common = np.array([s.kind not in APART for s in streets])
         keep[common] = joined(lines[common], keep[common])
     else:
         x0, y0, x1, y1 = window.bounds

@@ -19,7 +19,7 @@ from geomage.world.streets import Street
 from geomage.world.vegetation import Trees
 from geomage.world.wings import Wing
 
-__all__ = ["tabulate"]
+__all__ = ["street_table", "tabulate"]
 
 
 def tabulate(draft: Draft, square: Polygon, window: Polygon) -> dict[str, gpd.GeoDataFrame]:
@@ -39,7 +39,7 @@ def tabulate(draft: Draft, square: Polygon, window: Polygon) -> dict[str, gpd.Ge
     return {
         "buildings": _buildings(built),
         "roofs": _roofs(roofs),
-        "streets": _streets(draft.streets),
+        "streets": street_table(draft.streets),
         "blocks": blocks,
         "parcels": parcels,
         "land": _lands(sorted(g.land, key=lambda p: p.layer), window),
@@ -84,7 +84,8 @@ def _standing(items: list[Item], found: list[Building], square: Polygon) -> list
     return [i for i, lost in zip(items, over, strict=True) if not (lost and i.on_roof)]
 
 
-def _streets(streets: list[Street]) -> gpd.GeoDataFrame:
+def street_table(streets: list[Street]) -> gpd.GeoDataFrame:
+    """Turn streets in local metres into a layer."""
     return _table(
         [s.line for s in streets],
         kind=[s.kind for s in streets],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -43,12 +44,12 @@ class Town:
         """Seed of the town."""
         return self.params.seed
 
-    @property
+    @cached_property
     def taken(self) -> BaseGeometry:
         """Area that what crosses the town takes from blocks."""
         return shapely.union_all([b.taken for b in self.barriers])
 
-    @property
+    @cached_property
     def closed(self) -> BaseGeometry:
         """Area that no local street enters."""
         return shapely.union_all([b.closed for b in self.barriers])
@@ -66,6 +67,7 @@ class Quarter:
     verge: tuple[Land, ...]
 
 
+@lru_cache(maxsize=2)
 def plan_town(params: CityParams) -> Town:
     """Plan a town from its parameters: cheap, whatever its size."""
     style = STYLES[params.style]
