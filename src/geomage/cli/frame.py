@@ -16,6 +16,7 @@ import typer
 from geomage.errors import GeomageError, RunError
 
 INTERRUPTED = 130  # what typer makes of Ctrl-C
+_NOT_OURS = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 PARTLY = 3  # exit code: done, some areas not analysed
 
 
@@ -63,7 +64,7 @@ def _explain(error: Exception, *, debug: bool) -> int:
         return 2
     if isinstance(error, OSError):
         say(f"geomage: {error}")
-        return 2 if error.errno in (errno.ENAMETOOLONG, errno.ELOOP) else 1
+        return 2 if error.errno in _NOT_OURS else 1
     say(f"geomage: unexpected {type(error).__name__}: {error}")
     if not debug:
         say("This is a fault in geomage. Run the command again with --debug to see where.")

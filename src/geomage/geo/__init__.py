@@ -24,6 +24,7 @@ from geomage.geo.raster import Raster
 from geomage.geo.scratch import Scratch
 from geomage.geo.shapes import rasterise, vectorise
 from geomage.geo.shift import Shift, measure_shift
+from geomage.geo.space import refuse_full, reserve
 from geomage.geo.vectors import read_vectors, write_vectors
 
 __all__ = [
@@ -45,9 +46,11 @@ __all__ = [
     "read_raster",
     "read_vectors",
     "refuse_file",
+    "refuse_full",
     "refuse_output",
     "refuse_taken",
     "refuse_unwritable",
+    "reserve",
     "upright_box",
     "utm_box",
     "vectorise",

@@ -25,16 +25,13 @@ def fresh_folder(path: Path | str, *, overwrite: bool = False) -> Iterator[Path]
     """
     target = Path(path).absolute()
     refuse_output(target, overwrite=overwrite)
-    work = Scratch.make(target)
-    try:
-        yield work.folder
+    scratch = Scratch.make(target)
+    with scratch.work(target) as work:
+        yield work
         refuse_taken(target, overwrite=overwrite)  # it may have come while we worked
         _refuse_strange(target)
-        _swap(work.folder, target)
-        work.release()
-    except BaseException:
-        work.discard()
-        raise
+        _swap(work, target)
+        scratch.release()
 
 
 def refuse_output(path: Path | str, *, overwrite: bool) -> None:

@@ -22,6 +22,7 @@ from pyogrio.errors import (
 )
 
 from geomage.errors import InputError, OutputError
+from geomage.geo.space import why_unwritten
 
 # Formats read, by their first bytes or ending: OGR itself would also follow a VRT to any file.
 _BY_ENDING = {
@@ -71,9 +72,12 @@ def write_vectors(
         _forget_commits(part)
         part.replace(target)
     except (DataSourceError, DataLayerError, sqlite3.Error, OSError) as error:
-        raise OutputError(f"cannot write {target}: {error}") from error
+        raise OutputError(
+            f"cannot write {target}: {why_unwritten(error, target.parent)}"
+        ) from error
     finally:
-        part.unlink(missing_ok=True)
+        for ending in ("", "-journal", "-wal", "-shm"):
+            part.with_name(part.name + ending).unlink(missing_ok=True)
     return target
 
 
