@@ -85,6 +85,14 @@ def _within_reach(path: Path | str) -> Path:
     return target
 
 
+def true_path(path: Path) -> Path:
+    """The path without links; one that is a loop of links stays as it is."""
+    try:
+        return path.absolute().resolve()
+    except (OSError, RuntimeError):  # up to Python 3.12 a loop is a RuntimeError
+        return path.absolute()
+
+
 def refuse_taken(target: Path, *, overwrite: bool) -> None:
     """Raise OutputError when `target` cannot become an output folder."""
     if target == Path(target.anchor) or target == Path.cwd() or target in Path.cwd().parents:

@@ -57,7 +57,7 @@ def map_rasters(job: MapJob) -> MapResult:
     refuse_full(out, work_bytes(plan))
     scratch = Scratch.make(out)
     with scratch.work(out) as folder:
-        with rasterio.Env(GDAL_CACHEMAX=_CACHE, GDAL_DISABLE_READDIR_ON_OPEN="FALSE"):
+        with rasterio.Env(GDAL_CACHEMAX=_CACHE):
             result = _run(job, plan, card, folder)
         shutil.rmtree(folder / "work", ignore_errors=True)
     seconds = round(time.perf_counter() - started, 2)
