@@ -14,7 +14,7 @@ from odc.geo.geobox import GeoBox
 from PIL import Image
 
 from geomage.errors import InputError
-from geomage.geo import footprint, ground_gsd, pixel_box
+from geomage.geo import check_raster, footprint, ground_gsd, pixel_box
 from geomage.geo.meridian import counts_from_seam, unrolled
 from geomage.geo.stac import write_item
 from geomage.mapping import MapJob, map_rasters
@@ -149,3 +149,9 @@ def test_a_world_file_of_no_sense_is_none(tmp_path: Path, model: Path, text: str
     path.with_suffix(".pgw").write_text(text, encoding="latin-1")
     job = MapJob(before=(path,), out=tmp_path / "o", model=model, gsd=0.5)
     assert not any("is not used" in remark for remark in check_images(job).remarks)
+
+
+def test_pixels_of_no_area_are_a_wrong_georeference(tmp_path: Path) -> None:
+    box = GeoBox((SIDE, SIDE), Affine(0.5, 0.5, 5e5, -0.5, -0.50000005, 4e6), "EPSG:32633")
+    with pytest.raises(InputError, match="georeference of no size"):
+        check_raster(write(tmp_path / "b.tif", box))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
+import os
 import signal
 import sys
 import traceback
@@ -13,7 +15,7 @@ from typing import Any
 
 import typer
 
-from geomage.errors import GeomageError, RunError
+from geomage.errors import GeomageError, OutputError, RunError
 
 INTERRUPTED = 130  # what typer makes of Ctrl-C
 _NOT_OURS = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -29,6 +31,7 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
+    _open_closed()
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
         app([word for word in words if word != "--debug"], prog_name="geomage")
@@ -42,6 +45,17 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
     finally:
         signal.signal(signal.SIGTERM, before)
     return 0
+
+
+def _open_closed() -> None:
+    """Give a closed stdout or stderr somewhere to go: the next file opened would take its place."""
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+            setattr(sys, name, os.fdopen(number, "w", encoding="utf-8", closefd=False))
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> None:
@@ -72,8 +86,9 @@ def _explain(error: Exception, *, debug: bool) -> int:
 
 
 def say(message: str) -> None:
-    """Speak to the person: stderr."""
-    typer.echo(message, err=True)
+    """Speak to the person: stderr. Work that is done stays done when nobody can be told."""
+    with contextlib.suppress(OSError):
+        typer.echo(message, err=True)
 
 
 def done(message: str, facts: Mapping[str, Any], *, as_json: bool) -> None:
@@ -85,7 +100,19 @@ def done(message: str, facts: Mapping[str, Any], *, as_json: bool) -> None:
 
 def print_json(facts: Mapping[str, Any]) -> None:
     """Speak to the machine: stdout."""
-    typer.echo(json.dumps(facts, indent=2, default=str, allow_nan=False))
+    print_text(json.dumps(facts, indent=2, default=str, allow_nan=False))
+
+
+def print_text(text: str) -> None:
+    """Write a result to stdout; OutputError when it cannot be delivered."""
+    try:
+        typer.echo(text)
+    except BrokenPipeError:  # who reads has read enough
+        raise
+    except OSError as error:
+        raise OutputError(
+            f"the result cannot be written to standard output: {error.strerror or error}"
+        ) from error
 
 
 def examples(*lines: str) -> str:

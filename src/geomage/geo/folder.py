@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from geomage.errors import OutputError
 from geomage.geo.scratch import Scratch, hidden_path, hold, sweep
+
+_NO_LETTERS = ("Cc", "Cs", "Zl", "Zp")  # controls, bytes that are no UTF-8, ends of lines
 
 
 @contextmanager
@@ -78,6 +81,14 @@ def refuse_unwritable(folder: Path, name: str = "probe") -> None:
 def _within_reach(path: Path | str) -> Path:
     """The absolute path; OutputError when the system will not even look there."""
     target = Path(path).absolute()
+    if any(unicodedata.category(letter) in _NO_LETTERS for letter in str(target)):
+        raise OutputError(
+            f"the output {str(path)!a} is no plain name in UTF-8; choose one without line breaks "
+            "and control characters"
+        )
+    for above in target.parents:
+        if above.name == ".." and not above.parent.exists():
+            raise OutputError(f"cannot write {path}: {above.parent} does not exist")
     try:
         target.exists()
     except OSError as error:  # a folder that may not be entered, a name too long

@@ -40,6 +40,7 @@ _ALONE = {
     "GDAL_PAM_ENABLED": "NO",
     "GDAL_ERROR_ON_LIBJPEG_WARNING": "TRUE",
 }
+_FLATTEST = 1e-3  # sine between rows and columns, below which no image was ever placed
 _DECODERS = ("libjpeg:", "JPEGLib:")
 _VOICE = logging.getLogger("rasterio._err")  # what GDAL says
 MEMORY = 2 * 1024**3  # bytes, the budget when none is stated
@@ -151,8 +152,11 @@ def dataset_facts(dataset: DatasetReader) -> RasterFacts:
             f"{path} is placed by ground control points only; bring it to a grid first (gdalwarp)"
         )
     transform = _transform(path, dataset)
-    if transform.determinant == 0 or not all(map(math.isfinite, transform)):
-        raise InputError(f"{path} has a georeference of no size: {tuple(transform)[:6]}")
+    if not all(map(math.isfinite, transform)) or _flatness(transform) < _FLATTEST:
+        raise InputError(
+            f"{path} has a georeference of no size (rows and columns run the same way): "
+            f"{tuple(transform)[:6]}; give it the true one"
+        )
     return RasterFacts(
         path=path,
         box=GeoBox(dataset.shape, transform, dataset.crs),
@@ -161,6 +165,13 @@ def dataset_facts(dataset: DatasetReader) -> RasterFacts:
         nodata=None if dataset.nodata is None else float(dataset.nodata),
         bands=tuple(colour.name for colour in dataset.colorinterp),
     )
+
+
+def _flatness(transform: Affine) -> float:
+    """Sine of the angle between the rows and the columns of a grid; 0 for pixels of no area."""
+    a, b, _, d, e, _ = transform[:6]
+    sides = math.hypot(a, d) * math.hypot(b, e)
+    return abs(transform.determinant) / sides if sides > 0 else 0.0
 
 
 def _transform(path: Path, dataset: DatasetReader) -> Affine:

@@ -100,9 +100,18 @@ def _rgb(facts: RasterFacts) -> tuple[int, int, int]:
     if len(usable) < 3:
         raise InputError(
             f"{facts.path} has {len(usable)} band{'s' * (len(usable) != 1)} of values; "
-            "red, green and blue are needed"
+            f"red, green and blue are needed{_expand(facts)}"
         )
     return (usable[0], usable[1], usable[2])
+
+
+def _expand(facts: RasterFacts) -> str:
+    """Advice for an image of one band, whose colours may stand in a palette."""
+    if facts.count > 2:
+        return ""
+    return (
+        f"; a palette becomes three bands by gdal_translate -expand rgb {facts.path.name} rgb.tif"
+    )
 
 
 def _grid(facts: RasterFacts, gsd: float | None) -> GeoBox:
