@@ -31,7 +31,7 @@ Spoil = Callable[[gpd.GeoDataFrame], gpd.GeoDataFrame]
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("folders")
-    city = town("suburb", 0)
+    city = town("culdesac", 3)
     write_city(city, place / "town")
     write_event(storm(city, StormParams(ef=3)), place / "event")
     return place

@@ -19,7 +19,8 @@ CODES = [
     (OutputError("no"), 2),
     (MissingExtraError("no"), 2),
     (RunError("no"), 1),
-    (OSError(28, "No space left on device"), 1),
+    (OSError(28, "No space left on device"), 2),
+    (OSError(5, "Input/output error"), 1),
     (MemoryError(), 1),
     (KeyError("a fault of ours"), 1),
 ]
@@ -99,6 +100,11 @@ def test_the_command_line_starts_without_heavy_libraries():
     code = "import sys, geomage.cli; print(*{'torch', 'numba', 'rasterio'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_what_a_stopped_command_leaves_is_said_as_it_is():
+    assert "nothing unfinished" in frame._left_behind(["map", "train.tif", "-o", "out"])
+    assert "resumes it" in frame._left_behind(["--debug", "train", "line", "-o", "run"])
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,25 @@ def test_what_is_not_seen_is_never_called_undamaged(product):
     assert (below == 255).all()
 
 
+@pytest.mark.parametrize(("side", "code"), [(6, 0), (16, 3)])
+def test_ground_not_analysed_that_rounds_to_nothing_is_no_code_of_its_own(
+    geomage, pair, blank_model, tmp_path, side, code
+):
+    """Of 320 x 320 px, 36 are less than 0.05 %, 256 are more."""
+    with rasterio.open(pair[0]) as image:
+        profile, values = image.profile, image.read()
+    values[values == 0] = 1
+    values[:, 100 : 100 + side, 100 : 100 + side] = 0
+    with rasterio.open(tmp_path / "holed.tif", "w", **{**profile, "nodata": 0}) as image:
+        image.write(values)
+    answer = geomage(
+        *("map", tmp_path / "holed.tif", "-o", tmp_path / "out", "--model", blank_model, "--json")
+    )
+    assert answer.code == code, answer.err
+    assert answer.facts["area"]["not_analysed_m2"] > 0
+    assert ("not analysed" in answer.err) == (code == 3)
+
+
 def test_one_image_gives_buildings_and_land_cover_only(geomage, pair, blank_model, tmp_path):
     out = tmp_path / "out"
     answer = geomage("map", pair[0], "-o", out, "--model", blank_model)

@@ -27,6 +27,8 @@ def test_a_scene_holds_two_images_and_their_truth_on_one_grid(geomage, event, tm
     answer = geomage("render", event, "-o", scene, "--sensor", "vhr-1.0", "--json")
     assert answer.code == 0, answer.err
     columns, rows = answer.facts["size"]
+    assert f"({columns} x {rows} m: the outer 30 m of the town are left out)" in answer.err
+    assert columns == 200 - 2 * 30
     names = ["before", "after", "landcover_before", "landcover_after", "building", "damage"]
     names += ["height_before", "height_after", "water_depth", "valid"]
     for name in names:

@@ -12,9 +12,9 @@ from typing import Annotated
 import typer
 
 from geomage import __version__
-from geomage.cli import frame, learning, maps, showing, simulate
+from geomage.cli import frame, importing, learning, maps, showing, simulate
 
-__all__ = ["app", "main"]
+__all__ = ["app", "importing", "main"]
 
 app = typer.Typer(
     name="geomage",

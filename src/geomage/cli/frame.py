@@ -10,6 +10,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -32,12 +33,13 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     _open_closed()
-    before = signal.signal(signal.SIGTERM, _terminate)
+    rest = _left_behind(words)
+    before = signal.signal(signal.SIGTERM, partial(_terminate, rest))
     try:
         app([word for word in words if word != "--debug"], prog_name="geomage")
     except SystemExit as leave:
         if leave.code == INTERRUPTED:
-            say("geomage: interrupted; nothing unfinished was left behind")
+            say(f"geomage: interrupted; {rest}")
             return 1
         return leave.code if isinstance(leave.code, int) else int(leave.code is not None)
     except Exception as error:  # noqa: BLE001 -- the one place where nothing may pass
@@ -58,9 +60,16 @@ def _open_closed() -> None:
             setattr(sys, name, os.fdopen(number, "w", encoding="utf-8", closefd=False))
 
 
-def _terminate(_number: int, _frame: FrameType | None) -> None:
+def _left_behind(words: Sequence[str]) -> str:
+    """What an unfinished command leaves: nothing, but for a training, which can be resumed."""
+    if next((word for word in words if not word.startswith("-")), "") == "train":
+        return "the run folder stays (pairs, recipe, last checkpoint): the same command resumes it"
+    return "nothing unfinished was left behind"
+
+
+def _terminate(rest: str, _number: int, _frame: FrameType | None) -> None:
     """Leave through the exception path, so that unfinished outputs are removed."""
-    raise RunError("terminated before the work was done; nothing was left behind")
+    raise RunError(f"terminated before the work was done; {rest}")
 
 
 def _explain(error: Exception, *, debug: bool) -> int:
@@ -77,7 +86,8 @@ def _explain(error: Exception, *, debug: bool) -> int:
         say(f"geomage: a file name is not valid UTF-8: {error.object!a}; rename it")
         return 2
     if isinstance(error, OSError):
-        say(f"geomage: {error}")
+        where = f"{error.filename}: " if error.filename else ""
+        say(f"geomage: {where}{error.strerror or error}")
         return 2 if error.errno in _NOT_OURS else 1
     say(f"geomage: unexpected {type(error).__name__}: {error}")
     if not debug:

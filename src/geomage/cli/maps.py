@@ -94,10 +94,12 @@ def map_(
     """Map buildings and land cover of one image; with a second also damage, flood and change.
 
     Takes any two rasters of red, green and blue, of any CRS, grid and data type, and aligns them.
-    Writes a product folder. Leaves with 3 when some areas could not be analysed.
+    Writes a product folder. Leaves with 3 when 0.05 % of the area or more, or a building of a
+    pair, could not be analysed.
     """
     from geomage.evaluation import map_into
     from geomage.mapping import MapJob
+    from geomage.product import partly_analysed
 
     job = MapJob(
         before=(before, *(more_before or ())),
@@ -116,7 +118,8 @@ def map_(
         say(f"note: {doubt}")
     done(_map_words(summary), {"out": out, **summary}, as_json=as_json)
     say(f"Open {product.report}")
-    if summary["area"]["not_analysed_m2"] > 0:
+    hidden = summary["buildings"]["not_analysed"]["count"] if job.after else 0
+    if partly_analysed(summary["area"]) or hidden:
         raise typer.Exit(PARTLY)
 
 
@@ -161,10 +164,13 @@ def _some(path: Path | None) -> tuple[Path, ...]:
 
 def _map_words(summary: Mapping[str, Any]) -> str:
     """One sentence of a product's summary."""
+    from geomage.product import partly_analysed
+
     found = summary["buildings"]
     text = f"{found['mapped']} buildings mapped, {found['assessed']} assessed"
     damage = {name: one["count"] for name, one in found["by_damage"].items() if one["count"]}
     if found["assessed"]:
         text += ": " + ", ".join(f"{count} {name}" for name, count in damage.items())
-    share = summary["area"]["not_analysed_share"]
-    return f"{text}; {share:.1%} of the area not analysed" if share else text
+    if not partly_analysed(summary["area"]):
+        return text
+    return f"{text}; {summary['area']['not_analysed_share']:.1%} of the area not analysed"

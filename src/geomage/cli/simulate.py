@@ -22,7 +22,7 @@ OffNadir = Annotated[
 verbs = typer.Typer(rich_markup_mode=None)
 cities = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 strikes = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-verbs.add_typer(cities, name="city", help="Grow a town, or look at one.")
+verbs.add_typer(cities, name="city", help="Grow a town, import a real one, or look at one.")
 verbs.add_typer(strikes, name="strike", help="Let a disaster strike a city.")
 
 
@@ -232,10 +232,11 @@ def render(
 ) -> None:
     """Picture a struck town before and after, as a sensor sees it, with all ground truth.
 
-    Sun, season, view, haze and shift of both dates are drawn from the seed where not stated.
+    Sun, season, view, haze and shift of both dates are drawn from the seed where not stated. The
+    outer 30 m of the town are not pictured: what stands there casts shadows and leans into view.
     """
     from geomage.disaster import read_event
-    from geomage.render import RenderParams, render_event, write_scene
+    from geomage.render import MARGIN_M, RenderParams, render_event, write_scene
 
     params = RenderParams(
         sensor=sensor,
@@ -250,4 +251,10 @@ def render(
     write_scene(scene, out, overwrite=overwrite)
     rows, columns = (int(side) for side in scene.box.shape)
     facts = {"out": out, "size": [columns, rows], "sensor": sensor}
-    done(f"Two images of {columns} x {rows} px, and their truth: {out}", facts, as_json=as_json)
+    wide, high = (round(n * abs(scene.box.affine.a)) for n in (columns, rows))
+    done(
+        f"Two images of {columns} x {rows} px ({wide} x {high} m: the outer {MARGIN_M:g} m of the "
+        f"town are left out), and their truth: {out}",
+        facts,
+        as_json=as_json,
+    )

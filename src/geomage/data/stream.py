@@ -74,7 +74,9 @@ def sample_event(rng: np.random.Generator, city: City, hazard: str) -> Event:
             seed,
         )
     if hazard == "storm":
-        size = city.params.size_m
+        params = city.params
+        wide = city.dtm.box.boundingbox.span_x
+        size = params.size_m if isinstance(params, CityParams) else float(wide)
         return storm(
             city,
             StormParams(

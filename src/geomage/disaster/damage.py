@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import geopandas as gpd
 import numpy as np
+import shapely
 from scipy import ndimage
 
 from geomage.disaster.event import VISIBLE_OF_PHYSICAL, Event, ids_on, layer, tree_states
@@ -109,25 +110,34 @@ def debris_field(
 
 
 def street_states(city: City, debris: np.ndarray, depth: np.ndarray) -> gpd.GeoDataFrame:
-    """Give each street its state: blocked where debris covers it, flooded where water stands."""
-    box = city.dtm.box
-    inverse = ~box.affine
-    states, depths = [], []
-    for line in city.streets.geometry:
-        at = np.arange(0, max(line.length, 0.1), 2.0)
-        points = np.array([line.interpolate(d).coords[0] for d in at])
-        columns, rows = inverse @ (points[:, 0], points[:, 1])
-        inside = (rows >= 0) & (columns >= 0) & (rows < box.shape[0]) & (columns < box.shape[1])
-        r, c = rows[inside].astype(int), columns[inside].astype(int)
-        water = float(depth[r, c].max(initial=0))
-        blocked = bool((debris[r, c] > 0.45).any())
-        states.append("flooded" if water > 0.15 else "blocked" if blocked else "passable")
-        depths.append(water)
+    """Give each street its state: blocked where debris covers it, flooded where water stands.
+
+    A street of which nothing lies on the terrain grid is unknown.
+    """
+    lines = city.streets.geometry.to_numpy()
+    water, rubble, seen = (_along(city, lines, f) for f in (depth, debris, np.ones(depth.shape)))
+    state = np.where(water > 0.15, "flooded", np.where(rubble > 0.45, "blocked", "passable"))
     return gpd.GeoDataFrame(
-        {"state": states, "depth": depths},
-        geometry=city.streets.geometry.to_numpy(),
+        {"state": np.where(seen > 0, state, "unknown"), "depth": water},
+        geometry=lines,
         crs=city.streets.crs,
     )
+
+
+def _along(city: City, lines: np.ndarray, field: np.ndarray) -> np.ndarray:
+    """Largest value (n,) of a field (y, x) of the terrain grid every 2 m along lines; 0 outside."""
+    if not len(lines):
+        return np.empty(0)
+    count = np.maximum(np.ceil(shapely.length(lines) / 2.0).astype(int), 1)
+    first = np.cumsum(count) - count
+    at = 2.0 * (np.arange(count.sum()) - np.repeat(first, count))
+    points = shapely.line_interpolate_point(np.repeat(lines, count), at)
+    columns, rows = ~city.dtm.box.affine @ shapely.get_coordinates(points).T
+    ny, nx = field.shape
+    inside = (rows >= 0) & (columns >= 0) & (rows < ny) & (columns < nx)
+    values = np.zeros(len(at))
+    values[inside] = field[rows[inside].astype(int), columns[inside].astype(int)]
+    return np.asarray(np.maximum.reduceat(values, first))
 
 
 def build_event(

@@ -16,7 +16,7 @@ from geomage.errors import InputError
 from geomage.geo import Raster, fresh_folder, rasterise, read_raster, write_cog, write_vectors
 from geomage.geo.stac import write_item
 from geomage.world import City, read_city
-from geomage.world.city import write_city_files
+from geomage.world.city import city_files, write_city_files
 from geomage.world.layers import COLUMNS, FLAG, ID, Columns, check_field, read_layers
 
 __all__ = [
@@ -111,8 +111,7 @@ def write_event(event: Event, folder: Path, *, overwrite: bool = False) -> Path:
         about = {"kind": event.kind, "unit": event.unit, "parameters": dict(event.parameters)}
         (tmp / "event.json").write_text(json.dumps(about, indent=1) + "\n")
         files = (
-            "city.gpkg",
-            "dtm.tif",
+            *city_files(event.city),
             "event.gpkg",
             "intensity.tif",
             *(f"{n}.tif" for n in event.rasters),

@@ -28,7 +28,8 @@ def _require_torch() -> None:
     except ImportError as error:
         raise MissingExtraError(
             f"training needs {error.name}: install geomage with its extra, "
-            "pip install 'geomage[train]'"
+            "pip install -e '.[train]' -c constraints.txt in a checkout, or pip install "
+            "'geomage[train]'"
         ) from error
 
 

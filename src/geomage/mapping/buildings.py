@@ -11,6 +11,7 @@ import shapely
 from odc.geo.geobox import GeoBox
 
 from geomage.geo import ground_gsd, vectorise
+from geomage.mapping.blobs import Buildings
 from geomage.mapping.reasons import BEYOND, COARSE, NO_FIRST, NO_SECOND_DATE, REASONS
 
 UNSEEN = 255  # in the damage raster
@@ -18,6 +19,9 @@ _SHARE = 0.5  # of a building that must be seen at the second date
 _STRIP = 1024  # rows summed at once
 MISSING_COSTS = (1.0, 2.0, 2.0, 4.0)
 """What it costs to miss a grade 1..4: a destroyed house called anything less is the dearest."""
+LEANS_ON_BLOB = 100.0
+"""m2 of its blob, of mean damage, that count as part of each building: where a blob was cut is a
+guess, and a small part alone says little."""
 _STRAIGHTEN = 0.9  # px, how far an outline may be moved to lose its steps
 
 
@@ -49,24 +53,24 @@ class Tally:
 
 
 def tally(
-    labels: np.ndarray, count: int, building: np.ndarray, damage: np.ndarray, codes: np.ndarray
+    found: Buildings, building: np.ndarray, damage: np.ndarray, codes: np.ndarray, gsd: float
 ) -> Tally:
     """Sum over buildings, each pixel weighed by the square of its probability: rims mislead.
 
     Args:
-        labels: (y, x) int32, 0 or the number of a building.
-        count: number of buildings.
+        found: the buildings.
         building: (y, x) uint8 probability.
         damage: (4, y, x) uint8 probabilities of grades 1..4.
         codes: (y, x) uint8, 0 where analysed, else the reason.
+        gsd: side of a pixel, metres.
     """
-    size, kinds = count + 1, BEYOND + 1
+    size, kinds = found.count + 1, BEYOND + 1
     pixels, unseen = np.zeros(size), np.zeros((size, kinds))
     grades = np.zeros((size, 4))
-    for top in range(0, labels.shape[0], _STRIP):
+    for top in range(0, found.labels.shape[0], _STRIP):
         strip = slice(top, top + _STRIP)
-        inside = labels[strip] > 0
-        ids, code = labels[strip][inside], codes[strip][inside]
+        inside = found.labels[strip] > 0
+        ids, code = found.labels[strip][inside], codes[strip][inside]
         pixels += np.bincount(ids, minlength=size)
         flat = np.bincount(ids.astype("int64") * kinds + code, minlength=size * kinds)
         unseen += flat.reshape(size, kinds)
@@ -75,7 +79,18 @@ def tally(
             values = damage[grade][strip][inside]
             grades[:, grade] += np.bincount(ids, weights=weight * values, minlength=size)
     unseen[:, 0] = 0
-    return Tally(pixels, unseen, grades)
+    return Tally(pixels, unseen, _leant(grades, found.blob, LEANS_ON_BLOB / gsd**2))
+
+
+def _leant(damage: np.ndarray, blob: np.ndarray, pixels: float) -> np.ndarray:
+    """(n + 1, 4) sums of damage, with so many pixels of the mean of its blob added to each.
+
+    What was not seen stays 0; a building that is a blob of its own keeps its shares.
+    """
+    of_blob = np.stack([np.bincount(blob, weights=column) for column in damage.T], axis=1)
+    shares = of_blob / np.maximum(of_blob.sum(axis=1, keepdims=True), 1e-9)
+    seen = damage.sum(axis=1, keepdims=True) > 0
+    return np.asarray(damage + 255 * pixels * shares[blob] * seen)
 
 
 def damage_raster(labels: np.ndarray, sums: Tally, codes: np.ndarray) -> np.ndarray:

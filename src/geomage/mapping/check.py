@@ -13,6 +13,7 @@ from geomage.geo import Shift, ground_gsd
 from geomage.mapping.imagery import Imagery, Picture, open_imagery
 from geomage.mapping.job import MapJob
 from geomage.mapping.plan import Plan, crs_name, make_plan
+from geomage.mapping.reasons import within
 from geomage.mapping.survey import Sight, residual_shift, survey
 from geomage.model import ModelCard, load_model
 
@@ -41,8 +42,9 @@ def check_images(job: MapJob) -> Findings:
     with ExitStack() as stack:
         first = stack.enter_context(open_imagery(plan.before, plan.work))
         seen = _seen(first, "first")
+        inside = within(plan.before, plan.work) | seen.seen
         facts: dict[str, Any] = {
-            "seen_first": _share(seen.seen),
+            "seen_first": _share(seen.seen, inside),
             "stretch": {"before": first.stretch.rule},
         }
         shift = None
@@ -50,7 +52,7 @@ def check_images(job: MapJob) -> Findings:
             second = stack.enter_context(open_imagery(plan.after, plan.work))
             both = seen.seen & _seen(second, "second").seen
             shift = residual_shift(first, second, both)
-            facts |= {"seen_both": _share(both), "shift": asdict(shift)}
+            facts |= {"seen_both": _share(both, inside), "shift": asdict(shift)}
             facts["stretch"] |= {"after": second.stretch.rule}
     dates = [("before", picture) for picture in plan.before]
     dates += [("after", picture) for picture in plan.after]
@@ -66,8 +68,9 @@ def _seen(imagery: Imagery, which: str) -> Sight:
     return sight
 
 
-def _share(mask: np.ndarray) -> float:
-    return round(float(mask.mean()), 4)
+def _share(mask: np.ndarray, inside: np.ndarray) -> float:
+    """Of what lies in the outlines of the first images, as a map counts it."""
+    return round(float(mask.sum() / max(1, inside.sum())), 4)
 
 
 def _image(role: str, picture: Picture) -> dict[str, Any]:

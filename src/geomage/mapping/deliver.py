@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from geomage.geo import Raster, ground_gsd, write_cog
-from geomage.mapping.blobs import label_buildings
+from geomage.mapping.blobs import RUN_TOGETHER, label_buildings
 from geomage.mapping.buildings import UNSEEN, building_features, damage_raster, tally
 from geomage.mapping.job import MapResult
 from geomage.mapping.layers import Layers
@@ -31,11 +31,19 @@ class Shelf:
         raster = Raster(values[None], self.box, nodata, (name,))
         self.rasters[name] = write_cog(self.folder / f"{name}.tif", raster, colormap=palette)
 
-    def probability(self, name: str, values: np.ndarray, mask: np.ndarray) -> None:
+    def building(self, values: np.ndarray, mask: np.ndarray) -> None:
         """Write (y, x) uint8 probability times 255; the mask of the file says where it holds."""
-        raster = Raster(np.where(mask, values, 0)[None], self.box, None, (name,))
+        raster = Raster(np.where(mask, values, 0)[None], self.box, None, ("building",))
         tags = {"unit": "probability * 255"}
-        self.rasters[name] = write_cog(self.folder / f"{name}.tif", raster, tags=tags, mask=mask)
+        path = self.folder / "building.tif"
+        self.rasters["building"] = write_cog(path, raster, tags=tags, mask=mask)
+
+    def change(self, values: np.ndarray, analysed: np.ndarray) -> None:
+        """Write (y, x) uint8 probability times 255, 254 at most: 255 is not analysed."""
+        held = np.where(analysed, np.minimum(values, UNSEEN - 1), UNSEEN).astype("uint8")
+        raster = Raster(held[None], self.box, UNSEEN, ("change",))
+        tags = {"unit": "probability * 255, 254 at most"}
+        self.rasters["change"] = write_cog(self.folder / "change.tif", raster, tags=tags)
 
 
 def deliver(
@@ -59,19 +67,26 @@ def deliver(
     """
     box = layers.box
     building = np.where(first, layers.building[0], 0)
-    labels, count = label_buildings(building, threshold, ground_gsd(box))
-    sums = tally(labels, count, building, layers.damage, codes)
-    shelf.probability("building", building, first)
+    gsd = ground_gsd(box)
+    found = label_buildings(building, threshold, gsd)
+    sums = tally(found, building, layers.damage, codes, gsd)
+    shelf.building(building, first)
     shelf.classes("landcover", np.where(first, layers.landcover[0], 0), LANDCOVER, 0)
     if two_dates:
-        shelf.classes("damage", damage_raster(labels, sums, codes), DAMAGE, UNSEEN)
+        shelf.classes("damage", damage_raster(found.labels, sums, codes), DAMAGE, UNSEEN)
         shelf.classes("flood", flood_raster(layers, codes), FLOOD, UNSEEN)
-        shelf.probability("change", layers.flags[1], codes == 0)
+        shelf.change(layers.flags[1], codes == 0)
     return MapResult(
         folder=shelf.folder,
         rasters=shelf.rasters,
-        buildings=building_features(labels, box, sums, two_dates=two_dates),
+        buildings=building_features(found.labels, box, sums, two_dates=two_dates),
         not_analysed=reason_areas(codes, box),
+        facts={
+            "run_together": {
+                "area_share": round(found.run_together_share(sums.pixels, gsd), 4),
+                "larger_than_m2": RUN_TOGETHER,
+            }
+        },
     )
 
 

@@ -97,7 +97,7 @@ def _run(job: MapJob, plan: Plan, card: ModelCard, folder: Path) -> MapResult:
         Shelf(folder, layers),
         two_dates=bool(plan.after),
     )
-    return replace(result, facts=facts)
+    return replace(result, facts={**facts, **result.facts})
 
 
 def _first(plan: Plan, stack: ExitStack) -> Date:

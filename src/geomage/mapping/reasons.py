@@ -55,14 +55,17 @@ def reason_codes(
         if coarse:
             codes[:] = COARSE
         codes[~views.second] = NO_SECOND
-        outlines = [footprint(picture.box, box.crs) for picture in pictures[1]]
-        codes[rasterise(outlines, box) == 0] = OUTSIDE
+        codes[~within(pictures[1], box)] = OUTSIDE
         if codes.size > _SPECK:
             codes = rasterio.features.sieve(codes, _SPECK)
     codes[~views.first] = NO_FIRST
-    outlines = [footprint(picture.box, box.crs) for picture in pictures[0]]
-    codes[(rasterise(outlines, box) == 0) & ~views.first] = BEYOND
+    codes[~within(pictures[0], box) & ~views.first] = BEYOND
     return codes
+
+
+def within(pictures: tuple[Picture, ...], box: GeoBox) -> np.ndarray:
+    """(y, x) bool: where a grid lies in the outline of a picture, data there or not."""
+    return np.asarray(rasterise([footprint(one.box, box.crs) for one in pictures], box) > 0)
 
 
 def reason_areas(codes: np.ndarray, box: GeoBox) -> gpd.GeoDataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from geomage.product.doubts import partly_analysed
 from geomage.product.folder import ProductPaths, product_paths, write_product
 from geomage.product.grading import DECIDED_DAMAGED, DECIDED_INTACT, WORDS, graded
 from geomage.product.mapped import RASTERS, Mapped
@@ -18,6 +19,7 @@ __all__ = [
     "ProductPaths",
     "Score",
     "graded",
+    "partly_analysed",
     "product_paths",
     "score_product",
     "score_table",

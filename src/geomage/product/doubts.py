@@ -3,28 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
+from geomage.product.wording import area as in_units
 from geomage.product.wording import percent
 
-__all__ = ["doubts"]
+__all__ = ["doubts", "partly_analysed"]
+
+_NEGLIGIBLE: Final = 0.0005  # of the area; less rounds to 0.0 % and is called analysed
+_MUCH: Final = 0.2  # of the area mapped as building
 
 
-def doubts(facts: Mapping[str, Any], area: Mapping[str, Any], *, placed: bool) -> list[str]:
+def doubts(
+    facts: Mapping[str, Any],
+    area: Mapping[str, Any],
+    *,
+    placed: bool,
+    flood_beside_obscured_m2: float = 0.0,
+) -> list[str]:
     """Sentences on what makes this map weaker than another; none when nothing was found.
 
     Args:
         facts: the record of the mapping run.
         area: the areas of `summary.summarise`.
         placed: whether the product has a CRS.
+        flood_beside_obscured_m2: area of the flood polygons that touch what is obscured.
     """
     return [
         *(_sentence(str(note)) for note in facts.get("notes") or ()),
         *_shift(facts),
         *_unseen(area),
         *_pixels(facts),
+        *_run_together(facts),
+        *_cloud_as_water(flood_beside_obscured_m2),
         *([] if placed else ["The images have no CRS: places are metres from a corner, no map."]),
     ]
+
+
+def partly_analysed(area: Mapping[str, Any]) -> bool:
+    """Whether so much of the area was not analysed that it is worth a word: 0.05 % of it.
+
+    Args:
+        area: the areas of `summary.summarise`.
+    """
+    return bool(area["not_analysed_m2"] >= _NEGLIGIBLE * area["of_interest_m2"] > 0)
 
 
 def _sentence(note: str) -> str:
@@ -42,7 +64,7 @@ def _shift(facts: Mapping[str, Any]) -> Iterable[str]:
 
 def _unseen(area: Mapping[str, Any]) -> Iterable[str]:
     share = area["not_analysed_share"]
-    if share:
+    if partly_analysed(area):
         reasons = ", ".join(area["not_analysed_by_reason_m2"])
         yield f"{percent(share)} of the area is not analysed ({reasons}): nothing is known of it."
 
@@ -61,6 +83,25 @@ def _pixels(facts: Mapping[str, Any]) -> Iterable[str]:
                 f"{image['file']} has pixels of {gsd:.2f} m; the model knows {least:g} to"
                 f" {most:g} m: {loss}."
             )
+
+
+def _run_together(facts: Mapping[str, Any]) -> Iterable[str]:
+    found = _record(facts, "run_together")
+    share = found.get("area_share", 0)
+    if share >= _MUCH:
+        yield (
+            f"{percent(share)} of the area mapped as building lies in patches larger than"
+            f" {found['larger_than_m2']:,.0f} m²: buildings run together there and were cut apart"
+            " by guess, so counts are not numbers of houses."
+        )
+
+
+def _cloud_as_water(m2: float) -> Iterable[str]:
+    if m2:
+        yield (
+            f"{in_units(m2)} of what is seen as flooded borders on what is obscured: the edge or"
+            " the shadow of a cloud may pass for water."
+        )
 
 
 def _record(facts: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import rasterio
+from geopandas import GeoDataFrame
 from odc.geo.geobox import GeoBox
 
 from geomage import __version__
@@ -23,7 +24,7 @@ from geomage.geo import check_raster, fresh_folder, write_vectors
 from geomage.geo.stac import write_item
 from geomage.product.doubts import doubts
 from geomage.product.grading import graded
-from geomage.product.layers import Source, product_layers
+from geomage.product.layers import Source, flood_beside_obscured_m2, product_layers
 from geomage.product.mapped import RASTERS, Mapped
 from geomage.product.pictures import Picture, take_picture
 from geomage.product.report import Findings, report_html
@@ -92,7 +93,7 @@ def write_product(
         squares = worst_squares(buildings, box)
         before, after = _two_pictures(sources, box, result.facts)
         summary = summarise(buildings, result.not_analysed, box, rasters, squares)
-        doubtful = doubts(result.facts, summary["area"], placed=box.crs is not None)
+        doubtful = _doubts(result, summary, box, layers.get("observedEventA"))
         found = Findings(
             summary={**summary, "doubts": doubtful},
             buildings=buildings,
@@ -110,6 +111,18 @@ def write_product(
         _write_item(folder, found)
         _write_manifest(folder, found)
     return product_paths(out)
+
+
+def _doubts(
+    result: Mapped, summary: Mapping[str, Any], box: GeoBox, flood: GeoDataFrame | None
+) -> list[str]:
+    beside = 0.0 if flood is None else flood_beside_obscured_m2(flood, result.not_analysed)
+    return doubts(
+        result.facts,
+        summary["area"],
+        placed=box.crs is not None,
+        flood_beside_obscured_m2=beside,
+    )
 
 
 def product_paths(out: Path) -> ProductPaths:

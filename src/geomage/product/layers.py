@@ -15,10 +15,11 @@ from odc.geo.geobox import GeoBox
 
 from geomage.errors import InputError
 from geomage.geo import check_raster, open_raster, vectorise
+from geomage.mapping.reasons import OBSCURED, REASONS
 from geomage.product.grading import NOT_ANALYSED
 from geomage.product.surface import areas_m2, box_outline
 
-__all__ = ["FLOOD_SPECK_M2", "Source", "product_layers"]
+__all__ = ["FLOOD_SPECK_M2", "Source", "flood_beside_obscured_m2", "product_layers"]
 
 METHOD: Final = "Automatic extraction"
 NOT_APPLICABLE: Final = "Not Applicable"
@@ -80,7 +81,7 @@ def _built_up(buildings: GeoDataFrame, first: int, last: int) -> GeoDataFrame:
         "notation": "Building block",
         "confidence": buildings["confidence"].round(3).to_numpy(),
         "reason": buildings["reason"].to_numpy(),
-        "grade": np.where(graded, buildings["grade"].to_numpy(), 0).astype("int16"),
+        "grade": buildings["grade"].astype("Int16").where(graded).array,
         **{name: buildings[name].astype(float).round(3).to_numpy() for name in _PROBABILITIES},
         "area_m2": buildings["area_m2"].round(1).to_numpy(),
         "or_src_id": first,
@@ -118,6 +119,13 @@ def _observed_event(flood: Path, src_id: int) -> GeoDataFrame:
     }
     frame = pd.DataFrame(columns, index=range(len(kept)))
     return GeoDataFrame(frame, geometry=kept.geometry.to_numpy(), crs=kept.crs)
+
+
+def flood_beside_obscured_m2(flood: GeoDataFrame, not_analysed: GeoDataFrame) -> float:
+    """Area of the flood polygons that touch what is obscured at the second date."""
+    hidden = not_analysed[not_analysed["reason"] == REASONS[OBSCURED]]
+    beside, _ = hidden.sindex.query(flood.geometry, predicate="intersects")
+    return float(flood["area_m2"].iloc[np.unique(beside)].sum())
 
 
 def _footprints(sources: Sequence[Source], box: GeoBox) -> GeoDataFrame:

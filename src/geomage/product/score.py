@@ -118,6 +118,7 @@ class Score:
                 "columns": [*classes, "missed", "not analysed"],
                 "counts": self.grades.tolist(),
             },
+            "unknown_grade": self.detection.reference - int(self.grades.sum()),
             "words": {"columns": [*WORDS, "missed"], "counts": self.words.tolist()},
             "all": _ratios(self.grades, classes),
             "found": _ratios(_found(self.grades), classes),

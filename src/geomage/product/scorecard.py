@@ -24,7 +24,13 @@ def score_table(record: Mapping[str, Any]) -> str:
     if record["damage"] is None:
         parts.append("Damage was not scored.")
     else:
-        parts += [_ratios(record["damage"]), _confusion(record["damage"])]
+        damage = record["damage"]
+        parts += [_ratios(damage), _confusion(damage), _words(damage)]
+        if damage["unknown_grade"]:
+            parts.append(
+                f"{damage['unknown_grade']:,} buildings of the reference have no known grade: they"
+                " count as buildings, not in the tables of damage."
+            )
     return "\n\n".join(parts)
 
 
@@ -56,16 +62,26 @@ def _ratios(damage: Mapping[str, Any]) -> str:
     means = (
         f"macro-F1 {_ratio(damage['all']['macro_f1'])};"
         f" over the buildings found {_ratio(damage['found']['macro_f1'])}"
+        " (means over the classes that are true or said)"
     )
     return "\n".join([head, *_aligned(rows), _INDENT + means])
 
 
 def _confusion(damage: Mapping[str, Any]) -> str:
-    table = damage["confusion"]
+    return _table(damage, "confusion", "the map says (columns)")
+
+
+def _words(damage: Mapping[str, Any]) -> str:
+    return _table(damage, "words", "the word of the map (columns)")
+
+
+def _table(damage: Mapping[str, Any], name: str, columns: str) -> str:
+    """Counts by class of the reference."""
+    table = damage[name]
     rows = [["", *table["columns"]]]
-    for name, counts in zip(damage["classes"], table["counts"], strict=True):
-        rows.append([name, *(f"{count:,}" for count in counts)])
-    head = "Buildings by what the reference says (rows) and the map says (columns)"
+    for truth, counts in zip(damage["classes"], table["counts"], strict=True):
+        rows.append([truth, *(f"{count:,}" for count in counts)])
+    head = f"Buildings by what the reference says (rows) and {columns}"
     return "\n".join([head, *_aligned(rows)])
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
+from geomage.mapping.buildings import MISSING_COSTS
 from geomage.product.grading import DECIDED_DAMAGED, DECIDED_INTACT, NOT_ANALYSED, POSSIBLY, WORDS
 from geomage.product.layers import FLOOD_SPECK_M2, Source
 from geomage.product.squares import Square
@@ -226,8 +227,11 @@ def definitions() -> str:
     """What each damage word means, and the rule behind Possibly damaged."""
     damaged, intact = percent(DECIDED_DAMAGED), percent(DECIDED_INTACT)
     meaning = {
-        "Destroyed": "The roof or the whole building is gone.",
-        "Damaged": "Minor to major damage to be seen from above.",
+        "Destroyed": f"Some damage is likely ({damaged} or more), and destroyed is the most likely"
+        f" grade once the cost of a miss is counted ({_costs()}). Its own probability may be under"
+        " 20 %: every building states it.",
+        "Damaged": f"Some damage is likely ({damaged} or more), and minor or major is the most"
+        " likely grade, costs counted.",
         POSSIBLY: f"Damage is not sure (under {damaged}), nor is its absence (under {intact}, or"
         " grave damage too likely to rule out). Send someone to look.",
         "No visible damage": f"No damage to be seen from above, with a probability of {intact}"
@@ -239,6 +243,11 @@ def definitions() -> str:
         for word, text in meaning.items()
     )
     return f"<dl>{rows}</dl>"
+
+
+def _costs() -> str:
+    none, minor, major, destroyed = (f"{cost:g}" for cost in MISSING_COSTS)
+    return f"none {none}, minor {minor}, major {major}, destroyed {destroyed}"
 
 
 def limits(facts: Mapping[str, Any], *, two_dates: bool) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from geomage.render.canvas import Noise, stage_box, stage_noise
 from geomage.render.engine import Picture, light_and_view, sky_view
 from geomage.render.matter import Appearance, sample_appearance
-from geomage.render.scene import RenderParams, Scene, render_event, write_scene
+from geomage.render.scene import MARGIN_M, RenderParams, Scene, render_event, write_scene
 from geomage.render.stage import Stage, paint
 
 __all__ = [
+    "MARGIN_M",
     "Appearance",
     "Noise",
     "Picture",

@@ -107,7 +107,8 @@ def paint_roofs(wings, state, burnt, px, ny, height, albedo, ids, fine, mid, coa
 
     wings (n, 17): x y cos sin length width eave ridge form material r g b id kind boxed row
     state (n, 6): mode, lost share, rubble height (m), side cos, side sin, eave factor
-    burnt (y, x): row + 1 of the wing whose polygon covers the pixel, for wings that are no boxes.
+    burnt (y, x): id of the building whose wings cover the pixel, for wings that are no boxes:
+    such a wing is its roof over the smallest box around it, clipped by them.
     loss (y, x): smooth noise 0..1 that decides what falls first.
     """
     nx = height.shape[1]
@@ -127,7 +128,7 @@ def paint_roofs(wings, state, burnt, px, ny, height, albedo, ids, fine, mid, coa
                 u, v = dx * c + dy * sn, -dx * sn + dy * c
                 if abs(u) > length / 2 or abs(v) > width / 2:
                     continue
-                if not boxed and burnt[i, j] != k + 1:
+                if not boxed and burnt[i, j] != int(w[13]):
                     continue
                 h = roof_height(form, u, v, length, width, eave, ridge)
                 edge = min(length / 2 - abs(u), width / 2 - abs(v))
@@ -139,10 +140,10 @@ def paint_roofs(wings, state, burnt, px, ny, height, albedo, ids, fine, mid, coa
                         and i < ny - 1
                         and j < nx - 1
                         and (
-                            burnt[i - 1, j] != k + 1
-                            or burnt[i + 1, j] != k + 1
-                            or burnt[i, j - 1] != k + 1
-                            or burnt[i, j + 1] != k + 1
+                            burnt[i - 1, j] != int(w[13])
+                            or burnt[i + 1, j] != int(w[13])
+                            or burnt[i, j - 1] != int(w[13])
+                            or burnt[i, j + 1] != int(w[13])
                         )
                     ):
                         edge = 0.1

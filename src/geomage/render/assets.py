@@ -92,9 +92,12 @@ def _failures(c: Canvas, roofs: gpd.GeoDataFrame) -> np.ndarray:
 
 
 def _free_shapes(c: Canvas, roofs: gpd.GeoDataFrame) -> np.ndarray:
-    """Burn roofs that are no rectangles: row + 1 (y, x)."""
-    rows = enumerate(zip(roofs.geometry, roofs["boxed"], strict=True), 1)
-    shapes = [(shape, i) for i, (shape, boxed) in rows if not boxed]
+    """Burn roofs that are no rectangles: the building's id (y, x).
+
+    By building, not by wing: wings overlap, and where they meet the higher roof shows.
+    """
+    free = roofs[roofs["boxed"] <= 0]
+    shapes = list(zip(free.geometry, free["building_id"].tolist(), strict=True))
     return burn(shapes, c.box) if shapes else np.zeros(c.height.shape, np.int32)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import shapely
 
+from geomage.geo import Raster
 from geomage.render import _kernels_paint as k
-from geomage.render.canvas import Canvas, burn
+from geomage.render.canvas import Canvas, burn, onto
 from geomage.render.matter import DEVELOPED, ROAD, WATER, ground_row
 
 __all__ = ["flood_ground", "paint_ground", "scar_ground"]
@@ -31,6 +32,7 @@ _SCARS = {  # hazard field: (reflectance, strength)
     "burn": ((0.045, 0.042, 0.040), 1.0),
     "debris": ((0.27, 0.235, 0.19), 0.7),
 }
+_COUNTS = 10_000  # of the orthophoto at a reflectance of 1
 _STREETS = ["geometry", "kind", "surface", "width"]
 
 Burnt = list[tuple[shapely.Geometry, int]]
@@ -55,6 +57,22 @@ def paint_ground(c: Canvas) -> None:
     n = c.noise
     table = np.array(rows, np.float32)
     k.paint_ground(index, table, n.fine, n.mid, n.coarse, n.broad, c.px, c.albedo, c.cover)
+    _drape(c)
+
+
+def _drape(c: Canvas) -> None:
+    """Lay the city's orthophoto over the painted ground, where it shows any; wet ground is darker.
+
+    What covers the ground, as truth, stays what the layers say.
+    """
+    ortho = c.event.city.ortho
+    if ortho is None:
+        return
+    photo = np.where(ortho.values == ortho.nodata, np.nan, ortho.values.astype(np.float32))
+    for band, albedo in zip(photo / _COUNTS, c.albedo, strict=True):
+        seen = onto(Raster(band[None], ortho.box), c.box)
+        shown = np.isfinite(seen)
+        albedo[shown] = seen[shown] * (1 - 0.35 * c.when.wet)
 
 
 def _water(c: Canvas, rows: list[np.ndarray]) -> Burnt:

@@ -27,6 +27,7 @@ __all__ = ["RenderParams", "Scene", "render_event", "write_scene"]
 
 BYTES_A_PIXEL = 110  # of the fine grid, measured at the peak of painting and lighting
 MARGIN_M = 30.0
+"""Outer rim of a town that is not pictured: shadows and leaning roofs come in from there."""
 
 
 @dataclass(frozen=True)
@@ -73,30 +74,32 @@ class Scene:
 def _grids(event: Event, model: SensorModel, params: RenderParams) -> tuple[GeoBox, GeoBox]:
     """Sensor grid over the city, and the fine grid around it."""
     bounds = event.city.dtm.box.boundingbox
-    side = bounds.right - bounds.left - 2 * MARGIN_M
-    n = int(side / model.gsd)
-    if n < 32:
+    sides = (bounds.span_x, bounds.span_y)
+    across, down = (int((side - 2 * MARGIN_M) / model.gsd) for side in sides)
+    if min(across, down) < 32:
         raise InputError(
-            f"the city is {bounds.right - bounds.left:g} m wide, too small for {model.name}: "
+            f"the city is {min(sides):g} m wide, too small for {model.name}: "
             f"grow one of at least {2 * MARGIN_M + 32 * model.gsd:.0f} m",
         )
-    west = (bounds.left + bounds.right - n * model.gsd) / 2
-    north = (bounds.bottom + bounds.top + n * model.gsd) / 2
-    box = GeoBox(
-        wh_(n, n), Affine(model.gsd, 0, west, 0, -model.gsd, north), event.city.dtm.box.crs
-    )
+    box = _centred(event, (across, down), model.gsd)
     px = model.gsd / params.oversample
-    m = int((n * model.gsd + 2 * MARGIN_M) / px)
-    needed = m * m * BYTES_A_PIXEL
+    wide, high = (int((n * model.gsd + 2 * MARGIN_M) / px) for n in (across, down))
+    needed = wide * high * BYTES_A_PIXEL
     if needed > params.memory_bytes:
         raise BudgetError(
-            f"picturing {n} x {n} px of {model.name} needs about {needed / 2**30:.1f} GiB, "
+            f"picturing {across} x {down} px of {model.name} needs about {needed / 2**30:.1f} GiB, "
             f"over the budget of {params.memory_bytes / 2**30:.1f} GiB: "
             "take a smaller city, a coarser sensor or a larger --memory",
         )
-    left = (bounds.left + bounds.right - m * px) / 2
-    top = (bounds.bottom + bounds.top + m * px) / 2
-    return box, GeoBox(wh_(m, m), Affine(px, 0, left, 0, -px, top), event.city.dtm.box.crs)
+    return box, _centred(event, (wide, high), px)
+
+
+def _centred(event: Event, size: tuple[int, int], px: float) -> GeoBox:
+    """Grid of (columns, rows) in the middle of the city."""
+    bounds, (columns, rows) = event.city.dtm.box.boundingbox, size
+    west = (bounds.left + bounds.right - columns * px) / 2
+    north = (bounds.bottom + bounds.top + rows * px) / 2
+    return GeoBox(wh_(columns, rows), Affine(px, 0, west, 0, -px, north), event.city.dtm.box.crs)
 
 
 def render_event(event: Event, params: RenderParams | None = None) -> Scene:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from geomage.world.city import LAYERS, City, CityParams, city_box, read_city, write_city
 from geomage.world.grow import grow_city
+from geomage.world.imports import ImportJob, import_city
+from geomage.world.sources import ImportParams
 from geomage.world.styles import STYLES, Style
 
 __all__ = [
@@ -11,9 +13,12 @@ __all__ = [
     "STYLES",
     "City",
     "CityParams",
+    "ImportJob",
+    "ImportParams",
     "Style",
     "city_box",
     "grow_city",
+    "import_city",
     "read_city",
     "write_city",
 ]

@@ -12,7 +12,15 @@ from shapely import Polygon
 from geomage.world.parcels import Frame, frame_of
 from geomage.world.styles import Style
 
-__all__ = ["STOREY_M", "Building", "Wing", "pick", "place_building", "place_outbuilding"]
+__all__ = [
+    "STOREY_M",
+    "Building",
+    "Wing",
+    "pick",
+    "place_building",
+    "place_outbuilding",
+    "roof_colour",
+]
 
 STOREY_M = 2.9
 MINIMUM_M2 = 12.0
@@ -111,7 +119,7 @@ class Building:
     wings: tuple[Wing, ...]
     use: str
     plan: str
-    storeys: int
+    storeys: float
     material: str
     typology: str
     colour: tuple[float, float, float]
@@ -131,7 +139,8 @@ def pick(rng: np.random.Generator, weights: Mapping[str, float]) -> str:
     return names[int(rng.choice(len(names), p=share / share.sum()))]
 
 
-def _colour(rng: np.random.Generator, material: str) -> tuple[float, float, float]:
+def roof_colour(rng: np.random.Generator, material: str) -> tuple[float, float, float]:
+    """Draw the reflectance of a roof of a material."""
     base = np.array(_ROOF_COLOURS[material][rng.integers(len(_ROOF_COLOURS[material]))])
     tint = base * rng.normal(1.0, 0.16) * rng.normal(1.0, 0.05, 3)
     r, g, b = np.clip(tint, 0.03, 0.9)
@@ -243,7 +252,8 @@ def _fitted(parcel: Polygon, area: float, aspect: float, rng: np.random.Generato
 
 def _filled(parcel: Polygon) -> Polygon | None:
     """Return the parcel itself as a footprint, where it is compact enough."""
-    shape = shapely.simplify(parcel, 0.3)
+    simple = shapely.simplify(parcel, 0.3)
+    shape = simple if parcel.covers(simple) else parcel
     hull = shape.convex_hull.area
     return (
         shape if shape.area > MINIMUM_M2 and shape.area > 0.85 * hull and shape.is_valid else None
@@ -307,7 +317,7 @@ def place_building(
         storeys,
         material,
         typology,
-        _colour(rng, material),
+        roof_colour(rng, material),
         wall,
     )
 
@@ -339,7 +349,7 @@ def place_outbuilding(rng: np.random.Generator, room: Polygon) -> Building | Non
                 1,
                 material,
                 "timber",
-                _colour(rng, material),
+                roof_colour(rng, material),
                 0.4,
             )
     return None

@@ -3,7 +3,8 @@
 Layers and their columns (lengths in metres, angles in degrees anticlockwise from east,
 colours as reflectance 0..1; rgb stands for the columns red, green, blue):
 
-buildings  polygon  building_id, use, plan, storeys, height, typology, material, rgb, wall
+buildings  polygon  building_id, use, plan, storeys, height, typology, material, rgb, wall,
+                    source_id (such as way/123), given (columns that came from the source)
 roofs      polygon  building_id, form, angle, length, width, eave, ridge, boxed (1: a rectangle)
 streets    line     kind, surface, width
 blocks     polygon  use
@@ -13,6 +14,9 @@ water      polygon  kind, rgb
 trees      point    radius, height, species, evergreen, rgb
 vehicles   point    angle, length, width, height, rgb
 objects    point    kind, angle, length, width, height, on_roof, rgb
+
+source_id and given are empty in grown towns. Imported cities have them in streets, land, water and
+trees, too, and `tags` (JSON) in buildings and streets: what the source said.
 """
 
 from __future__ import annotations
@@ -31,7 +35,8 @@ from odc.geo.geobox import GeoBox
 from geomage.errors import InputError
 from geomage.geo import Raster, fresh_folder, read_raster, write_cog, write_vectors
 from geomage.geo.stac import write_item
-from geomage.world.layers import COLUMNS, check_field, read_layers
+from geomage.world.layers import COLUMNS, check_field, check_photo, read_layers
+from geomage.world.sources import ImportParams
 from geomage.world.styles import STYLES
 
 __all__ = ["LAYERS", "City", "CityParams", "city_box", "read_city", "write_city"]
@@ -74,7 +79,7 @@ class CityParams:
 class City:
     """A town before any disaster; every layer in the CRS of `dtm`."""
 
-    params: CityParams
+    params: CityParams | ImportParams
     dtm: Raster  # (1, y, x) metres above the datum
     buildings: gpd.GeoDataFrame
     roofs: gpd.GeoDataFrame
@@ -86,6 +91,7 @@ class City:
     trees: gpd.GeoDataFrame
     vehicles: gpd.GeoDataFrame
     objects: gpd.GeoDataFrame
+    ortho: Raster | None = None  # (3, y, x) uint16, reflectance x 10000: ground without what stands
 
     def with_layers(self, **layers: gpd.GeoDataFrame) -> City:
         """Return a copy with some layers replaced."""
@@ -107,10 +113,15 @@ def write_city(city: City, folder: Path, *, overwrite: bool = False) -> Path:
             tmp,
             kind="city",
             parameters=asdict(city.params) | {"buildings": len(city.buildings)},
-            assets={"city": "city.gpkg", "dtm": "dtm.tif"},
+            assets={Path(f).stem: f for f in city_files(city)},
             box=city.dtm.box,
         )
     return folder
+
+
+def city_files(city: City) -> tuple[str, ...]:
+    """Names of the files of geography that a city folder holds."""
+    return ("city.gpkg", "dtm.tif", *(() if city.ortho is None else ("ortho.tif",)))
 
 
 def write_city_files(city: City, folder: Path) -> None:
@@ -118,6 +129,8 @@ def write_city_files(city: City, folder: Path) -> None:
     layers = {name: getattr(city, name) for name in LAYERS}
     write_vectors(folder / "city.gpkg", layers)
     write_cog(folder / "dtm.tif", city.dtm)
+    if city.ortho is not None:
+        write_cog(folder / "ortho.tif", city.ortho, tags={"scale": "reflectance x 10000"})
     (folder / "city.params.json").write_text(json.dumps(asdict(city.params), indent=1) + "\n")
 
 
@@ -134,21 +147,40 @@ def read_city(folder: Path) -> City:
                 f"{folder} is not a city folder: {path.name} is missing; "
                 "make one with `geomage city grow`",
             )
-    try:
-        known = {f.name for f in fields(CityParams)}
-        values = {k: v for k, v in json.loads(params.read_text()).items() if k in known}
-        about = CityParams(**values)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"{params} is damaged ({error}): grow the city again") from error
+    about = _read_params(params)
     dtm = check_field(folder / "dtm.tif", read_raster(folder / "dtm.tif"))
-    if dtm.box != city_box(about.size_m, DTM_GSD):
-        raise InputError(
-            f"{folder / 'dtm.tif'} does not cover the square of {about.size_m:g} m that "
-            f"{params.name} states: grow the city again"
-        )
+    _refuse_other_place(folder, about, dtm)
     layers = read_layers(vectors, {name: COLUMNS[name] for name in LAYERS}, dtm.box.crs)
     _refuse_loose_roofs(vectors, layers)
-    return City(params=about, dtm=dtm, **layers)
+    photo = folder / "ortho.tif"
+    ortho = check_photo(photo, read_raster(photo), dtm) if photo.is_file() else None
+    return City(params=about, dtm=dtm, **layers, ortho=ortho)
+
+
+def _read_params(path: Path) -> CityParams | ImportParams:
+    try:
+        record = json.loads(path.read_text())
+        if record.get("kind") == "import":
+            return ImportParams.of(record)
+        known = {f.name for f in fields(CityParams)}
+        return CityParams(**{k: v for k, v in record.items() if k in known})
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise InputError(f"{path} is damaged ({error}): make the city again") from error
+
+
+def _refuse_other_place(folder: Path, about: CityParams | ImportParams, dtm: Raster) -> None:
+    """Raise InputError when the terrain lies elsewhere than the parameters say."""
+    if isinstance(about, CityParams):
+        fits = dtm.box == city_box(about.size_m, DTM_GSD)
+        said = f"the square of {about.size_m:g} m"
+    else:
+        fits = dtm.box.boundingbox.bbox == about.bounds and dtm.box.crs == about.crs
+        said = f"the rectangle {about.bounds} of {about.crs}"
+    if not fits:
+        raise InputError(
+            f"{folder / 'dtm.tif'} does not cover {said} that city.params.json states: "
+            "make the city again"
+        )
 
 
 def _refuse_loose_roofs(vectors: Path, layers: Mapping[str, gpd.GeoDataFrame]) -> None:

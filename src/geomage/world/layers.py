@@ -21,7 +21,7 @@ from geomage.errors import InputError
 from geomage.geo import Raster
 from geomage.geo.vectors import UNREADABLE, refuse_broken_geopackage
 
-__all__ = ["COLUMNS", "FLAG", "ID", "Columns", "check_field", "read_layers"]
+__all__ = ["COLUMNS", "FLAG", "ID", "Columns", "check_field", "check_photo", "read_layers"]
 
 Range = tuple[float, float]
 Words = tuple[str, ...]
@@ -55,6 +55,8 @@ COLUMNS: Mapping[str, Columns] = {
             "plan": (),
             "typology": ("adobe", "masonry", "timber", "reinforced concrete", "steel"),
             "material": ("shingle", "tile", "metal", "membrane", "concrete", "gravel", "thatch"),
+            "source_id": (),
+            "given": (),
         },
     ),
     "roofs": Columns(
@@ -143,6 +145,17 @@ def check_field(path: Path, raster: Raster, like: Raster | None = None) -> Raste
     bad = int((~np.isfinite(values) | (np.abs(values) > ANY[1])).sum())
     if bad:
         raise InputError(f"{path} holds no number in {bad} pixels; make the folder again")
+    return raster
+
+
+def check_photo(path: Path, raster: Raster, like: Raster) -> Raster:
+    """Return an orthophoto of three bands of uint16 in the CRS of `like`; else InputError."""
+    values = raster.values  # noqa: PD011 -- a raster's, not a table's
+    if len(values) != 3 or values.dtype != np.uint16 or raster.box.crs != like.box.crs:
+        raise InputError(
+            f"{path} has {len(values)} band(s) of {values.dtype} in {raster.box.crs}, not three of "
+            f"uint16 in {like.box.crs}; make the folder again"
+        )
     return raster
 
 

@@ -11,7 +11,9 @@ from shapely.geometry.base import BaseGeometry
 
 from geomage.world.streets import Street
 
-__all__ = ["Frame", "frame_of", "grow_blocks", "polygons_of", "split_block"]
+__all__ = ["Frame", "cut_blocks", "frame_of", "fronts", "polygons_of", "split_block"]
+
+SMALLEST_BLOCK_M2 = 60.0
 
 
 @dataclass(frozen=True)
@@ -49,28 +51,37 @@ def polygons_of(geometry: BaseGeometry, smallest: float = 0.0) -> list[Polygon]:
     return [p for p in parts if isinstance(p, Polygon) and p.area > smallest]
 
 
-def grow_blocks(
-    streets: list[Street], hole: BaseGeometry, size: float, sidewalk: float
-) -> tuple[list[Polygon], BaseGeometry]:
-    """Cut the square 0..size by streets; return the blocks and the paved street area."""
-    square = shapely.box(0, 0, size, size)
-    lines = [s.line for s in streets]
-    net = shapely.union_all([*lines, square.exterior])
-    cells = shapely.get_parts(shapely.polygonize([net]))
-    paved = (
-        shapely.union_all([s.line.buffer(s.width / 2) for s in streets]) if streets else Polygon()
-    )
-    keep_out = shapely.union(shapely.buffer(paved, sidewalk), hole)
-    cells = shapely.difference(shapely.intersection(cells, square), keep_out)
-    blocks = [shapely.simplify(b, 0.15) for c in cells for b in polygons_of(c, 60.0)]
-    return [p for b in blocks for p in polygons_of(shapely.make_valid(b))], paved
+def paved(streets: list[Street], sidewalk: float = 0.0) -> BaseGeometry:
+    """Area of carriageways, and of sidewalks of a width on both sides of those of cars."""
+    if not streets:
+        return Polygon()
+    lines = np.array([s.line for s in streets], object)
+    half = np.array([s.width / 2 + (sidewalk if s.kind != "path" else 0.0) for s in streets])
+    return shapely.union_all(shapely.buffer(lines, half, quad_segs=6))
+
+
+def cut_blocks(
+    faces: list[Polygon], streets: list[Street], taken: BaseGeometry, sidewalk: float
+) -> list[Polygon]:
+    """Take streets, sidewalks and what crosses the town out of the faces of a network."""
+    keep_out = paved(streets, sidewalk)
+    if not taken.is_empty:
+        keep_out = keep_out | taken
+    left = shapely.difference(np.array(faces, object), keep_out)
+    return [p for cell in left for p in polygons_of(cell, SMALLEST_BLOCK_M2)]
+
+
+def fronts(parcels: list[Polygon], carriageways: BaseGeometry, sidewalk: float) -> np.ndarray:
+    """Which parcels (n,) bool reach a street: nothing but its sidewalk lies between."""
+    reach = sidewalk + 0.3
+    return np.asarray(shapely.dwithin(np.array(parcels, object), carriageways, reach))
 
 
 def _cut(polygon: Polygon, frame: Frame, at: float) -> tuple[list[Polygon], list[Polygon]]:
-    """Cut across the frame's long axis at `at` metres from its centre."""
+    """Cut across the frame's long axis at `at` metres from its centre; nothing is lost."""
     far = 2 * (frame.length + frame.width)
     left = frame.rectangle(far, far, at - far / 2)
-    return polygons_of(polygon.intersection(left), 4.0), polygons_of(polygon.difference(left), 4.0)
+    return polygons_of(polygon.intersection(left)), polygons_of(polygon.difference(left))
 
 
 def split_block(rng: np.random.Generator, block: Polygon, low: float, high: float) -> list[Polygon]:

@@ -1,162 +1,382 @@
-"""Street networks: a fabric of lines, bent by a smooth field, and what crosses the whole town."""
+"""Streets of a district: a hierarchy of arterials, streets traced in a tensor field, and lanes.
+
+A fabric says how the field of a district looks. Streets follow the two axes of the field, evenly
+spaced (Chen et al. 2008, *Interactive procedural street modeling*; Jobard and Lefer 1997); where
+they stop, which crossings they pass and how many end open makes the difference between a grid and
+a cul-de-sac suburb.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from types import MappingProxyType
 
 import numpy as np
 import shapely
+from rasterio.features import rasterize
+from rasterio.transform import from_origin
 from scipy.spatial import Voronoi
-from shapely import LineString
+from shapely import LineString, Point, Polygon
+from shapely.geometry.base import BaseGeometry
+from shapely.ops import substring
 
+from geomage.world._kernels_field import trace_family
+from geomage.world.districts import District, dense
+from geomage.world.graph import spurs, street_graph
 from geomage.world.styles import Style
 
-__all__ = ["Barrier", "Street", "Warp", "grow_barrier", "grow_streets"]
+__all__ = ["FABRICS", "Fabric", "Network", "Street", "lay_streets"]
+
+_CELL = 4.0  # metres, of the grids that tracing looks up
+_SPUR = 18.0  # metres; shorter loose ends are overshoot, not streets
+_STUB = 16.0  # metres; the least of a dead end
+_BULB = (7.5, 10.0)  # metres, radius of a turning circle
 
 
 @dataclass(frozen=True)
 class Street:
-    """One street: its centre line, kind, surface and width in metres."""
+    """One street between two junctions: its centre line, kind, surface and width in metres."""
 
     line: LineString
-    kind: str  # residential, primary, track, rail, path
+    kind: str  # residential, primary, track, path, rail
     surface: str  # asphalt, concrete, dirt, gravel, ballast
     width: float
 
 
 @dataclass(frozen=True)
-class Barrier:
-    """Something that crosses the whole town: arterial, rail, river or coast."""
+class Fabric:
+    """How the streets of a district run."""
 
-    kind: str
-    line: LineString
-    width: float
+    layout: str  # aligned, radial, or cells of a jittered lattice
+    order: float  # 1 straight and parallel, 0 turned by up to 60 degrees
+    passing: float  # share of crossings where a cross street goes on
+    dead_ends: float  # share of cross streets, of those that can be, that end open
+
+
+FABRICS: Mapping[str, Fabric] = MappingProxyType(
+    {
+        "grid": Fabric("aligned", 0.93, 0.75, 0.0),
+        "bent": Fabric("aligned", 0.55, 0.35, 0.05),
+        "oldtown": Fabric("aligned", 0.15, 0.25, 0.08),
+        "radial": Fabric("radial", 0.9, 0.7, 0.02),
+        "culdesac": Fabric("aligned", 0.35, 0.15, 0.7),
+        "estate": Fabric("aligned", 0.8, 0.3, 0.3),
+        "village": Fabric("aligned", 0.45, 0.3, 0.25),
+        "organic": Fabric("cells", 0.0, 1.0, 0.12),
+    }
+)
 
 
 @dataclass(frozen=True)
-class Warp:
-    """A smooth displacement field: a few plane waves, so that streets bend without crossing."""
+class Network:
+    """The streets inside a district, their faces, and where they meet its border.
 
-    wave: np.ndarray  # (n, 2) radians per metre
-    phase: np.ndarray  # (n,)
-    shift: np.ndarray  # (n, 2) metres
+    faces: what streets and border enclose, centre line to centre line.
+    gates (n, 2): junctions on the border.
+    """
 
-    @staticmethod
-    def sample(rng: np.random.Generator, bend_m: float, size_m: float) -> Warp:
-        """Draw four waves, each longer than four times its amplitude."""
-        length = rng.uniform(0.35, 1.1, 4) * max(size_m, 250)
-        angle = rng.uniform(0, 2 * np.pi, 4)
-        wave = (2 * np.pi / length)[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1)
-        turn = rng.uniform(0, 2 * np.pi, 4)
-        shift = (
-            bend_m * rng.uniform(0.2, 0.8, 4)[:, None] * np.stack([np.cos(turn), np.sin(turn)], 1)
-        )
-        return Warp(wave, rng.uniform(0, 2 * np.pi, 4), shift)
-
-    def __call__(self, xy: np.ndarray) -> np.ndarray:
-        """Displace points (n, 2) in metres."""
-        return np.asarray(xy + np.sin(xy @ self.wave.T + self.phase) @ self.shift)
+    streets: tuple[Street, ...]
+    faces: tuple[Polygon, ...]
+    gates: np.ndarray
 
 
-def _dense(start: np.ndarray, end: np.ndarray, step: float = 9.0) -> np.ndarray:
-    n = max(2, int(np.hypot(*(end - start)) / step) + 1)
-    t = np.linspace(0, 1, n)[:, None]
-    return start * (1 - t) + end * t
+def lay_streets(
+    rng: np.random.Generator,
+    style: Style,
+    district: District,
+    given: list[Street],
+    closed: BaseGeometry,
+    widest: float,
+) -> Network:
+    """Lay the streets of one district.
+
+    Args:
+        rng: source of randomness.
+        style: kind of settlement.
+        district: where.
+        given: streets that must be there (along a bank), kept as they are.
+        closed: where no street runs: water, railway land.
+        widest: metres; of the arterials around, which no street inside exceeds.
+    """
+    drawn = [s for s in given if s.line.intersects(district.outline)]
+    first = len(drawn)
+    drawn += [_dressed(rng, style, line, widest) for line in _trace(rng, style, district)]
+    kept = _noded(drawn, first, district, closed)
+    kept = _opened(rng, style, kept)
+    faces = _faces(kept, district)
+    lanes = [lane for face in faces for lane in _lanes(rng, style, face)]
+    if lanes:
+        kept = _noded([*kept, *lanes], len(kept), district, closed)
+        faces = _faces(kept, district)
+    bulbs = _bulbs(rng, kept, district) if style.street_width_m[0] >= 5 else []
+    return Network(tuple(kept + bulbs), tuple(faces), _gates(kept, district))
 
 
-def _spaced(rng: np.random.Generator, half: float, low: float, high: float) -> np.ndarray:
-    """Positions from -half to half with gaps drawn from low..high."""
-    gaps = rng.uniform(low, high, int(2 * half / low) + 2)
-    at = -half - rng.uniform(0, high) + np.cumsum(gaps)
-    return at[at < half]
+def _dressed(rng: np.random.Generator, style: Style, line: LineString, widest: float) -> Street:
+    """Give a traced line its surface and width."""
+    dirt = rng.random() < style.dirt_streets
+    surface = str(rng.choice(["dirt", "gravel"])) if dirt else "asphalt"
+    if not dirt and rng.random() < 0.2:
+        surface = "concrete"
+    width = float(rng.uniform(*style.street_width_m)) * (0.8 if dirt else 1.0)
+    return Street(line, "track" if dirt else "residential", surface, min(width, widest))
 
 
-def _grid_lines(rng: np.random.Generator, style: Style, size: float) -> list[np.ndarray]:
-    """Rows run through; columns stop at rows now and then, which makes T junctions."""
-    half = 0.75 * size + 40
+def _trace(rng: np.random.Generator, style: Style, district: District) -> list[LineString]:
+    """Lines of a fabric over a district; they reach a little past its border."""
+    fabric = FABRICS[style.fabric]
+    if fabric.layout == "cells":
+        return _cells(rng, style, district)
     low, high = style.block_m
-    rows = _spaced(rng, half, low, 0.5 * (low + high))
-    columns = _spaced(rng, half, 0.6 * (low + high), high * 1.25)
-    lines = [_dense(np.array([-half, y]), np.array([half, y])) for y in rows]
-    skip = rng.uniform(0.0, 0.35)
-    for y0, y1 in pairwise(rows):
-        slide = rng.uniform(-0.3, 0.3) * low if rng.random() < 0.4 else 0.0
-        lines += [
-            _dense(np.array([x + slide, y0]), np.array([x + slide, y1]))
-            for x in columns
-            if rng.random() >= skip
-        ]
-    return lines
+    along = (low, 0.5 * (low + high))
+    across = (0.6 * (low + high), 1.25 * high)
+    order = fabric.order if style.order is None else style.order
+    field = _field(rng, order, 3.0 * high, district.outline, radial=fabric.layout == "radial")
+    margin = 0.25 * low  # no street runs along an arterial as near as this
+    ground = _ground(district.outline, margin)
+    main = _family(rng, ground, field, along)
+    crossed = (_grid_of(main, ground), fabric.passing)
+    cross = _family(rng, ground, field, across, crossed)
+    return [LineString(shapely.simplify(line, 0.35)) for line in main + cross]
 
 
-def _voronoi_lines(rng: np.random.Generator, style: Style, size: float) -> list[np.ndarray]:
-    half = 0.75 * size + 40
+@dataclass(frozen=True)
+class _Field:
+    """A tensor field: its major axis at a point, as the kernel computes it."""
+
+    angle: float
+    turn: float  # radians by which waves bend it
+    waves: np.ndarray  # (n, 3)
+    radial: int
+    centre: Point
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """Cells (row 0 south) where streets may run, their corner, and how far they go beyond."""
+
+    inside: np.ndarray
+    corner: np.ndarray
+    beyond: float
+    middle: np.ndarray
+
+
+def _field(
+    rng: np.random.Generator, order: float, length: float, at: Polygon, *, radial: bool
+) -> _Field:
+    """Draw a field over a district."""
+    size = rng.uniform(0.6, 2.0, 4) * length
+    heading = rng.uniform(0, 2 * np.pi, 4)
+    wave = 2 * np.pi / size
+    phase = rng.uniform(0, 2 * np.pi, 4)
+    waves = np.stack([wave * np.cos(heading), wave * np.sin(heading), phase], 1)
+    turn = np.radians(120) * (1 - order)  # four waves rarely add up: about half of it is reached
+    centre = at.representative_point()
+    return _Field(float(rng.uniform(0, np.pi)), float(turn), waves, int(radial), centre)
+
+
+def _ground(outline: Polygon, margin: float) -> _Ground:
+    """Burn a district into cells."""
+    shape, beyond = outline.buffer(-margin), 1.5 * margin + 12.0
+    if shape.is_empty:
+        return _Ground(np.zeros((1, 1), bool), np.zeros(2), beyond, np.zeros(2))
+    x0, y0, x1, y1 = shape.bounds
+    ny, nx = int((y1 - y0) / _CELL) + 2, int((x1 - x0) / _CELL) + 2
+    to_grid = from_origin(x0, y0 + ny * _CELL, _CELL, _CELL)
+    burnt = rasterize([shape], (ny, nx), transform=to_grid, dtype="uint8")
+    inside = np.ascontiguousarray(burnt[::-1] > 0)
+    return _Ground(inside, np.array([x0, y0]), beyond, np.array([x0 + x1, y0 + y1]) / 2)
+
+
+def _grid_of(lines: list[LineString], ground: _Ground) -> np.ndarray:
+    """Burn lines into the cells."""
+    shape = ground.inside.shape
+    if not lines:
+        return np.zeros(shape, bool)
+    x, y = ground.corner
+    to_grid = from_origin(x, y + shape[0] * _CELL, _CELL, _CELL)
+    burnt = rasterize(lines, shape, transform=to_grid, all_touched=True, dtype="uint8")
+    return np.ascontiguousarray(burnt[::-1] > 0)
+
+
+def _family(
+    rng: np.random.Generator,
+    ground: _Ground,
+    field: _Field,
+    spacing: tuple[float, float],
+    crossed: tuple[np.ndarray, float] | None = None,
+) -> list[LineString]:
+    """Trace one family from seeds on a jittered lattice, tried in random order.
+
+    crossed: for the second family, where the first runs, and the share of crossings it passes.
+    """
+    other, passing = crossed or (np.zeros_like(ground.inside), 1.0)
+    pitch = 0.5 * spacing[0]
+    ny, nx = ground.inside.shape
+    gx, gy = np.meshgrid(np.arange(0, nx * _CELL, pitch), np.arange(0, ny * _CELL, pitch))
+    lattice = np.stack([gx.ravel(), gy.ravel()], 1) + rng.uniform(0, pitch, (gx.size, 2))
+    seeds = (lattice + ground.corner)[rng.permutation(gx.size)]
+    seeds = np.concatenate([ground.middle[None], seeds])
+    points, starts = trace_family(
+        seeds,
+        rng.uniform(*spacing, len(seeds)),
+        int(crossed is not None),
+        *(field.angle, field.turn, field.waves, field.radial, field.centre.x, field.centre.y),
+        ground.inside,
+        ground.corner,
+        _CELL,
+        other,
+        np.full(len(seeds), passing),
+        ground.beyond,
+    )
+    return [LineString(points[a:b]) for a, b in pairwise(starts)]
+
+
+def _cells(rng: np.random.Generator, style: Style, district: District) -> list[LineString]:
+    """Edges of a Voronoi diagram over a jittered lattice: paths that nobody planned."""
+    x0, y0, x1, y1 = district.outline.bounds
     pitch = 0.5 * sum(style.block_m)
-    n = int(2 * half / pitch) + 2
-    at = (np.arange(n) - n / 2) * pitch
-    grid = np.stack(np.meshgrid(at, at), -1).reshape(-1, 2)
-    cells = Voronoi(grid + rng.uniform(-0.42, 0.42, grid.shape) * pitch)
+    nx, ny = int((x1 - x0) / pitch) + 5, int((y1 - y0) / pitch) + 5
+    gx, gy = np.meshgrid(np.arange(nx) - 2.0, np.arange(ny) - 2.0)
+    sites = np.stack([gx.ravel(), gy.ravel()], 1) + rng.uniform(-0.42, 0.42, (nx * ny, 2))
+    cells = Voronoi(sites * pitch + [x0, y0])
     edges = [e for e in cells.ridge_vertices if min(e) >= 0]
     ends = [(cells.vertices[a], cells.vertices[b]) for a, b in edges]
     # points nearly in line meet beyond the horizon: such an edge is no street of this town
-    return [_dense(a, b) for a, b in ends if np.hypot(*(b - a)) < 2 * half]
+    lines = [LineString(dense(a, b)) for a, b in ends if np.hypot(*(b - a)) < 3 * pitch]
+    near = shapely.intersects(lines, district.outline.buffer(5.0))
+    return [line for line, close in zip(lines, near, strict=True) if close]
 
 
-def _village_lines(rng: np.random.Generator, style: Style, size: float) -> list[np.ndarray]:
-    half = 0.75 * size + 40
-    low, high = style.block_m
-    lines = [
-        _dense(np.array([-half, y]), np.array([half, y])) for y in _spaced(rng, half, low, high)
-    ]
-    for x in _spaced(rng, half, low, high * 1.4):
-        a, b = sorted(rng.uniform(-half, half, 2)) if rng.random() < 0.5 else (-half, half)
-        lean = rng.uniform(-0.4, 0.4) * (b - a)
-        lines.append(_dense(np.array([x, a]), np.array([x + lean, b])))
-    return lines
+def _noded(
+    drawn: list[Street], fixed: int, district: District, closed: BaseGeometry
+) -> list[Street]:
+    """Cut streets where they meet, and keep what belongs to the network of the district.
 
-
-_FABRICS = {
-    "grid": _grid_lines,
-    "bent": _grid_lines,
-    "organic": _voronoi_lines,
-    "village": _village_lines,
-}
-
-
-def grow_streets(rng: np.random.Generator, style: Style, size: float) -> list[Street]:
-    """Lay streets over the square 0..size; lines reach past its border.
-
-    Shapes: local metres, x east, y north.
+    The first `fixed` streets stay even where they are short or end open.
     """
-    warp = Warp.sample(rng, style.bend_m, size)
-    angle = rng.uniform(0, np.pi / 2)
-    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    streets = []
-    for points in _FABRICS[style.fabric](rng, style, size):
-        line = LineString(warp(points @ turn) + size / 2)
-        dirt = rng.random() < style.dirt_streets
-        surface = str(rng.choice(["dirt", "gravel"])) if dirt else "asphalt"
-        if not dirt and rng.random() < 0.2:
-            surface = "concrete"
-        width = float(rng.uniform(*style.street_width_m)) * (0.8 if dirt else 1.0)
-        streets.append(Street(line, "track" if dirt else "residential", surface, width))
-    return streets
+    if not drawn:
+        return []
+    lines = np.array([s.line for s in drawn], object)
+    if not closed.is_empty:
+        lines = shapely.difference(lines, closed)
+    edges = shapely.get_parts(shapely.union_all([*lines, district.ring]))
+    middle = shapely.line_interpolate_point(edges, 0.5, normalized=True)
+    keep = shapely.contains(district.outline, middle)
+    keep &= (shapely.distance(middle, district.ring) > 0.02) & (shapely.length(edges) > 1e-3)
+    edges, middle = edges[keep], middle[keep]
+    if not len(edges):
+        return []
+    parent = shapely.STRtree(lines).nearest(middle)
+    gone = spurs(edges, parent < fixed, _SPUR)
+    edges, parent = edges[~gone], parent[~gone]
+    edges, parent = _reached(edges, parent, district)
+    return [
+        Street(e, drawn[p].kind, drawn[p].surface, drawn[p].width)
+        for e, p in zip(edges, parent, strict=True)
+    ]
 
 
-def grow_barrier(rng: np.random.Generator, kind: str, size: float) -> Barrier:
-    """Draw one long line across the square, bent, with a width fit for its kind."""
-    angle = rng.uniform(0, 2 * np.pi)
-    along = np.array([np.cos(angle), np.sin(angle)])
-    across = np.array([-along[1], along[0]])
-    centre = np.full(2, size / 2) + across * rng.uniform(-0.38, 0.38) * size
-    points = _dense(centre - along * size, centre + along * size, 12.0)
-    bend = {"arterial": 8.0, "rail": 12.0, "river": 38.0, "coast": 25.0}[kind]
-    width = {
-        "arterial": rng.uniform(14, 34),
-        "rail": rng.uniform(5, 18),
-        "river": rng.uniform(4, 60) if rng.random() < 0.7 else rng.uniform(60, 140),
-        "coast": rng.uniform(4, 30),  # of the beach
-    }[kind]
-    line = LineString(Warp.sample(rng, bend, size)(points))
-    return Barrier(kind, shapely.simplify(line, 0.2), float(width))
+def _on_ring(points: np.ndarray, district: District) -> np.ndarray:
+    return np.asarray(shapely.distance(shapely.points(points), district.ring) < 0.05)
+
+
+def _reached(
+    edges: np.ndarray, parent: np.ndarray, district: District
+) -> tuple[np.ndarray, np.ndarray]:
+    """Keep the edges from which one comes to the border of the district."""
+    if not len(edges):
+        return edges, parent
+    graph = street_graph(edges)
+    part = graph.parts()
+    at_gate = np.isin(part, part[_on_ring(graph.junctions, district)])
+    keep = at_gate[graph.ends[:, 0]]
+    return edges[keep], parent[keep]
+
+
+def _opened(rng: np.random.Generator, style: Style, streets: list[Street]) -> list[Street]:
+    """Take the middle out of some streets: two dead ends each, and the network stays whole."""
+    share = FABRICS[style.fabric].dead_ends if style.dead_ends is None else style.dead_ends
+    if share <= 0 or not streets:
+        return streets
+    graph = street_graph(np.array([s.line for s in streets], object))
+    loose = graph.loose(rng) & (graph.lengths > 2 * _STUB)
+    chosen = loose & (rng.random(len(streets)) < share)
+    gap = rng.uniform(0.25, 0.6, len(streets))
+    side = rng.uniform(0.1, 0.9, len(streets))
+    out = []
+    for street, cut, wide, at in zip(streets, chosen, gap, side, strict=True):
+        if not cut:
+            out.append(street)
+            continue
+        length = street.line.length
+        start = np.clip((1 - wide) * at, 0, 1) * length
+        for a, b in ((0.0, start), (start + wide * length, length)):
+            if b - a > _STUB:
+                stub = LineString(substring(street.line, a, b).coords)
+                out.append(Street(stub, street.kind, street.surface, street.width))
+    return out
+
+
+def _faces(streets: list[Street], district: District) -> list[Polygon]:
+    """Areas between streets, in an order that depends on their place only."""
+    net = shapely.union_all([*(s.line for s in streets), district.ring])
+    faces = shapely.get_parts(shapely.polygonize([net]))
+    at = shapely.get_coordinates(shapely.centroid(faces)).round(2)
+    return list(faces[np.lexsort(at.T)])
+
+
+def _lanes(rng: np.random.Generator, style: Style, face: Polygon) -> list[Street]:
+    """Lanes along a face so deep that inner parcels would reach no street."""
+    if not style.lanes:
+        return []
+    box = shapely.get_coordinates(shapely.minimum_rotated_rectangle(face))
+    a, b = box[1] - box[0], box[3] - box[0]
+    if np.hypot(*a) < np.hypot(*b):
+        a, b = b, a
+    depth = 1.25 * np.sqrt(0.5 * sum(style.parcel_m2))
+    count = int(np.hypot(*b) / (2 * depth) - 0.35)
+    lanes = []
+    for k in range(1, count + 1):
+        at = box[0] + b * (k + rng.uniform(-0.12, 0.12)) / (count + 1)
+        way = LineString([at - 0.05 * a, at + 1.05 * a]) & face.buffer(1.0)
+        width = float(rng.uniform(1.2, 2.4))
+        surface = str(rng.choice(["dirt", "concrete", "asphalt"], p=[0.5, 0.3, 0.2]))
+        lanes += [
+            Street(part, "path", surface, width)
+            for part in shapely.get_parts(way)
+            if part.geom_type == "LineString" and part.length > 12
+        ]
+    return lanes
+
+
+def _bulbs(rng: np.random.Generator, streets: list[Street], district: District) -> list[Street]:
+    """Turning circles where streets end open, each as a very short, wide street."""
+    if not streets:
+        return []
+    graph = street_graph(np.array([s.line for s in streets], object))
+    open_end = (graph.degrees == 1) & ~_on_ring(graph.junctions, district)
+    out = []
+    for street, (a, b) in zip(streets, graph.ends, strict=True):
+        if street.kind != "residential" or street.line.length < 30 or rng.random() < 0.35:
+            continue
+        ends = [(a, 0), (b, -1)]
+        for junction, at in ends:
+            if open_end[junction]:
+                tip = shapely.get_coordinates(street.line)[[at, 1 if at == 0 else -2]]
+                way = (tip[1] - tip[0]) / max(np.hypot(*(tip[1] - tip[0])), 1e-6)
+                line, radius = LineString([tip[0], tip[0] + 0.3 * way]), rng.uniform(*_BULB)
+                if line.distance(district.ring) > radius + 1:
+                    out.append(Street(line, street.kind, street.surface, 2 * radius))
+    return out
+
+
+def _gates(streets: list[Street], district: District) -> np.ndarray:
+    """Junctions (n, 2) on the border of the district."""
+    if not streets:
+        return np.empty((0, 2))
+    points = street_graph(np.array([s.line for s in streets], object)).junctions
+    points = points[_on_ring(points, district)]
+    return np.asarray(points[np.lexsort(points.T)])

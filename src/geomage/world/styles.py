@@ -24,9 +24,9 @@ class Style:
     """Parameters from which one kind of settlement is grown."""
 
     name: str
-    fabric: str  # street pattern: grid, bent, organic, village
+    fabric: str  # street pattern, a name in `streets.FABRICS`
     block_m: Range  # spacing of streets across and along
-    bend_m: float  # amplitude of the smooth warp that bends streets
+    bend_m: float  # how far arterials stray from straight lines
     street_width_m: Range
     dirt_streets: float  # share of streets without asphalt
     sidewalk_m: float
@@ -42,13 +42,23 @@ class Style:
     trees_per_ha: Range
     street_trees: float  # share of streets with a row of trees
     vehicles_per_100m: float
+    clutter: float = 0.002  # things kept in yards, each m²
+    fences: Weights = field(default_factory=lambda: _weights(none=1))  # none, fence, wall, hedge
     empty: float = 0.05  # share of parcels left without a building
     outbuilding: float = 0.3  # share of parcels with a shed or garage
     pool: float = 0.0
     wooded: float = 0.0  # share of built blocks under a canopy
     barriers: Weights = field(
-        default_factory=lambda: _weights(none=6, arterial=1.5, rail=0.7, river=1.0, coast=0.3),
+        default_factory=lambda: _weights(none=6, motorway=0.8, rail=0.7, river=1.0, coast=0.3),
     )  # what may cross the whole town
+    district_m: Range = (380, 700)  # between arterials
+    bricks: float = 0.3  # jitter of districts: 0.1 nearly rectangles, 0.4 no two alike
+    arterial_m: Range = (10, 24)  # width
+    order: float | None = None  # 1 parallel streets, 0 turned ones; None as the fabric has it
+    dead_ends: float | None = None  # share of cross streets left open; None as the fabric has it
+    lanes: bool = False  # paths through blocks too deep for their parcels
+    quarters: Weights = field(default_factory=_weights)  # share of districts in other styles
+    strip_m: float = 0.0  # depth behind the street that is built on; 0 the whole block
 
 
 _SUBURB_USE = _weights(
@@ -56,6 +66,7 @@ _SUBURB_USE = _weights(
     park=1.2,
     forest=1.4,
     field=0.5,
+    plots=0.3,
     carpark=0.5,
     sport=0.7,
     pond=0.6,
@@ -73,6 +84,8 @@ STYLES: Mapping[str, Style] = MappingProxyType(
                 fabric="bent",
                 block_m=(55, 170),
                 bend_m=18,
+                arterial_m=(9, 20),
+                quarters=_weights(culdesac=0.15, estate=0.05, industry=0.06, centre=0.05),
                 street_width_m=(6, 10),
                 dirt_streets=0.04,
                 sidewalk_m=1.5,
@@ -84,6 +97,8 @@ STYLES: Mapping[str, Style] = MappingProxyType(
                 roofs=_weights(gable=5, hip=4, flat=0.8, shed=0.3),
                 materials=_weights(shingle=7, tile=2, metal=1.2, membrane=0.4, concrete=0.2),
                 yards=_weights(lawn=8, meadow=2, bare=0.7, gravel=0.3),
+                fences=_weights(none=3, fence=4, hedge=2, wall=0.5),
+                clutter=0.0015,
                 land_use=_SUBURB_USE,
                 trees_per_ha=(8, 90),
                 street_trees=0.3,
@@ -96,7 +111,11 @@ STYLES: Mapping[str, Style] = MappingProxyType(
                 name="centre",
                 fabric="grid",
                 block_m=(55, 130),
-                bend_m=7,
+                bend_m=9,
+                district_m=(280, 560),
+                bricks=0.16,
+                arterial_m=(12, 26),
+                quarters=_weights(oldtown=0.12, estate=0.08, industry=0.04),
                 street_width_m=(7, 15),
                 dirt_streets=0.0,
                 sidewalk_m=2.2,
@@ -110,6 +129,8 @@ STYLES: Mapping[str, Style] = MappingProxyType(
                     concrete=3, membrane=2.5, tile=3, metal=1.6, gravel=1.2, shingle=0.6
                 ),
                 yards=_weights(concrete=4, lawn=2, bare=1.2, gravel=1),
+                fences=_weights(none=2, wall=4, fence=1),
+                clutter=0.012,
                 land_use=_weights(
                     built=16,
                     park=1.3,
@@ -131,7 +152,10 @@ STYLES: Mapping[str, Style] = MappingProxyType(
                 name="industry",
                 fabric="grid",
                 block_m=(110, 260),
-                bend_m=5,
+                bend_m=6,
+                district_m=(380, 760),
+                bricks=0.18,
+                quarters=_weights(estate=0.05, suburb=0.05),
                 street_width_m=(9, 16),
                 dirt_streets=0.08,
                 sidewalk_m=1.5,
@@ -143,8 +167,17 @@ STYLES: Mapping[str, Style] = MappingProxyType(
                 roofs=_weights(flat=6, gable=3, shed=0.6),
                 materials=_weights(membrane=4, metal=5, gravel=1.5, concrete=1),
                 yards=_weights(concrete=3, asphalt=4, gravel=2, bare=1.5, lawn=1.5),
+                fences=_weights(none=1, fence=4, wall=2),
+                clutter=0.002,
                 land_use=_weights(
-                    built=10, field=1, forest=0.8, carpark=1.5, bare=1.2, pond=0.5, depot=1.4
+                    built=10,
+                    field=1,
+                    forest=0.8,
+                    carpark=1.5,
+                    bare=1.2,
+                    pond=0.5,
+                    depot=1.4,
+                    quarry=0.4,
                 ),
                 trees_per_ha=(1, 14),
                 street_trees=0.15,
@@ -155,7 +188,11 @@ STYLES: Mapping[str, Style] = MappingProxyType(
                 name="village",
                 fabric="village",
                 block_m=(160, 380),
-                bend_m=30,
+                bend_m=32,
+                district_m=(600, 1200),
+                bricks=0.36,
+                arterial_m=(6, 10),
+                strip_m=42,
                 street_width_m=(4.5, 8),
                 dirt_streets=0.45,
                 sidewalk_m=0.0,
@@ -169,6 +206,8 @@ STYLES: Mapping[str, Style] = MappingProxyType(
                     shingle=2, tile=2.5, metal=4, membrane=0.3, thatch=0.4, concrete=0.3
                 ),
                 yards=_weights(lawn=4, meadow=4, bare=2.2, gravel=0.4),
+                fences=_weights(none=3, fence=3, hedge=3, wall=1),
+                clutter=0.003,
                 land_use=_weights(
                     built=5,
                     field=5,
@@ -178,6 +217,7 @@ STYLES: Mapping[str, Style] = MappingProxyType(
                     pond=0.7,
                     bare=0.6,
                     paddock=1.2,
+                    quarry=0.2,
                     golf=0.7,
                     hall=0.2,
                 ),
@@ -188,13 +228,17 @@ STYLES: Mapping[str, Style] = MappingProxyType(
                 outbuilding=0.6,
                 pool=0.05,
                 wooded=0.5,
-                barriers=_weights(none=6, arterial=0.8, rail=0.7, river=1.8, coast=0.7),
+                barriers=_weights(none=6, motorway=0.5, rail=0.7, river=1.8, coast=0.7),
             ),
             Style(
                 name="informal",
                 fabric="organic",
                 block_m=(28, 75),
-                bend_m=8,
+                bend_m=14,
+                district_m=(220, 420),
+                bricks=0.4,
+                arterial_m=(5, 11),
+                lanes=True,
                 street_width_m=(2, 5),
                 dirt_streets=0.7,
                 sidewalk_m=0.0,
@@ -205,12 +249,173 @@ STYLES: Mapping[str, Style] = MappingProxyType(
                 plans=_weights(box=6, fill=4, L=1.6),
                 roofs=_weights(flat=4, shed=3, gable=2.5),
                 materials=_weights(metal=6, concrete=4, tile=1, membrane=0.6),
-                yards=_weights(bare=6, concrete=2, meadow=1.5),
+                yards=_weights(bare=5, concrete=4, gravel=1, meadow=1.2),
+                fences=_weights(none=2, wall=3, fence=2),
+                clutter=0.03,
                 land_use=_weights(built=18, bare=1, meadow=1, field=0.6, sport=0.3, forest=0.5),
                 trees_per_ha=(2, 60),
                 street_trees=0.05,
                 vehicles_per_100m=0.8,
                 outbuilding=0.2,
+            ),
+            Style(
+                name="culdesac",
+                fabric="culdesac",
+                block_m=(60, 105),
+                bend_m=22,
+                district_m=(320, 620),
+                bricks=0.34,
+                arterial_m=(9, 18),
+                street_width_m=(6, 9),
+                dirt_streets=0.02,
+                sidewalk_m=1.5,
+                parcel_m2=(340, 760),
+                coverage=(0.2, 0.42),
+                setback_m=(1.5, 5),
+                storeys=(1, 2.4),
+                plans=_weights(box=4, L=3, T=1.5, U=0.4, cluster=3.5),
+                roofs=_weights(gable=4, hip=6, flat=0.5, shed=0.2),
+                materials=_weights(shingle=6, tile=4, metal=0.6, membrane=0.3, concrete=0.2),
+                yards=_weights(lawn=8, meadow=1, bare=0.6, gravel=0.8),
+                fences=_weights(none=2, fence=5, wall=2, hedge=1),
+                clutter=0.0015,
+                land_use=_SUBURB_USE,
+                trees_per_ha=(6, 70),
+                street_trees=0.35,
+                vehicles_per_100m=2.5,
+                outbuilding=0.25,
+                pool=0.2,
+                wooded=0.3,
+            ),
+            Style(
+                name="oldtown",
+                fabric="oldtown",
+                block_m=(28, 70),
+                bend_m=16,
+                district_m=(200, 360),
+                bricks=0.4,
+                arterial_m=(7, 14),
+                quarters=_weights(centre=0.15),
+                lanes=True,
+                street_width_m=(3, 7.5),
+                dirt_streets=0.03,
+                sidewalk_m=0.6,
+                parcel_m2=(70, 340),
+                coverage=(0.6, 0.98),
+                setback_m=(0, 0.2),
+                storeys=(1.5, 4.5),
+                plans=_weights(fill=7, box=1.5, L=1.6, U=0.8, courtyard=1.2),
+                roofs=_weights(gable=5, hip=2.5, flat=1.6, shed=1.2),
+                materials=_weights(
+                    tile=6.5, concrete=1.4, metal=1.2, membrane=0.5, gravel=0.4, shingle=0.8
+                ),
+                yards=_weights(concrete=4, lawn=2, bare=1.5, gravel=1.5),
+                fences=_weights(none=1, wall=5),
+                clutter=0.015,
+                land_use=_weights(
+                    built=18, park=0.9, carpark=0.4, plaza=1.4, hall=0.3, school=0.4, bare=0.2
+                ),
+                trees_per_ha=(2, 50),
+                street_trees=0.1,
+                vehicles_per_100m=2.5,
+                outbuilding=0.25,
+                pool=0.01,
+            ),
+            Style(
+                name="radial",
+                fabric="radial",
+                block_m=(55, 110),
+                bend_m=12,
+                district_m=(520, 820),
+                bricks=0.25,
+                arterial_m=(12, 26),
+                quarters=_weights(centre=0.2, oldtown=0.1),
+                street_width_m=(7, 13),
+                dirt_streets=0.0,
+                sidewalk_m=2.0,
+                parcel_m2=(220, 700),
+                coverage=(0.45, 0.9),
+                setback_m=(0, 2.0),
+                storeys=(2, 6),
+                plans=_weights(fill=4, box=2, L=2, U=1.4, courtyard=2.4, T=0.6),
+                roofs=_weights(gable=3, hip=3, flat=4, shed=0.5),
+                materials=_weights(
+                    tile=4, metal=2.5, concrete=2, membrane=1.6, gravel=1, shingle=0.6
+                ),
+                yards=_weights(lawn=3, concrete=3, gravel=1.2, bare=0.6),
+                fences=_weights(none=2, wall=2, hedge=1, fence=1),
+                clutter=0.006,
+                land_use=_weights(
+                    built=16, park=1.6, carpark=0.6, sport=0.6, plaza=1, school=0.6, hall=0.4
+                ),
+                trees_per_ha=(10, 90),
+                street_trees=0.6,
+                vehicles_per_100m=6,
+                outbuilding=0.2,
+            ),
+            Style(
+                name="estate",
+                fabric="estate",
+                block_m=(110, 220),
+                bend_m=8,
+                district_m=(360, 640),
+                bricks=0.2,
+                arterial_m=(12, 26),
+                quarters=_weights(suburb=0.1, industry=0.05),
+                street_width_m=(6, 11),
+                dirt_streets=0.02,
+                sidewalk_m=1.8,
+                parcel_m2=(1400, 4200),
+                coverage=(0.14, 0.34),
+                setback_m=(4, 10),
+                storeys=(3, 9),
+                plans=_weights(box=5, L=1.4, U=0.6, T=0.3),
+                roofs=_weights(flat=8, gable=0.8, hip=0.5),
+                materials=_weights(membrane=4, concrete=3, gravel=3, tile=0.8, metal=0.6),
+                yards=_weights(lawn=6, meadow=3, concrete=1, asphalt=0.8, bare=0.6),
+                fences=_weights(none=5, fence=1, hedge=1),
+                clutter=0.0008,
+                land_use=_weights(
+                    built=12,
+                    park=1.6,
+                    carpark=1.6,
+                    sport=1,
+                    school=1.2,
+                    hall=0.6,
+                    bare=0.4,
+                ),
+                trees_per_ha=(20, 140),
+                street_trees=0.5,
+                vehicles_per_100m=5,
+                outbuilding=0.2,
+                wooded=0.1,
+            ),
+            Style(
+                name="harbour",
+                fabric="grid",
+                block_m=(120, 280),
+                bend_m=6,
+                district_m=(420, 760),
+                bricks=0.15,
+                arterial_m=(12, 24),
+                quarters=_weights(industry=0.3, centre=0.15, oldtown=0.1),
+                street_width_m=(8, 16),
+                dirt_streets=0.04,
+                sidewalk_m=1.2,
+                parcel_m2=(2500, 16000),
+                coverage=(0.2, 0.6),
+                setback_m=(4, 14),
+                storeys=(1.4, 3),
+                plans=_weights(box=7, L=1.4, U=0.4),
+                roofs=_weights(flat=5, gable=4, shed=0.6),
+                materials=_weights(metal=6, membrane=4, gravel=1, concrete=1),
+                yards=_weights(concrete=5, asphalt=4, gravel=2, bare=1),
+                land_use=_weights(built=6, quay=4, depot=3, carpark=1.2, bare=1.2, pond=0.2),
+                trees_per_ha=(0, 8),
+                street_trees=0.08,
+                vehicles_per_100m=4,
+                outbuilding=0.4,
+                barriers=_weights(none=0.4, coast=6, river=2),
             ),
         )
     },

@@ -14,43 +14,133 @@ from geomage.world.buildings import Building, Wing
 from geomage.world.city import CRS, ORIGIN
 from geomage.world.draft import Draft
 from geomage.world.ground import Item, Land, Water
+from geomage.world.streets import Street
 from geomage.world.vegetation import Trees
 
 __all__ = ["tabulate"]
 
 
-def tabulate(draft: Draft, square: Polygon) -> dict[str, gpd.GeoDataFrame]:
-    """Turn a finished draft into layers; streets and trees outside the square are left out."""
-    streets = [s for s in draft.streets if s.line.intersects(square)]
-    roofs = [(i, w) for i, b in enumerate(draft.buildings, 1) for w in b.wings]
+def tabulate(draft: Draft, square: Polygon, window: Polygon) -> dict[str, gpd.GeoDataFrame]:
+    """Turn a finished draft into layers.
+
+    Args:
+        draft: what was grown, local metres.
+        square: the town: buildings that cross its border are left out, parcels and blocks are cut.
+        window: the part that is wanted. What has an inner point in it belongs to it; land and water
+            are cut at its border. Streets are taken as they are.
+    """
+    built = _inside(draft.buildings, square, window)
+    roofs = [(i, w) for i, b in enumerate(built, 1) for w in b.wings]
     g = draft.ground
-    lands: list[Land] = sorted(g.land, key=lambda p: p.layer)
+    blocks, parcels = _lots(draft, square, window)
+    trees = _trees(g.trees, window, [*draft.clearings, *(b.footprint for b in draft.buildings)])
     return {
-        "buildings": _buildings(draft.buildings),
+        "buildings": _buildings(built),
         "roofs": _roofs(roofs),
-        "streets": _table(
-            [s.line for s in streets],
-            kind=[s.kind for s in streets],
-            surface=[s.surface for s in streets],
-            width=[s.width for s in streets],
-        ),
-        "blocks": _table([b for b, _ in draft.blocks], use=[u for _, u in draft.blocks]),
-        "parcels": _table([p for p, _ in draft.parcels], block=[i for _, i in draft.parcels]),
-        "land": _table(
-            [p.shape for p in lands],
-            kind=[p.kind for p in lands],
-            layer=[p.layer for p in lands],
-            angle=np.degrees([p.angle for p in lands]),
-            pitch=[float(p.pitch) for p in lands],
-            **_rgb([p.colour for p in lands]),
-        ),
-        "water": _waters(g.water),
-        "trees": _trees(
-            g.trees, square, [*draft.clearings, *(b.footprint for b in draft.buildings)]
-        ),
-        "vehicles": _items(g.cars, with_kind=False),
-        "objects": _items(g.objects, with_kind=True),
+        "streets": _streets(draft.streets),
+        "blocks": blocks,
+        "parcels": parcels,
+        "land": _lands(sorted(g.land, key=lambda p: p.layer), window),
+        "water": _waters(g.water, window),
+        "trees": trees,
+        "vehicles": _items(g.cars, window, with_kind=False),
+        "objects": _items(_standing(g.objects, draft.buildings, square), window, with_kind=True),
     }
+
+
+def _owned(shapes: np.ndarray, window: Polygon) -> np.ndarray:
+    """Which shapes (n,) bool have their inner point in a window, west and south border included."""
+    if not len(shapes):
+        return np.zeros(0, bool)
+    x, y = shapely.get_coordinates(shapely.point_on_surface(shapes)).T
+    return _holds(window, x, y)
+
+
+def _holds(window: Polygon, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    x0, y0, x1, y1 = window.bounds
+    return np.asarray((x >= x0) & (x < x1) & (y >= y0) & (y < y1))
+
+
+def _inside(found: list[Building], square: Polygon, window: Polygon) -> list[Building]:
+    shapes = np.array([b.footprint for b in found], object)
+    shapely.prepare(square)
+    keep = shapely.within(shapes, square) & _owned(shapes, window) if found else []
+    return [b for b, k in zip(found, keep, strict=True) if k]
+
+
+def _standing(items: list[Item], found: list[Building], square: Polygon) -> list[Item]:
+    """Leave out what stands on a roof that the border of the town cuts."""
+    shapes = np.array([b.footprint for b in found], object)
+    if not len(shapes) or not items:
+        return items
+    gone = shapes[~shapely.within(shapes, square)]
+    if not len(gone):
+        return items
+    at = shapely.points([(i.x, i.y) for i in items])
+    over = np.zeros(len(items), bool)
+    over[shapely.STRtree(gone).query(at, "intersects")[0]] = True
+    return [i for i, lost in zip(items, over, strict=True) if not (lost and i.on_roof)]
+
+
+def _streets(streets: list[Street]) -> gpd.GeoDataFrame:
+    return _table(
+        [s.line for s in streets],
+        kind=[s.kind for s in streets],
+        surface=[s.surface for s in streets],
+        width=[s.width for s in streets],
+    )
+
+
+def _lots(
+    draft: Draft, square: Polygon, window: Polygon
+) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+    """Blocks and parcels, cut at the border of the town; `block` of a parcel is a row of blocks.
+
+    A parcel goes where its block goes.
+    """
+    blocks, row = _pieces(np.array([b for b, _ in draft.blocks], object), square)
+    parcels, at = _pieces(np.array([p for p, _ in draft.parcels], object), square)
+    of = np.array([i for _, i in draft.parcels], int)[at]
+    piece = np.searchsorted(row, of)
+    for k in np.flatnonzero(np.bincount(row, minlength=len(draft.blocks))[of] > 1):
+        rows = np.flatnonzero(row == of[k])  # the border cut the block in several
+        inner = shapely.point_on_surface(parcels[k])
+        piece[k] = rows[int(np.argmin(shapely.distance(blocks[rows], inner)))]
+    mine = _owned(blocks, window)
+    kept = mine[piece] if len(piece) else np.zeros(0, bool)
+    uses = [draft.blocks[i][1] for i in row[mine]]
+    number = np.cumsum(mine) - 1
+    return _table(blocks[mine], use=uses), _table(parcels[kept], block=number[piece[kept]])
+
+
+def _clipped(shapes: np.ndarray, window: Polygon) -> np.ndarray:
+    """Cut what crosses the border of a window."""
+    shapely.prepare(window)
+    out, crossing = shapes.copy(), ~shapely.within(shapes, window)
+    out[crossing] = shapely.intersection(shapes[crossing], window)
+    return out
+
+
+def _pieces(shapes: np.ndarray, window: Polygon) -> tuple[np.ndarray, np.ndarray]:
+    """Polygons inside a window, and the row of the shape each comes from."""
+    if not len(shapes):
+        return shapes, np.zeros(0, int)
+    parts, of = shapely.get_parts(_clipped(shapes, window), return_index=True)
+    solid = (shapely.get_type_id(parts) == 3) & (shapely.area(parts) > 1e-6)
+    return parts[solid], of[solid]
+
+
+def _lands(lands: list[Land], window: Polygon) -> gpd.GeoDataFrame:
+    shapes, of = _pieces(np.array([p.shape for p in lands], object), window)
+    rows = [lands[i] for i in of]
+    return _table(
+        shapes,
+        kind=[p.kind for p in rows],
+        layer=[p.layer for p in rows],
+        angle=np.degrees([p.angle for p in rows]),
+        pitch=[float(p.pitch) for p in rows],
+        **_rgb([p.colour for p in rows]),
+    )
 
 
 def _table(shapes: Sequence[BaseGeometry] | np.ndarray, **columns: object) -> gpd.GeoDataFrame:
@@ -75,6 +165,8 @@ def _buildings(found: list[Building]) -> gpd.GeoDataFrame:
         material=[b.material for b in found],
         wall=[b.wall for b in found],
         **_rgb([np.array(b.colour) for b in found]),
+        source_id=np.full(len(found), "", object),
+        given=np.full(len(found), "", object),
     )
 
 
@@ -93,13 +185,13 @@ def _roofs(roofs: list[tuple[int, Wing]]) -> gpd.GeoDataFrame:
     )
 
 
-def _waters(found: list[Water]) -> gpd.GeoDataFrame:
-    return _table(
-        [w.shape for w in found], kind=[w.kind for w in found], **_rgb([w.colour for w in found])
-    )
+def _waters(found: list[Water], window: Polygon) -> gpd.GeoDataFrame:
+    shapes, of = _pieces(np.array([w.shape for w in found], object), window)
+    rows = [found[i] for i in of]
+    return _table(shapes, kind=[w.kind for w in rows], **_rgb([w.colour for w in rows]))
 
 
-def _trees(groups: list[Trees], square: Polygon, clearings: list[Polygon]) -> gpd.GeoDataFrame:
+def _trees(groups: list[Trees], window: Polygon, clearings: list[Polygon]) -> gpd.GeoDataFrame:
     kept = [t for t in groups if len(t.xy)]
     xy = np.concatenate([t.xy for t in kept]) if kept else np.empty((0, 2))
     names = ("radius", "height", "species", "evergreen")
@@ -107,7 +199,7 @@ def _trees(groups: list[Trees], square: Polygon, clearings: list[Polygon]) -> gp
         n: np.concatenate([getattr(t, n) for t in kept]) if kept else np.empty(0) for n in names
     }
     colour = np.concatenate([t.colour for t in kept]) if kept else np.empty((0, 3))
-    inside = shapely.contains_xy(square, xy) if len(xy) else np.zeros(0, bool)
+    inside = _holds(window, *xy.T)
     if clearings and len(xy):  # lone yards, and the ground under every building
         tree = shapely.STRtree(clearings)
         inside[tree.query(shapely.points(xy), "within")[0]] = False
@@ -115,7 +207,9 @@ def _trees(groups: list[Trees], square: Polygon, clearings: list[Polygon]) -> gp
     return _table(np.asarray(shapely.points(xy[inside])), **columns)
 
 
-def _items(items: list[Item], *, with_kind: bool) -> gpd.GeoDataFrame:
+def _items(items: list[Item], window: Polygon, *, with_kind: bool) -> gpd.GeoDataFrame:
+    keep = _holds(window, np.array([i.x for i in items]), np.array([i.y for i in items]))
+    items = [i for i, k in zip(items, keep, strict=True) if k]
     extra = (
         {"kind": [i.kind for i in items], "on_roof": [int(i.on_roof) for i in items]}
         if with_kind

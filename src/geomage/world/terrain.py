@@ -1,47 +1,160 @@
-"""Terrain: a smooth fractal relief, lowered along water."""
+"""Terrain: a fractal relief that any window sees alike, with valleys along rivers and a shore.
+
+Heights are value noise on hashed lattices (Ebert et al. 2003), so that a window of the town needs
+nothing but the seed; ridges by folding the noise (Musgrave 1993).
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
-from scipy import ndimage
+import shapely
+from odc.geo.geobox import GeoBox
+from rasterio.features import rasterize
+from scipy.spatial import cKDTree
+from shapely import Polygon
 from shapely.geometry.base import BaseGeometry
 
-from geomage.geo import Raster, rasterise
-from geomage.world.city import DTM_GSD, city_box
+from geomage.geo import Raster
+from geomage.world.barriers import Barrier
+from geomage.world.city import ORIGIN
 
-__all__ = ["grow_terrain"]
+__all__ = ["Relief", "grow_terrain"]
+
+BASE_M = 60.0  # above the datum, about the middle of a town
+_OCTAVES = (
+    (2600.0, 1.9),
+    (900.0, 1.0),
+    (450.0, 0.55),
+    (220.0, 0.28),
+    (110.0, 0.13),
+)  # metres, part
+_VALLEY_M = 70.0  # on each side of a water
+_BED_M = 1.0  # of water below its banks
+_SHORE = 0.02  # rise of the ground from a water, metres a metre
 
 
-def _octave(rng: np.random.Generator, n: int, cells: int) -> np.ndarray:
-    coarse = rng.normal(size=(cells + 3, cells + 3))
-    at = np.linspace(1, cells + 1, n)
-    rows, columns = np.meshgrid(at, at, indexing="ij")
-    return np.asarray(ndimage.map_coordinates(coarse, [rows, columns], order=3))
+@dataclass(frozen=True)
+class Relief:
+    """The terrain of a town before ponds are dug: a function of place.
+
+    relief: standard deviation of heights over some hundred metres; ridged: 0 rolling, 1 crests.
+    """
+
+    seed: int
+    relief: float
+    ridged: float
+    waters: tuple[_Valley, ...] = ()
+
+    @staticmethod
+    def sample(
+        rng: np.random.Generator, seed: int, relief: float, barriers: list[Barrier]
+    ) -> Relief:
+        """Draw a relief, and let the waters that cross the town carve it."""
+        dry = Relief(seed, relief, float(rng.choice([0.0, 0.0, rng.uniform(0.3, 1.0)])))
+        wet = [b for b in barriers if b.axis is not None]
+        return Relief(seed, relief, dry.ridged, tuple(_Valley.of(b, dry) for b in wet))
+
+    def heights(self, xy: np.ndarray) -> np.ndarray:
+        """Metres above the datum at local points (n, 2)."""
+        z = self.bare(xy)
+        for valley in self.waters:
+            z = valley.carve(xy, z)
+        return z
+
+    def bare(self, xy: np.ndarray) -> np.ndarray:
+        """Metres above the datum at local points (n, 2), before any water carves."""
+        z = np.zeros(len(xy))
+        for k, (length, part) in enumerate(_OCTAVES):
+            n = _noise(xy / length + 0.37 * k, self.seed * 31 + k)
+            crest = 1 - 4 * np.abs(n)
+            z += part * ((1 - self.ridged) * n + self.ridged * 0.5 * crest)
+        return BASE_M + 2.2 * self.relief * z
 
 
-def grow_terrain(
-    rng: np.random.Generator, size: float, relief_m: float, water: BaseGeometry
-) -> Raster:
-    """Grow a DTM (1, y, x) in metres at 2 m; ground slopes down to its water.
+@dataclass(frozen=True)
+class _Valley:
+    """A water that crosses the town: its surface, and how high it stands along its axis."""
+
+    surface: BaseGeometry
+    axis: np.ndarray  # (n, 2)
+    level: np.ndarray  # (n,) metres above the datum, falling along the axis
+    tree: cKDTree
+    edge: cKDTree
+
+    @staticmethod
+    def of(barrier: Barrier, relief: Relief) -> _Valley:
+        assert barrier.axis is not None
+        axis = shapely.get_coordinates(shapely.segmentize(barrier.axis, 12.0))
+        z = relief.bare(axis) - 0.6 * relief.relief
+        fall = np.minimum.accumulate(z if z[0] > z[-1] else z[::-1])
+        level = fall if z[0] > z[-1] else fall[::-1]
+        if barrier.kind == "coast":
+            level = np.full(len(axis), np.percentile(z, 25))
+        shape = barrier.water
+        edge = shapely.get_coordinates(shapely.segmentize(shapely.boundary(shape), 1.0))
+        return _Valley(shape, axis, level, cKDTree(axis), cKDTree(edge))
+
+    def carve(self, xy: np.ndarray, z: np.ndarray) -> np.ndarray:
+        """Lower the ground towards the water, and its bed below the banks."""
+        wet = shapely.contains_xy(self.surface, xy)
+        away, _ = self.edge.query(xy, distance_upper_bound=_VALLEY_M)
+        near = wet | np.isfinite(away)
+        if not near.any():
+            return z
+        out = z.copy()
+        level = self.level[self.tree.query(xy[near])[1]]
+        d = np.where(wet[near], 0.0, np.minimum(away[near], _VALLEY_M))
+        rise = np.maximum(z[near] - level, _SHORE * _VALLEY_M)
+        blend = (d / _VALLEY_M) ** 2 * (3 - 2 * d / _VALLEY_M)
+        out[near] = level + _SHORE * d * (1 - blend) + rise * blend
+        out[near] -= np.where(wet[near], _BED_M, 0.0)
+        return out
+
+
+def _noise(at: np.ndarray, seed: int) -> np.ndarray:
+    """Smooth noise of unit lattice at points (n, 2): mean 0, within -0.5..0.5."""
+    cell = np.floor(at).astype(np.int64)
+    f = at - cell
+    w = f * f * f * (f * (f * 6 - 15) + 10)
+    x, y = cell.T
+    a, b = _hash(x, y, seed), _hash(x + 1, y, seed)
+    c, d = _hash(x, y + 1, seed), _hash(x + 1, y + 1, seed)
+    low, high = a + (b - a) * w[:, 0], c + (d - c) * w[:, 0]
+    return np.asarray(low + (high - low) * w[:, 1] - 0.5)
+
+
+def _hash(x: np.ndarray, y: np.ndarray, seed: int) -> np.ndarray:
+    """Number 0..1 of a lattice point, from the mixing steps of SplitMix64 (Steele et al. 2014)."""
+    with np.errstate(over="ignore"):
+        h = (
+            x.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+            + y.astype(np.uint64) * np.uint64(0xC2B2AE3D27D4EB4F)
+            + np.uint64(seed % 2**63) * np.uint64(0x165667B19E3779F9)
+        )
+        h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        h ^= h >> np.uint64(31)
+    return np.asarray((h >> np.uint64(11)).astype(np.float64) * 2.0**-53)
+
+
+def grow_terrain(relief: Relief, box: GeoBox, ponds: list[Polygon]) -> Raster:
+    """Grow a DTM (1, y, x), metres above the datum.
 
     Args:
-        rng: source of randomness.
-        size: side in metres.
-        relief_m: standard deviation of the relief over the town.
-        water: water polygons in the CRS of the town.
+        relief: heights as a function of place.
+        box: grid in the CRS of the town.
+        ponds: still waters, local metres; their bed lies below the lowest point of their outline.
     """
-    box = city_box(size, DTM_GSD)
-    n = box.shape[0]
-    z = np.zeros((n, n))
-    for cells in (1, 2, 4, 8):
-        z += _octave(rng, n, cells) / cells
-    z = relief_m * (z - z.mean()) / max(float(z.std()), 1e-9)
-    if not water.is_empty:
-        wet = rasterise([water], box).astype(bool)
-        if wet.any() and not wet.all():
-            away = ndimage.distance_transform_edt(~wet) * DTM_GSD
-            level = float(np.percentile(z[wet], 10))
-            z = level + (z - level) * np.clip(away / 60, 0, 1) + np.minimum(away, 40) * 0.02
-            z[wet] = level - 1.0
-    z = z - z.min() + 1.0
+    ny, nx = box.shape
+    columns, rows = np.meshgrid(np.arange(nx) + 0.5, np.arange(ny) + 0.5)
+    x, y = box.affine @ (columns.ravel(), rows.ravel())
+    z = relief.heights(np.stack([x - ORIGIN[0], y - ORIGIN[1]], 1)).reshape(ny, nx)
+    if ponds:
+        moved = shapely.transform(np.array(ponds, object), lambda xy: xy + ORIGIN)
+        shapes = [(shape, i) for i, shape in enumerate(moved, 1)]
+        index = rasterize(shapes, (ny, nx), transform=box.affine, dtype="int32")
+        brim = [float(relief.heights(shapely.get_coordinates(p)).min()) for p in ponds]
+        z = np.where(index > 0, np.array([0.0, *brim])[index] - _BED_M, z)
     return Raster(z[None].astype(np.float32), box, None, ("height",))

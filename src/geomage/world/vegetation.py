@@ -68,8 +68,17 @@ def _grown(rng: np.random.Generator, woods: Woods, xy: np.ndarray, radius: np.nd
     )
 
 
-def scatter(rng: np.random.Generator, woods: Woods, where: BaseGeometry, per_ha: float) -> Trees:
-    """Scatter trees of mixed size, some in clumps, inside a region."""
+def scatter(
+    rng: np.random.Generator,
+    woods: Woods,
+    where: BaseGeometry,
+    per_ha: float,
+    largest: float = 8.5,
+) -> Trees:
+    """Scatter trees of mixed size, some in clumps, inside a region; crowns up to `largest` metres.
+
+    A third of the trees at most is clumped; see `dense_forest` for closed canopies.
+    """
     x0, y0, x1, y1 = where.bounds if not where.is_empty else (0, 0, 0, 0)
     n = rng.poisson(per_ha * (x1 - x0) * (y1 - y0) / 1e4)
     xy = rng.uniform((x0, y0), (x1, y1), (n, 2))
@@ -79,7 +88,7 @@ def scatter(rng: np.random.Generator, woods: Woods, where: BaseGeometry, per_ha:
             0, 5, (int(clumped.sum()), 2)
         )
     xy = xy[shapely.contains_xy(where, xy)] if n else xy
-    radius = np.clip(rng.lognormal(0.95, 0.5, len(xy)) * woods.size, 0.6, 8.5)
+    radius = np.clip(rng.lognormal(0.95, 0.5, len(xy)) * woods.size, 0.6, largest)
     return _grown(rng, woods, xy, radius)
 
 

@@ -14,6 +14,7 @@ from rio_cogeo import cog_validate
 
 from geomage.geo import Raster, read_raster, write_cog
 from geomage.mapping import MapJob, MapResult, map_rasters
+from geomage.mapping.check import check_images
 from tiny_network import write_tiny_network
 from tiny_town import BOX, CLOUD, GONE, GSD, HOUSES, SIDE, SIZE, paint, write_town
 
@@ -50,6 +51,7 @@ def test_every_house_is_found_and_those_gone_are_called_destroyed(
         assert houses["not_analysed_reason"].isna().all()
         assert houses.crs == BOX.crs.epsg
         assert result.not_analysed.empty
+        assert result.facts["run_together"]["area_share"] == 0
         assert result.facts["shift"]["dx_m"] == pytest.approx(0, abs=0.05)
         json.dumps(result.facts)
         folder = result.folder
@@ -84,8 +86,12 @@ def test_a_cloud_is_not_analysed_and_never_undamaged(tmp_path: Path, model: Path
         inside = [r >= CLOUD[0].start and c >= CLOUD[1].start for r, c in HOUSES]
         assert len(hidden) == sum(inside)
         assert set(result.not_analysed["reason"]) == {"obscured at second date"}
-        with rasterio.open(result.rasters["change"]) as dataset:
-            assert (dataset.dataset_mask()[inner] == 0).all()
+        assert (values(result, "change")[inner] == 255).all()
+        for name in ("damage", "flood", "change"):
+            with rasterio.open(result.rasters[name]) as dataset:
+                assert dataset.nodata == 255, name
+                assert (dataset.dataset_mask()[inner] == 0).all(), name
+                assert dataset.dataset_mask()[0, 0] == 255, name
 
 
 def test_what_the_second_image_does_not_reach_is_not_analysed(tmp_path: Path, model: Path) -> None:
@@ -97,6 +103,20 @@ def test_what_the_second_image_does_not_reach_is_not_analysed(tmp_path: Path, mo
         missing = result.buildings[result.buildings.geometry.centroid.x > 500000 + 80]
         assert set(missing["not_analysed_reason"]) == {"outside the second image"}
         assert (missing["grade"] == 0).all()
+
+
+def test_check_and_map_count_the_same_ground(tmp_path: Path, model: Path) -> None:
+    """An image in degrees lies askew in its UTM grid: corners it does not reach are no loss."""
+    askew = GeoBox((200, 200), Affine(4.5e-6, 0, 85.52, 0, -4.5e-6, 27.63), "EPSG:4326")
+    image = write_cog(tmp_path / "askew.tif", Raster(paint()[:, :200, :200], askew))
+    job = MapJob(before=(image,), out=tmp_path / "out", model=model, jobs=1)
+    found = check_images(job)
+    assert found.facts["seen_first"] > 0.9995
+    assert not any("holds no data" in remark for remark in found.remarks)
+    with map_rasters(job) as result:
+        box = read_raster(result.rasters["building"]).box
+        assert (values(result, "landcover") == 0).mean() > 0.01
+        assert result.not_analysed.area.sum() < 5e-4 * box.extent.geom.area
 
 
 def test_one_date_maps_buildings_and_says_nothing_of_damage(tmp_path: Path, model: Path) -> None:
@@ -114,6 +134,7 @@ def test_a_shifted_second_date_is_moved_back(tmp_path: Path, model: Path) -> Non
     astray = GeoBox(BOX.shape, Affine.translation(1.5, -1.0) @ BOX.affine, BOX.crs)
     after = write_cog(tmp_path / "astray.tif", Raster(still.values, astray))
     with run(tmp_path, model, town.before, after) as result:
+        assert result.facts["run_together"]["area_share"] == 0
         assert result.facts["shift"]["dx_m"] == pytest.approx(1.5, abs=0.05)
         assert result.facts["shift"]["dy_m"] == pytest.approx(-1.0, abs=0.05)
         seen = result.buildings[result.buildings["grade"] > 0]

@@ -55,6 +55,8 @@ def test_built_up_speaks_the_words_of_the_service(make_product) -> None:
     built = read_vectors(make_product().vectors, "builtUpA")
     wanted = {"damage_gra", "det_method", "notation", "or_src_id", "dmg_src_id"}
     assert wanted | {"confidence", "reason", "area_m2", "grade"} <= set(built.columns)
+    unseen = built["damage_gra"] == "Not Analysed"
+    assert built["grade"].isna().tolist() == unseen.tolist()  # 0 would read as no damage at all
     assert built["damage_gra"].iloc[-1] == "Not Analysed"
     assert built["reason"].iloc[-1] == "obscured at second date"
     assert built["dmg_src_id"].tolist() == [2] * 5 + [997]

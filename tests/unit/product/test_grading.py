@@ -53,6 +53,12 @@ def test_a_reason_wins_over_a_grade(six) -> None:
     assert (row["damage_gra"], row["reason"]) == ("Not Analysed", "no data at second date")
 
 
+def test_a_building_called_destroyed_states_how_likely_that_is(six) -> None:
+    row = one(six, 4, (0.05, 0.38, 0.38, 0.19))
+    assert row["damage_gra"] == "Destroyed"
+    assert row["confidence"] == pytest.approx(0.19)
+
+
 @pytest.mark.parametrize("grade", [0, 1, 4])
 def test_no_probabilities_is_not_analysed(six, grade: int) -> None:
     row = one(six, grade, (np.nan,) * 4)

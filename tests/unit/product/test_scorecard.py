@@ -34,14 +34,32 @@ def test_counts_and_grades_stand_in_their_rows(make_product, tmp_path: Path) -> 
     assert ["not", "analysed", "1", "17", "%"] in rows
     assert ["major", "2", "1.00", "0.50", "0.67", "0.50"] in rows
     assert ["destroyed", "0", "0", "0", "1", "0", "1"] in rows
-    assert "macro-F1 0.75; over the buildings found 0.83" in text
+    assert "macro-F1 0.75; over the buildings found 0.83 (means" in text
+
+
+def test_the_words_of_the_map_stand_in_a_table_of_their_own(make_product, tmp_path: Path) -> None:
+    score = score_product(make_product().folder, labels(tmp_path, TRUE))
+    table = score_table(score.as_dict()).partition("the word of the map (columns)\n")[2]
+    assert "Possibly damaged" in table.splitlines()[0]
+    rows = cells(table)
+    assert ["minor", "0", "0", "1", "0", "0", "0"] in rows
+    assert ["destroyed", "1", "0", "0", "0", "1", "0"] in rows
+    assert "no known grade" not in table
+
+
+def test_buildings_of_unknown_grade_are_counted(make_product, tmp_path: Path) -> None:
+    score = score_product(make_product().folder, labels(tmp_path, [4, 0, 0, 2, 1, 4]))
+    record = score.as_dict()
+    assert record["damage"]["unknown_grade"] == 2
+    assert "2 buildings of the reference have no known grade" in score_table(record)
 
 
 def test_columns_stand_under_their_heads(make_product, tmp_path: Path) -> None:
     score = score_product(make_product().folder, labels(tmp_path, TRUE))
-    table = score_table(score.as_dict()).rpartition("(columns)\n")[2].splitlines()
-    assert len(table) == 5
-    assert len({len(line) for line in table}) == 1
+    for block in score_table(score.as_dict()).split("(columns)\n")[1:]:
+        table = block.partition("\n\n")[0].splitlines()
+        assert len(table) == 5
+        assert len({len(line) for line in table}) == 1
 
 
 def test_without_grades_the_table_says_so(make_product, tmp_path: Path) -> None:

@@ -7,6 +7,12 @@ import pytest
 from geomage.product import wording
 
 
+def test_destroyed_is_defined_by_the_rule_that_gives_it() -> None:
+    said = wording.definitions()
+    assert "is gone" not in said
+    assert "once the cost of a miss is counted (none 1, minor 2, major 2, destroyed 4)" in said
+
+
 def areas(flood: dict[str, float] | None) -> str:
     area = {"of_interest_m2": 1_510_502.0, "not_analysed_by_reason_m2": {"cloud": 370_182.0}}
     return wording.area_table({"area": area, "flood": flood})

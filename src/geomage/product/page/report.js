@@ -142,7 +142,7 @@
     line(box, "p", b.group.word, "verdict " + b.group.css);
     if (b.reason !== null) line(box, "p", "Reason: " + b.reason);
     if (b.confidence !== null) {
-      line(box, "p", (b.group.css === "possibly" ? "Chance of any damage " : "Confidence ") + percent(b.confidence));
+      line(box, "p", (b.group.css === "possibly" ? "Chance of any damage " : "Chance that this word is right ") + percent(b.confidence));
     }
     if (b.chances) {
       const table = line(box, "div", "", "chances");

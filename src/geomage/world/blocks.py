@@ -1,0 +1,334 @@
+"""Fill blocks: parcels with houses and yards, halls and schools, lone farms."""
+
+from __future__ import annotations
+
+import numpy as np
+import shapely
+from shapely import Polygon
+from shapely.geometry.base import BaseGeometry
+
+from geomage.world.buildings import Building, pick, place_building, place_outbuilding
+from geomage.world.draft import Draft
+from geomage.world.ground import (
+    Ground,
+    Item,
+    boxes,
+    clutter,
+    fence,
+    land,
+    park_cars,
+    vehicle,
+    water_in,
+)
+from geomage.world.land_use import fill_block
+from geomage.world.parcels import Frame, frame_of, fronts, polygons_of, split_block
+from geomage.world.styles import Style
+from geomage.world.town import Quarter
+from geomage.world.vegetation import Woods, scatter
+
+__all__ = ["fill"]
+
+
+def fill(
+    rng: np.random.Generator, draft: Draft, quarter: Quarter, block: Polygon, woods: Woods
+) -> None:
+    """Give a block a use and fill it.
+
+    Args:
+        rng: the block's own source of randomness.
+        draft: what takes all that is grown.
+        quarter: the district the block lies in.
+        block: its outline, local metres.
+        woods: the trees of the town.
+    """
+    style = quarter.style
+    use = pick(rng, style.land_use)
+    small = use in {"sport", "golf", "hall", "school", "depot", "quarry"} and block.area < 2500
+    if small or block.area > _LARGEST.get(use, np.inf):
+        use = "built"
+    draft.blocks.append((block, use))
+    if use == "built":
+        _build_block(rng, draft, quarter, block, woods)
+    elif use in {"hall", "school"}:
+        _build_hall(rng, draft, block, use, woods)
+    else:
+        fill_block(rng, draft.ground, block, use, woods)
+        if use in _FARMED and rng.random() < 0.45:
+            _farmstead(rng, draft, style, block)
+
+
+_LARGEST = {"carpark": 11_000.0, "plaza": 7_000.0, "plots": 15_000.0, "hall": 40_000.0}  # m²
+_FARMED = frozenset({"forest", "field", "meadow", "paddock", "orchard", "bare"})
+
+
+def _farmstead(rng: np.random.Generator, draft: Draft, style: Style, block: Polygon) -> None:
+    """Scatter a few lone houses and barns over open land or clearings of a wood, with a track."""
+    x0, y0, x1, y1 = block.bounds
+    for _ in range(int(rng.integers(1, 6))):
+        x, y = rng.uniform((x0, y0), (x1, y1))
+        side = rng.uniform(14, 34)
+        yard = Frame(x, y, float(rng.uniform(0, np.pi)), 1, 1).rectangle(
+            side, side * rng.uniform(0.7, 1)
+        )
+        if not block.contains(yard) or any(yard.intersects(p) for p, _ in draft.parcels[-8:]):
+            continue
+        built = place_building(rng, _BARNS if rng.random() < 0.5 else style, yard)
+        if built is None:
+            continue
+        draft.parcels.append((yard, len(draft.blocks) - 1))
+        draft.buildings.append(built)
+        clearing = yard.buffer(rng.uniform(-2, 12)) & block
+        kind = str(rng.choice(["lawn", "meadow", "bare", "dirt"]))
+        if rng.random() < 0.7:
+            draft.ground.land += [land(rng, p, kind, 2) for p in polygons_of(clearing, 4)]
+        way = shapely.shortest_line(built.footprint, block.exterior).buffer(rng.uniform(1.2, 2.5))
+        draft.ground.land += [land(rng, p, "dirt", 3) for p in polygons_of(way & block, 2)]
+        draft.clearings.append(built.footprint.buffer(rng.uniform(0.5, 9.0)))
+        boxes(rng, draft.ground, clearing.buffer(0), int(rng.integers(0, 5)))
+
+
+def _build_block(
+    rng: np.random.Generator, draft: Draft, quarter: Quarter, block: Polygon, woods: Woods
+) -> None:
+    style = quarter.style
+    size = rng.uniform(*style.parcel_m2)  # one lot size a block
+    density = rng.uniform(*style.trees_per_ha)
+    if rng.random() < style.wooded:  # old trees stand over roofs and streets
+        density = rng.uniform(150, 420)
+    yard_of_block = pick(rng, style.yards)
+    twin_colour = rng.random() < 0.15
+    bounds = pick(rng, style.fences)
+    messy = style.clutter * float(np.exp(rng.normal(0, 0.8)))
+    draft.ground.land.append(land(rng, block, yard_of_block, -1))
+    first: Building | None = None
+    parcels = split_block(rng, block, size * 0.75, size * 1.3)
+    reached = fronts(parcels, quarter.carriageways, style.sidewalk_m)
+    for parcel, front in zip(parcels, reached, strict=True):
+        draft.parcels.append((parcel, len(draft.blocks) - 1))
+        if not front:
+            _back_land(rng, draft.ground, style, parcel, woods, density)
+            continue
+        if rng.random() < 0.6:
+            kind = yard_of_block if rng.random() < 0.5 else pick(rng, style.yards)
+            draft.ground.land.append(land(rng, parcel, kind, 0))
+        room = _front_strip(style, parcel, quarter)
+        built = None if rng.random() < style.empty else place_building(rng, style, room)
+        free: BaseGeometry = parcel
+        if built is not None:
+            if twin_colour and first is not None and built.material == first.material:
+                built = _recoloured(built, first.colour)
+            first = first or built
+            draft.buildings.append(built)
+            _roof_objects(rng, draft.ground, built)
+            free = parcel.buffer(-0.4) - built.footprint.buffer(1.0)
+        free = _outbuilding(rng, draft, style, free)
+        _yard(rng, draft.ground, style, parcel, free, built)
+        if bounds != "none":
+            _enclose(rng, draft.ground, parcel, bounds, woods)
+        clutter(rng, draft.ground, free, messy)
+        draft.ground.trees.append(scatter(rng, woods, free.buffer(-0.3), density))
+
+
+def _enclose(rng: np.random.Generator, g: Ground, parcel: Polygon, kind: str, woods: Woods) -> None:
+    """Fence, wall or hedge along the sides of a parcel."""
+    if kind == "hedge":
+        strip = parcel.buffer(-0.4) - parcel.buffer(-1.2)
+        g.trees.append(scatter(rng, woods, strip, rng.uniform(300, 1600), largest=1.3))
+    else:
+        fence(rng, g, parcel.buffer(-0.3), gap=rng.uniform(0.1, 0.6), wall=kind == "wall")
+
+
+def _front_strip(style: Style, parcel: Polygon, quarter: Quarter) -> Polygon:
+    """The part of a deep parcel near its street, where the house of a village stands."""
+    if style.strip_m <= 0:
+        return parcel
+    near = parcel & quarter.carriageways.buffer(style.strip_m)
+    parts = polygons_of(near, 60)
+    return max(parts, key=lambda p: p.area) if parts else parcel
+
+
+def _back_land(
+    rng: np.random.Generator,
+    g: Ground,
+    style: Style,
+    parcel: Polygon,
+    woods: Woods,
+    density: float,
+) -> None:
+    """A parcel behind others: garden, orchard or waste ground, no house."""
+    g.land.append(land(rng, parcel, pick(rng, style.yards), 0))
+    if rng.random() < 0.5:
+        g.trees.append(scatter(rng, woods, parcel, max(density, 60.0)))
+
+
+def _recoloured(b: Building, colour: tuple[float, float, float]) -> Building:
+    return Building(
+        b.footprint, b.wings, b.use, b.plan, b.storeys, b.material, b.typology, colour, b.wall
+    )
+
+
+def _outbuilding(
+    rng: np.random.Generator, draft: Draft, style: Style, free: BaseGeometry
+) -> BaseGeometry:
+    if rng.random() >= style.outbuilding:
+        return free
+    rooms = sorted(polygons_of(free, 40), key=lambda p: -p.area)
+    shed = place_outbuilding(rng, rooms[0]) if rooms else None
+    if shed is None:
+        return free
+    draft.buildings.append(shed)
+    return free - shed.footprint.buffer(0.6)
+
+
+def _yard(
+    rng: np.random.Generator,
+    g: Ground,
+    style: Style,
+    parcel: Polygon,
+    free: BaseGeometry,
+    built: Building | None,
+) -> None:
+    """Driveway, terrace, pool, parked car."""
+    if built is None or free.is_empty:
+        return
+    frame = frame_of(built.footprint)
+    if rng.random() < 0.6 and style.sidewalk_m > 0:
+        nearest = shapely.shortest_line(built.footprint, parcel.exterior)
+        drive = nearest.buffer(rng.uniform(1.4, 3.2), cap_style="flat") & parcel
+        kind = str(rng.choice(["concrete", "asphalt", "gravel", "dirt"], p=[0.5, 0.2, 0.2, 0.1]))
+        g.land += [land(rng, p, kind, 2) for p in polygons_of(drive - built.footprint, 2)]
+        if rng.random() < 0.5 and nearest.length > 5:
+            at = shapely.line_interpolate_point(nearest, 0.5, normalized=True)
+            (x0, y0), (x1, y1) = nearest.coords[0], nearest.coords[-1]
+            g.cars.append(vehicle(rng, at.x, at.y, float(np.arctan2(y1 - y0, x1 - x0))))
+    if rng.random() < 0.3:
+        terrace = frame.rectangle(frame.length * 0.6, frame.width + rng.uniform(3, 8)) & free
+        g.land += [land(rng, p, "concrete", 1) for p in polygons_of(terrace, 2)]
+    if rng.random() < style.pool:
+        rooms = sorted(polygons_of(free.buffer(-3), 30), key=lambda p: -p.area)
+        if rooms:
+            at = rooms[0].representative_point()
+            pool = (
+                Frame(at.x, at.y, frame.angle, 1, 1).rectangle(
+                    rng.uniform(6, 11), rng.uniform(3, 5)
+                )
+                & free
+            )
+            g.land += [land(rng, p, "concrete", 3) for p in polygons_of(pool.buffer(1.2) & free, 2)]
+            g.water += water_in(rng, pool, "pool")
+
+
+_EQUIPMENT = {  # kind: (length, width, height) ranges in metres, reflectance
+    "hvac": ((1.2, 3.2), (1.0, 2.4), (0.8, 1.8), (0.50, 0.50, 0.50)),
+    "skylight": ((1.2, 5.0), (0.9, 1.6), (0.2, 0.4), (0.62, 0.66, 0.68)),
+    "tank": ((1.0, 1.8), (1.0, 1.8), (1.0, 1.8), (0.10, 0.10, 0.11)),
+    "stair": ((2.2, 4.0), (2.0, 3.2), (2.2, 2.8), (0.42, 0.40, 0.36)),
+    "solar": ((2.0, 6.0), (1.6, 3.4), (0.2, 0.5), (0.03, 0.04, 0.09)),
+    "chimney": ((0.6, 1.0), (0.6, 0.9), (0.8, 1.6), (0.28, 0.16, 0.12)),
+}
+
+
+def _roof_objects(rng: np.random.Generator, g: Ground, b: Building) -> None:
+    """Equip a roof: machinery on flat ones, chimney and solar panels on pitched ones."""
+    for wing in b.wings:
+        flat = wing.form == "flat"
+        kinds = (
+            ["hvac", "skylight", "tank", "stair", "solar"]
+            if flat
+            else ["chimney", "solar", "skylight"]
+        )
+        n = min(
+            40, rng.poisson((wing.shape.area / 90 if flat else 0.6) * rng.choice([0.2, 1.0, 2.0]))
+        )
+        rowed = flat and wing.shape.area > 900 and rng.random() < 0.5
+        one = str(rng.choice(kinds))
+        c, s, at = np.cos(wing.angle), np.sin(wing.angle), wing.shape.centroid
+        for i in range(n):
+            kind = one if rowed else str(rng.choice(kinds))
+            length, width, height, colour = _EQUIPMENT[kind]
+            u = rng.uniform(-0.42, 0.42) * wing.length
+            v = rng.uniform(-0.38, 0.38) * wing.width
+            if rowed:
+                u, v = ((i % 8) - 3.5) / 9 * wing.length, ((i // 8) - 2) / 6 * wing.width
+            tone = np.array(colour) * rng.normal(1, 0.15)
+            g.objects.append(
+                Item(
+                    at.x + u * c - v * s,
+                    at.y + u * s + v * c,
+                    wing.angle,
+                    rng.uniform(*length),
+                    rng.uniform(*width),
+                    rng.uniform(*height),
+                    np.clip(tone, 0.01, 0.9),
+                    kind,
+                    on_roof=True,
+                )
+            )
+
+
+_BARNS = Style(
+    name="barn",
+    fabric="grid",
+    block_m=(100, 200),
+    bend_m=0,
+    street_width_m=(6, 8),
+    dirt_streets=0,
+    sidewalk_m=0,
+    parcel_m2=(300, 900),
+    coverage=(0.15, 0.6),
+    setback_m=(0.5, 3),
+    storeys=(1, 1.6),
+    plans={"box": 6, "L": 1},
+    roofs={"gable": 7, "shed": 1.5, "flat": 1},
+    materials={"metal": 6, "shingle": 2, "tile": 1.5, "thatch": 0.3, "membrane": 0.5},
+    yards={"bare": 1},
+    land_use={"built": 1},
+    trees_per_ha=(0, 10),
+    street_trees=0,
+    vehicles_per_100m=0,
+)
+_HALLS = Style(
+    name="hall",
+    fabric="grid",
+    block_m=(100, 200),
+    bend_m=0,
+    street_width_m=(6, 8),
+    dirt_streets=0,
+    sidewalk_m=0,
+    parcel_m2=(2000, 20000),
+    coverage=(0.25, 0.55),
+    setback_m=(6, 16),
+    storeys=(1, 2.4),
+    plans={"box": 5, "L": 2, "U": 1, "T": 1},
+    roofs={"flat": 7, "gable": 2},
+    materials={"membrane": 5, "metal": 4, "gravel": 1.5, "concrete": 1, "shingle": 0.6},
+    yards={"asphalt": 1},
+    land_use={"built": 1},
+    trees_per_ha=(0, 10),
+    street_trees=0,
+    vehicles_per_100m=0,
+)
+
+
+def _build_hall(
+    rng: np.random.Generator, draft: Draft, block: Polygon, use: str, woods: Woods
+) -> None:
+    """One large building with its car park or play ground."""
+    built = place_building(rng, _HALLS, block, use="hall")
+    if use == "hall":
+        draft.ground.land.append(
+            land(
+                rng, block, str(rng.choice(["asphalt", "concrete", "gravel"], p=[0.65, 0.25, 0.1]))
+            )
+        )
+    else:
+        fill_block(rng, draft.ground, block, "sport", woods)
+    draft.parcels.append((block, len(draft.blocks) - 1))
+    if built is None:
+        return
+    draft.buildings.append(built)
+    _roof_objects(rng, draft.ground, built)
+    free = block - built.footprint.buffer(3)
+    for part in polygons_of(free, 900):
+        park_cars(rng, draft.ground, part)
+    draft.ground.trees.append(scatter(rng, woods, free, rng.uniform(0, 20)))
