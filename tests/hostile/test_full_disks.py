@@ -28,6 +28,8 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_tiny_network(place / "tiny.onnx")
     assert main(["city", "grow", "--size", "80", "-o", str(place / "town")]) == 0
     assert main(["strike", "storm", str(place / "town"), "-o", str(place / "event")]) == 0
+    # Kernels are compiled and kept here, before any limit: the compiler writes files, too.
+    assert main(["render", str(place / "event"), "-o", str(place / "scene")]) == 0
     return place
 
 
