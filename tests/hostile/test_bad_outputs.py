@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -92,3 +93,49 @@ def test_a_map_killed_without_warning_is_cleared_by_the_next(tmp_path: Path) -> 
     words = ["map", town.before, town.after, "--model", model, "-o", out]
     assert main([str(word) for word in words]) == 0
     assert [path.name for path in out.parent.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
+@pytest.mark.parametrize("name", ["a\nb", "a\x1b[31m", "a\udcff"])
+def test_a_name_that_is_no_line_of_text_is_refused_first(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], words: list[str], name: str
+) -> None:
+    assert main([*words, str(tmp_path / name)]) == 2
+    said = capfd.readouterr().err
+    assert "no plain name" in said
+    assert said.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
+def test_a_way_through_a_folder_that_is_not_there_is_refused_first(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    assert main([*words, f"{tmp_path}/nosuch/../x"]) == 2
+    assert "nosuch does not exist" in capfd.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def geomage(line: str, *words: object) -> subprocess.CompletedProcess[str]:
+    """Run in a shell, for its redirections; `"$@"` in the line stands for the words."""
+    program = "import sys; from geomage.cli import main; sys.exit(main())"
+    paths = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = ["sh", "-c", line, "sh", sys.executable, "-c", program, *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=paths)
+
+
+@pytest.mark.parametrize("away", ["2>&-", "2>/dev/full", ">&- 2>&-"])
+def test_a_map_stands_when_nobody_can_be_told(tmp_path: Path, away: str) -> None:
+    town, model = write_town(tmp_path), write_tiny_network(tmp_path / "tiny.onnx")
+    words = ["map", town.before, "--model", model, "-o", tmp_path / "out"]
+    assert geomage(f'"$@" {away}', *words).returncode == 0
+    assert (tmp_path / "out" / "manifest.json").is_file()
+
+
+def test_a_result_that_cannot_be_delivered_is_an_error_of_the_output(tmp_path: Path) -> None:
+    town, model = write_town(tmp_path), write_tiny_network(tmp_path / "tiny.onnx")
+    answer = geomage('"$@" >/dev/full', "check", town.before, "--model", model, "--json")
+    assert answer.returncode == 2
+    assert answer.stderr.splitlines()[-1] == (
+        "geomage: the result cannot be written to standard output: No space left on device"
+    )

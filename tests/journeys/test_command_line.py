@@ -19,7 +19,8 @@ CODES = [
     (OutputError("no"), 2),
     (MissingExtraError("no"), 2),
     (RunError("no"), 1),
-    (OSError(28, "No space left on device"), 1),
+    (OSError(28, "No space left on device"), 2),
+    (OSError(5, "Input/output error"), 1),
     (MemoryError(), 1),
     (KeyError("a fault of ours"), 1),
 ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
+import os
 import signal
 import sys
 import traceback
@@ -14,9 +16,10 @@ from typing import Any
 
 import typer
 
-from geomage.errors import GeomageError, RunError
+from geomage.errors import GeomageError, OutputError, RunError
 
 INTERRUPTED = 130  # what typer makes of Ctrl-C
+_NOT_OURS = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 PARTLY = 3  # exit code: done, some areas not analysed
 
 
@@ -29,6 +32,7 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
+    _open_closed()
     rest = _left_behind(words)
     before = signal.signal(signal.SIGTERM, partial(_terminate, rest))
     try:
@@ -43,6 +47,17 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
     finally:
         signal.signal(signal.SIGTERM, before)
     return 0
+
+
+def _open_closed() -> None:
+    """Give a closed stdout or stderr somewhere to go: the next file opened would take its place."""
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+            setattr(sys, name, os.fdopen(number, "w", encoding="utf-8", closefd=False))
 
 
 def _left_behind(words: Sequence[str]) -> str:
@@ -71,8 +86,9 @@ def _explain(error: Exception, *, debug: bool) -> int:
         say(f"geomage: a file name is not valid UTF-8: {error.object!a}; rename it")
         return 2
     if isinstance(error, OSError):
-        say(f"geomage: {error}")
-        return 2 if error.errno in (errno.ENAMETOOLONG, errno.ELOOP) else 1
+        where = f"{error.filename}: " if error.filename else ""
+        say(f"geomage: {where}{error.strerror or error}")
+        return 2 if error.errno in _NOT_OURS else 1
     say(f"geomage: unexpected {type(error).__name__}: {error}")
     if not debug:
         say("This is a fault in geomage. Run the command again with --debug to see where.")
@@ -80,8 +96,9 @@ def _explain(error: Exception, *, debug: bool) -> int:
 
 
 def say(message: str) -> None:
-    """Speak to the person: stderr."""
-    typer.echo(message, err=True)
+    """Speak to the person: stderr. Work that is done stays done when nobody can be told."""
+    with contextlib.suppress(OSError):
+        typer.echo(message, err=True)
 
 
 def done(message: str, facts: Mapping[str, Any], *, as_json: bool) -> None:
@@ -93,7 +110,19 @@ def done(message: str, facts: Mapping[str, Any], *, as_json: bool) -> None:
 
 def print_json(facts: Mapping[str, Any]) -> None:
     """Speak to the machine: stdout."""
-    typer.echo(json.dumps(facts, indent=2, default=str, allow_nan=False))
+    print_text(json.dumps(facts, indent=2, default=str, allow_nan=False))
+
+
+def print_text(text: str) -> None:
+    """Write a result to stdout; OutputError when it cannot be delivered."""
+    try:
+        typer.echo(text)
+    except BrokenPipeError:  # who reads has read enough
+        raise
+    except OSError as error:
+        raise OutputError(
+            f"the result cannot be written to standard output: {error.strerror or error}"
+        ) from error
 
 
 def examples(*lines: str) -> str:

@@ -122,8 +122,10 @@ def _repairs(counts: Mapping[str, int]) -> str:
 
 def _refuse_sources(out: Path, sources: Mapping[str, Path]) -> None:
     """Raise OutputError when the output is or holds a source."""
-    target = out.absolute().resolve()
+    from geomage.geo import true_path
+
+    target = true_path(out)
     for source in sources.values():
-        read = source.absolute().resolve()
+        read = true_path(source)
         if target == read or target in read.parents:
             raise OutputError(f"{out} is or holds the input {source}; choose another output")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from geomage.cli.frame import done, examples, print_json
-from geomage.cli.options import Gsd, Jobs, Json, Overwrite
+from geomage.cli.options import Gsd, Jobs, Json, Overwrite, Workers
 
 verbs = typer.Typer(rich_markup_mode=None)
 
@@ -26,7 +26,7 @@ def train(
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Run folder; an unfinished run is resumed.")
     ],
-    jobs: Annotated[int, typer.Option(help="Processes that simulate.", min=1)] = 2,
+    jobs: Workers = 2,
     pool: Pool = None,
     as_json: Json = False,
 ) -> None:

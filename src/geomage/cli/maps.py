@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from geomage.cli.frame import PARTLY, done, examples, print_json, say
+from geomage.cli.frame import PARTLY, done, examples, print_json, print_text, say
 from geomage.cli.options import (
     After,
     Before,
@@ -155,7 +155,7 @@ def score(
     if as_json:
         print_json(record)
     else:
-        typer.echo(score_table(record))
+        print_text(score_table(record))
 
 
 def _some(path: Path | None) -> tuple[Path, ...]:

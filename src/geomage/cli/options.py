@@ -10,6 +10,7 @@ import typer
 from geomage.errors import InputError
 
 LARGEST_SEED = 2**64 - 1
+MOST_JOBS = 256  # threads or processes; many more only wait for each other
 
 
 def check_seed(seed: int) -> int:
@@ -17,6 +18,13 @@ def check_seed(seed: int) -> int:
     if seed > LARGEST_SEED:
         raise InputError(f"--seed {seed} is outside 0..{LARGEST_SEED} (64 bits): choose one within")
     return seed
+
+
+def check_jobs(jobs: int | None) -> int | None:
+    """Refuse a number of threads or processes that no machine of one process has."""
+    if jobs is not None and not 1 <= jobs <= MOST_JOBS:
+        raise InputError(f"--jobs {jobs} is outside 1..{MOST_JOBS}: choose one within")
+    return jobs
 
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write.", show_default=False)]
@@ -34,7 +42,13 @@ Gsd = Annotated[
 ]
 Memory = Annotated[str, typer.Option(help="Budget of memory, such as 512MiB or 2GiB.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.", min=0, callback=check_seed)]
-Jobs = Annotated[int | None, typer.Option(help="Threads to use; all cores when left out.", min=1)]
+Jobs = Annotated[
+    int | None,
+    typer.Option(help="Threads to use, up to 256; all cores when left out.", callback=check_jobs),
+]
+Workers = Annotated[
+    int, typer.Option("--jobs", help="Processes that simulate, up to 256.", callback=check_jobs)
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
 Json = Annotated[bool, typer.Option("--json", help="Facts about the result as JSON on stdout.")]
 

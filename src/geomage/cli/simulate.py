@@ -28,9 +28,9 @@ verbs.add_typer(strikes, name="strike", help="Let a disaster strike a city.")
 
 def _refuse_input(out: Path, source: Path, *, overwrite: bool) -> None:
     """Raise OutputError when `out` cannot be written, or would replace what is read."""
-    from geomage.geo import refuse_output
+    from geomage.geo import refuse_output, true_path
 
-    target, read = out.absolute().resolve(), source.absolute().resolve()
+    target, read = true_path(out), true_path(source)
     if target == read or target in read.parents:
         raise OutputError(f"{out} is or holds the input {source}; choose another output")
     refuse_output(out, overwrite=overwrite)

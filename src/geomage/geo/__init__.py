@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from geomage.geo._beside import unread_place
 from geomage.geo.cog import raster_to_cog, write_cog
 from geomage.geo.folder import (
     fresh_folder,
@@ -9,6 +10,7 @@ from geomage.geo.folder import (
     refuse_output,
     refuse_taken,
     refuse_unwritable,
+    true_path,
 )
 from geomage.geo.grid import (
     footprint,
@@ -19,11 +21,19 @@ from geomage.geo.grid import (
     utm_box,
     warp_crs,
 )
-from geomage.geo.open import MEMORY, RasterFacts, check_raster, open_raster, read_raster
+from geomage.geo.open import (
+    MEMORY,
+    RasterFacts,
+    check_raster,
+    decoding,
+    open_raster,
+    read_raster,
+)
 from geomage.geo.raster import Raster
 from geomage.geo.scratch import Scratch
 from geomage.geo.shapes import rasterise, vectorise
 from geomage.geo.shift import Shift, measure_shift
+from geomage.geo.space import refuse_full, reserve
 from geomage.geo.vectors import growing_vectors, read_vectors, write_vectors
 
 __all__ = [
@@ -33,6 +43,7 @@ __all__ = [
     "Scratch",
     "Shift",
     "check_raster",
+    "decoding",
     "footprint",
     "fresh_folder",
     "ground_gsd",
@@ -46,9 +57,13 @@ __all__ = [
     "read_raster",
     "read_vectors",
     "refuse_file",
+    "refuse_full",
     "refuse_output",
     "refuse_taken",
     "refuse_unwritable",
+    "reserve",
+    "true_path",
+    "unread_place",
     "upright_box",
     "utm_box",
     "vectorise",

@@ -16,6 +16,7 @@ from rasterio.shutil import copy as copy_raster
 
 from geomage.errors import OutputError
 from geomage.geo.raster import Raster
+from geomage.geo.space import why_unwritten
 
 Colormap = Mapping[int, tuple[int, ...]]
 
@@ -64,7 +65,7 @@ def write_cog(
 
 
 def raster_to_cog(dataset: object, path: Path | str, *, classes: bool) -> Path:
-    """Copy an open dataset into a COG, in blocks, and move it into place.
+    """Copy an open dataset into a COG and move it into place.
 
     Args:
         dataset: an open rasterio dataset.
@@ -74,19 +75,24 @@ def raster_to_cog(dataset: object, path: Path | str, *, classes: bool) -> Path:
     target = Path(path)
     part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part.tif")
     try:
-        copy_raster(
-            dataset,
-            part,
-            driver="COG",
-            compress="DEFLATE",
-            predictor="NO",
-            blocksize=512,
-            bigtiff="IF_SAFER",
-            overview_resampling="NEAREST" if classes else "AVERAGE",
-        )
+        # Made in memory: on a full disk GDAL would talk to stderr past every handler of errors.
+        with MemoryFile(ext=".tif") as memory:
+            copy_raster(
+                dataset,
+                memory.name,
+                driver="COG",
+                compress="DEFLATE",
+                predictor="NO",
+                blocksize=512,
+                bigtiff="IF_SAFER",
+                overview_resampling="NEAREST" if classes else "AVERAGE",
+            )
+            part.write_bytes(memory.getbuffer())
         part.replace(target)
     except (RasterioError, OSError) as error:
-        raise OutputError(f"cannot write {target}: {error}") from error
+        raise OutputError(
+            f"cannot write {target}: {why_unwritten(error, target.parent)}"
+        ) from error
     finally:
         part.unlink(missing_ok=True)
     return target

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from geomage.errors import OutputError
 from geomage.geo.scratch import Scratch, hidden_path, hold, sweep
+
+_NO_LETTERS = ("Cc", "Cs", "Zl", "Zp")  # controls, bytes that are no UTF-8, ends of lines
 
 
 @contextmanager
@@ -25,16 +28,13 @@ def fresh_folder(path: Path | str, *, overwrite: bool = False) -> Iterator[Path]
     """
     target = Path(path).absolute()
     refuse_output(target, overwrite=overwrite)
-    work = Scratch.make(target)
-    try:
-        yield work.folder
+    scratch = Scratch.make(target)
+    with scratch.work(target) as work:
+        yield work
         refuse_taken(target, overwrite=overwrite)  # it may have come while we worked
         _refuse_strange(target)
-        _swap(work.folder, target)
-        work.release()
-    except BaseException:
-        work.discard()
-        raise
+        _swap(work, target)
+        scratch.release()
 
 
 def refuse_output(path: Path | str, *, overwrite: bool) -> None:
@@ -81,11 +81,27 @@ def refuse_unwritable(folder: Path, name: str = "probe") -> None:
 def _within_reach(path: Path | str) -> Path:
     """The absolute path; OutputError when the system will not even look there."""
     target = Path(path).absolute()
+    if any(unicodedata.category(letter) in _NO_LETTERS for letter in str(target)):
+        raise OutputError(
+            f"the output {str(path)!a} is no plain name in UTF-8; choose one without line breaks "
+            "and control characters"
+        )
+    for above in target.parents:
+        if above.name == ".." and not above.parent.exists():
+            raise OutputError(f"cannot write {path}: {above.parent} does not exist")
     try:
         target.exists()
     except OSError as error:  # a folder that may not be entered, a name too long
         raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
     return target
+
+
+def true_path(path: Path) -> Path:
+    """The path without links; one that is a loop of links stays as it is."""
+    try:
+        return path.absolute().resolve()
+    except (OSError, RuntimeError):  # up to Python 3.12 a loop is a RuntimeError
+        return path.absolute()
 
 
 def refuse_taken(target: Path, *, overwrite: bool) -> None:

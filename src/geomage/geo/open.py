@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import warnings
 from collections.abc import Iterator, Sequence
@@ -11,11 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+from affine import Affine
 from odc.geo.geobox import GeoBox
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
 from geomage.errors import BudgetError, InputError
+from geomage.geo._beside import read_world, refuse_mask_beside, world_file
 from geomage.geo._whole import refuse_partial
 from geomage.geo.raster import Raster
 
@@ -31,6 +34,15 @@ _FORMATS = {
     b"\x00\x00\x00\x0cjP": "JP2OpenJPEG",
     b"\xff\x4f\xff\x51": "JP2OpenJPEG",
 }
+# Nothing beside the image is opened, and what its decoder doubts is an error.
+_ALONE = {
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+    "GDAL_PAM_ENABLED": "NO",
+    "GDAL_ERROR_ON_LIBJPEG_WARNING": "TRUE",
+}
+_FLATTEST = 1e-3  # sine between rows and columns, below which no image was ever placed
+_DECODERS = ("libjpeg:", "JPEGLib:")
+_VOICE = logging.getLogger("rasterio._err")  # what GDAL says
 MEMORY = 2 * 1024**3  # bytes, the budget when none is stated
 
 
@@ -61,14 +73,69 @@ def open_raster(path: Path | str) -> Iterator[DatasetReader]:
     file = _plain_file(path)
     driver = _driver(file)
     refuse_partial(file, driver)
-    with warnings.catch_warnings():
+    refuse_mask_beside(file)
+    with warnings.catch_warnings(), rasterio.Env(**_ALONE):
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         try:
             dataset = rasterio.open(file, driver=driver)
         except RasterioError as error:
             raise InputError(f"{file} begins like a {driver} but its header is broken") from error
         with dataset:
+            if "OVERVIEW_FILE" in dataset.tags(ns="OVERVIEWS"):
+                raise InputError(
+                    f"{file} names another file as its overview, which is refused: write it anew "
+                    "without (gdal_translate -nomd)"
+                )
             yield dataset
+
+
+@contextmanager
+def decoding(path: Path | str, where: str = "") -> Iterator[None]:
+    """Around the reading of pixels: a damaged block becomes an InputError.
+
+    Some decoders only mention the damage in passing and hand over noise; that counts, too.
+
+    Args:
+        path: the image.
+        where: place of the pixels, for the message.
+    """
+    ear, level = _Ear(), _VOICE.level
+    _VOICE.addFilter(ear)
+    _VOICE.setLevel(logging.INFO)
+    try:
+        yield
+    except RasterioError as error:
+        raise _damaged(path, where, ear.heard or _causes(error)) from error
+    finally:
+        _VOICE.setLevel(level)
+        _VOICE.removeFilter(ear)
+    if ear.heard:
+        raise _damaged(path, where, ear.heard)
+
+
+class _Ear(logging.Filter):
+    """Keeps what the decoders say of damage, and keeps it from stderr."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[str] = []
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        marks = [mark for mark in _DECODERS if mark in text]
+        self.heard += [text.partition(mark)[2].partition("(")[0].strip(" '") for mark in marks]
+        return not marks
+
+
+def _causes(error: BaseException) -> list[str]:
+    """Messages of an error and of what caused it, the first cause first."""
+    said = [] if error.__cause__ is None else _causes(error.__cause__)
+    return [*said, str(error)]
+
+
+def _damaged(path: Path | str, where: str, said: Sequence[str]) -> InputError:
+    first = said[0].strip().partition("\n")[0]
+    return InputError(f"{path} is damaged: pixels cannot be read{where} ({first}); fetch it again")
 
 
 def check_raster(path: Path | str) -> RasterFacts:
@@ -84,16 +151,41 @@ def dataset_facts(dataset: DatasetReader) -> RasterFacts:
         raise InputError(
             f"{path} is placed by ground control points only; bring it to a grid first (gdalwarp)"
         )
-    if dataset.transform.determinant == 0 or not all(map(math.isfinite, dataset.transform)):
-        raise InputError(f"{path} has a georeference of no size: {tuple(dataset.transform)[:6]}")
+    transform = _transform(path, dataset)
+    if not all(map(math.isfinite, transform)) or _flatness(transform) < _FLATTEST:
+        raise InputError(
+            f"{path} has a georeference of no size (rows and columns run the same way): "
+            f"{tuple(transform)[:6]}; give it the true one"
+        )
     return RasterFacts(
         path=path,
-        box=GeoBox(dataset.shape, dataset.transform, dataset.crs),
+        box=GeoBox(dataset.shape, transform, dataset.crs),
         count=dataset.count,
         dtype=str(dataset.dtypes[0]),
         nodata=None if dataset.nodata is None else float(dataset.nodata),
         bands=tuple(colour.name for colour in dataset.colorinterp),
     )
+
+
+def _flatness(transform: Affine) -> float:
+    """Sine of the angle between the rows and the columns of a grid; 0 for pixels of no area."""
+    a, b, _, d, e, _ = transform[:6]
+    sides = math.hypot(a, d) * math.hypot(b, e)
+    return abs(transform.determinant) / sides if sides > 0 else 0.0
+
+
+def _transform(path: Path, dataset: DatasetReader) -> Affine:
+    """The georeference of the file, or the one of the world file beside it."""
+    world = world_file(path) if dataset.transform == Affine.identity() else None
+    beside = None if world is None else read_world(world)
+    if beside is None:
+        return Affine(*dataset.transform[:6])
+    if dataset.crs is not None:
+        raise InputError(
+            f"{path} states its CRS, and only {world} its place: bring both into one file "
+            f"(gdal_translate {path.name} placed.tif)"
+        )
+    return beside
 
 
 def read_raster(
@@ -123,27 +215,27 @@ def read_raster(
                 f"({dataset.width} x {dataset.height} px), the budget is "
                 f"{memory_bytes / 2**30:.1f} GiB; cut it, or raise --memory"
             )
-        try:
+        with decoding(path):
             values = dataset.read(wanted)
-        except RasterioError as error:
-            raise InputError(f"{path} is damaged: a block cannot be read ({error})") from error
         names = tuple(dataset.descriptions[band - 1] or facts.bands[band - 1] for band in wanted)
         return Raster(values, facts.box, facts.nodata, names)
 
 
 def _plain_file(path: Path | str) -> Path:
-    """The absolute path of a local, non-empty file whose side files are what they claim."""
+    """The absolute path of a local, non-empty file."""
     file = Path(path).absolute()
-    if not file.exists():
-        raise InputError(f"{path} does not exist")
+    if str(path) in ("", "."):
+        raise InputError("the name of an image is empty; give the path of a file")
+    try:
+        size = file.stat().st_size
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist") from error
+    except OSError as error:  # a loop of links, a folder that may not be entered
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
     if not file.is_file():
         raise InputError(f"{path} is not a file")
-    if file.stat().st_size == 0:
+    if size == 0:
         raise InputError(f"{path} is empty (0 bytes)")
-    for ending in (".ovr", ".msk"):
-        side = file.with_name(file.name + ending)
-        if side.exists() and _magic(side)[:2] not in (b"II", b"MM"):
-            raise InputError(f"{side} beside the image is not a TIFF; remove it")
     return file
 
 

@@ -13,10 +13,12 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
 from geomage.errors import OutputError
+from geomage.geo.space import is_full, why_unwritten
 
 _TRIES = 16  # names, each of which another run may sweep away before it is locked
 
@@ -50,6 +52,33 @@ class Scratch:
             _remove(made)
             raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
         raise OutputError(f"cannot write {target}: its working folder keeps vanishing")
+
+    @contextmanager
+    def work(self, target: Path) -> Iterator[Path]:
+        """Yield the folder for the work on `target`; on any error it is discarded.
+
+        Raises:
+            OutputError: the disk is full; the message names `target`, not the hidden folder.
+        """
+        try:
+            yield self.folder
+        except OSError as error:
+            said = self._in_words(error, target)
+            self.discard()
+            if said is None:
+                raise
+            raise said from error
+        except BaseException:
+            self.discard()
+            raise
+
+    def _in_words(self, error: OSError, target: Path) -> OutputError | None:
+        """What an error of writing means to those who know only the output."""
+        if isinstance(error, OutputError):
+            return OutputError(str(error).replace(str(self.folder), str(target)))
+        if not is_full(error):
+            return None
+        return OutputError(f"cannot write {target}: {why_unwritten(error, self.folder)}")
 
     def release(self) -> None:
         """Let go of the folder, wherever it lies now."""

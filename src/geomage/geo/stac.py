@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pystac
 import shapely
+import shapely.affinity
 from odc.geo.geobox import GeoBox
 
 from geomage.geo.grid import footprint
@@ -49,7 +51,7 @@ def write_item(
     item = pystac.Item(
         id=f"geomage-{kind}",
         geometry=None if extent is None else json.loads(shapely.to_geojson(extent)),
-        bbox=None if extent is None else [float(value) for value in extent.bounds],
+        bbox=None if extent is None else _bbox(extent),
         datetime=datetime or EPOCH,
         properties=_properties(kind, parameters, box),
         stac_extensions=[_PROJECTION],
@@ -83,7 +85,25 @@ def _properties(kind: str, parameters: Mapping[str, Any], box: GeoBox) -> dict[s
     return properties
 
 
-def _footprint(box: GeoBox) -> shapely.Polygon | None:
+def _footprint(box: GeoBox) -> shapely.Polygon | shapely.MultiPolygon | None:
+    """Outline in degrees; cut in two at the 180th meridian, as RFC 7946, 3.1.9 asks for."""
     if box.crs is None:
         return None
-    return footprint(box, "EPSG:4326", steps=4)
+    rim = footprint(box, "EPSG:4326", steps=4)
+    west, _, east, _ = rim.bounds
+    if east - west <= 180:
+        return rim
+    whole = shapely.transform(rim, lambda at: np.c_[at[:, 0] % 360, at[:, 1]])
+    near, far = (whole.intersection(shapely.box(x, -90, x + 180, 90)) for x in (0.0, 180.0))
+    parts = shapely.get_parts([near, shapely.affinity.translate(far, -360)])
+    return shapely.MultiPolygon([part for part in parts if isinstance(part, shapely.Polygon)])
+
+
+def _bbox(extent: shapely.Polygon | shapely.MultiPolygon) -> list[float]:
+    """West, south, east, north; west is the greater where the extent reaches over 180 degrees."""
+    west, south, east, north = extent.bounds
+    if isinstance(extent, shapely.MultiPolygon):
+        bounds = [part.bounds for part in extent.geoms]
+        west = min(left for left, *_ in bounds if left >= 0)
+        east = max(right for _, _, right, _ in bounds if right <= 0)
+    return [float(west), float(south), float(east), float(north)]

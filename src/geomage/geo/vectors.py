@@ -10,8 +10,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pyogrio
+import shapely
+import shapely.errors
 from pyogrio.errors import (
     CRSError,
     DataLayerError,
@@ -22,6 +25,7 @@ from pyogrio.errors import (
 )
 
 from geomage.errors import InputError, OutputError
+from geomage.geo.space import why_unwritten
 
 # Formats read, by their first bytes or ending: OGR itself would also follow a VRT to any file.
 _BY_ENDING = {
@@ -30,8 +34,8 @@ _BY_ENDING = {
     ".json": b"{",
     ".shp": b"\x00\x00\x27\x0a",
     ".fgb": b"fgb",
-    ".parquet": b"PAR1",
 }
+_FARTHEST = 1e9  # units of a CRS; beyond it lies no place on earth, in feet either
 UNREADABLE = (
     DataSourceError,
     DataLayerError,
@@ -39,6 +43,7 @@ UNREADABLE = (
     FieldError,
     GeometryError,
     CRSError,
+    shapely.errors.ShapelyError,
     OSError,
     ValueError,
 )  # what a damaged vector file can end in
@@ -85,9 +90,12 @@ def growing_vectors(
         _forget_commits(part)
         part.replace(target)
     except (DataSourceError, DataLayerError, sqlite3.Error, OSError) as error:
-        raise OutputError(f"cannot write {target}: {error}") from error
+        raise OutputError(
+            f"cannot write {target}: {why_unwritten(error, target.parent)}"
+        ) from error
     finally:
-        part.unlink(missing_ok=True)
+        for ending in ("", "-journal", "-wal", "-shm"):
+            part.with_name(part.name + ending).unlink(missing_ok=True)
 
 
 def read_vectors(path: Path | str, layer: str | None = None) -> gpd.GeoDataFrame | pd.DataFrame:
@@ -109,11 +117,28 @@ def read_vectors(path: Path | str, layer: str | None = None) -> gpd.GeoDataFrame
     if file.suffix.lower() == ".gpkg":
         refuse_broken_geopackage(file)
     try:
-        if file.suffix.lower() == ".parquet":
-            return gpd.read_parquet(file)
-        return gpd.read_file(file, layer=layer, engine="pyogrio")
+        with warnings.catch_warnings():  # what a reader mends is not news, what it cannot is raised
+            warnings.simplefilter("ignore", RuntimeWarning)
+            frame = gpd.read_file(file, layer=layer, engine="pyogrio")
+    except shapely.errors.ShapelyError as error:
+        raise InputError(
+            f"{path} holds a shape that is none: {error}; mend or remove it"
+        ) from error
     except UNREADABLE as error:
         raise InputError(f"{path} cannot be read: {error}") from error
+    if isinstance(frame, gpd.GeoDataFrame):
+        _refuse_nowhere(file, frame)
+    return frame
+
+
+def _refuse_nowhere(file: Path, frame: gpd.GeoDataFrame) -> None:
+    """Raise InputError at coordinates that are no numbers, or none of any place on earth."""
+    places = shapely.get_coordinates(frame.geometry.to_numpy())
+    odd = places[~(np.abs(places) <= _FARTHEST)]  # NaN is not
+    if odd.size:
+        raise InputError(
+            f"{file} holds the coordinate {odd[0]:g}, which is no place: mend or remove the shape"
+        )
 
 
 def refuse_broken_geopackage(file: Path) -> None:

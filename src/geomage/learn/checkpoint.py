@@ -12,7 +12,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from geomage.errors import InputError
+from geomage.errors import InputError, OutputError
+from geomage.geo.space import why_unwritten
 from geomage.learn.recipe import Recipe
 from geomage.model.network import Network, NetworkParams
 
@@ -85,8 +86,13 @@ def write_learner(path: Path, learner: Learner, fingerprint: str) -> None:
     tensors = {name: value.contiguous() for name, value in tensors.items()}
     part = path.with_suffix(".part")
     facts = {"step": learner.step, "recipe": fingerprint}
-    save_file(tensors, part, {"geomage": json.dumps(facts)})
-    part.replace(path)
+    try:
+        save_file(tensors, part, {"geomage": json.dumps(facts)})
+        part.replace(path)
+    except (SafetensorError, OSError) as error:
+        raise OutputError(f"cannot write {path}: {why_unwritten(error, path.parent)}") from error
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, int | str]]:

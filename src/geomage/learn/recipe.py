@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from geomage.errors import InputError
+from geomage.learn.limits import refuse_recipe
 
 __all__ = [
     "AugmentParams",
@@ -144,17 +145,7 @@ class Recipe:
     """Parameters of the simulated stream (`geomage.data.StreamParams`)."""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "threads", "checkpoint"):
-            if getattr(self, name) < 1:
-                raise InputError(f"recipe: {name} = {getattr(self, name)} must be at least 1")
-        if self.crop < 32 or self.crop % 32:
-            raise InputError(f"recipe: crop = {self.crop} px must be a multiple of 32")
-        if not 0 < self.gsd_min <= self.gsd <= self.gsd_max:
-            raise InputError("recipe: 0 < gsd_min <= gsd <= gsd_max does not hold")
-        if len(self.loss.landcover_weights) != 8 or len(self.loss.damage_weights) != 4:
-            raise InputError("recipe: loss needs 8 landcover_weights and 4 damage_weights")
-        if not 1 <= self.pool.start <= self.pool.count:
-            raise InputError("recipe: pool needs 1 <= start <= count")
+        refuse_recipe(self)
 
 
 def build(kind: type, table: dict[str, Any], where: str) -> Any:
@@ -176,6 +167,8 @@ def _value(hint: Any, value: Any, where: str) -> Any:
     if getattr(hint, "__origin__", None) is tuple:
         if not isinstance(value, list):
             raise InputError(f"{where}: expected a list, got {value!r}")
+        if Ellipsis not in hint.__args__ and len(value) != len(hint.__args__):
+            raise InputError(f"{where}: expected {len(hint.__args__)} numbers, got {value!r}")
         return tuple(_value(hint.__args__[0], v, where) for v in value)
     kind = getattr(hint, "__origin__", hint)
     if kind in (dict, Mapping):

@@ -11,7 +11,9 @@ import numpy as np
 from jaxtyping import UInt8
 
 from geomage.data import Sample, SimulatedPairs, StreamParams, stretch_counts
+from geomage.learn.limits import refuse_stream
 from geomage.learn.recipe import Recipe, build, recipe_hash
+from geomage.world.styles import STYLES
 
 __all__ = ["MarkedPairs", "open_stream", "pack"]
 
@@ -57,5 +59,7 @@ def pack(sample: Sample) -> UInt8[np.ndarray, "11 y x"]:
 
 
 def open_stream(recipe: Recipe) -> MarkedPairs:
-    """Build the stream from the recipe's `stream` table; unknown keys are an InputError."""
-    return MarkedPairs(build(StreamParams, recipe.stream, f"recipe {recipe.name!r}, stream"))
+    """Build the stream from the recipe's `stream` table; what it cannot use is an InputError."""
+    params = build(StreamParams, recipe.stream, f"recipe {recipe.name!r}, stream")
+    refuse_stream(params, {"styles": STYLES, "hazards": StreamParams().hazards})
+    return MarkedPairs(params)

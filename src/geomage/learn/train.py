@@ -96,11 +96,12 @@ def train(
         RunError: the simulation failed.
     """
     paths = RunPaths(out)
-    learner = _open_run(recipe, paths)
-    torch.set_num_threads(recipe.threads)
+    _refuse_other(recipe, paths)
     held = recipe.pool
     plan = PoolPlan(source.fingerprint(), held.count, held.start, held.rate, held.held_out)
     store = Pool(pool or out / "pool", plan)
+    learner = _open_run(recipe, paths)
+    torch.set_num_threads(recipe.threads)
     store.fill(source, jobs)
     try:
         _run_steps(recipe, learner, store, paths)
@@ -110,6 +111,17 @@ def train(
         store.close()
 
 
+def _refuse_other(recipe: Recipe, paths: RunPaths) -> None:
+    """Raise InputError when the folder holds a run of another recipe."""
+    if not paths.checkpoint.exists() and paths.recipe.exists():
+        try:
+            mark = json.loads(paths.recipe.read_text("utf-8"))["hash"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{paths.recipe} is damaged; choose another run folder") from error
+        if mark != recipe_hash(recipe):
+            raise InputError(f"{paths.out}: holds a run of another recipe; choose another folder")
+
+
 def _open_run(recipe: Recipe, paths: RunPaths) -> Learner:
     """Start a run folder or take up the run it holds."""
     mark = recipe_hash(recipe)
@@ -117,8 +129,6 @@ def _open_run(recipe: Recipe, paths: RunPaths) -> Learner:
         learner = read_learner(paths.checkpoint, recipe, mark)
         _forget_after(paths.metrics, learner.step)
         return learner
-    if paths.recipe.exists() and json.loads(paths.recipe.read_text("utf-8"))["hash"] != mark:
-        raise InputError(f"{paths.out}: holds a run of another recipe; choose another folder")
     paths.out.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"hash": mark, "recipe": asdict(recipe)}, indent=1)
     paths.recipe.write_text(text, encoding="utf-8")

@@ -17,11 +17,19 @@ from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
 
 from geomage.errors import InputError
-from geomage.geo import Scratch, Shift, ground_gsd
+from geomage.geo import Scratch, Shift, ground_gsd, refuse_full
 from geomage.mapping.deliver import Shelf, deliver
 from geomage.mapping.imagery import Picture, open_imagery
 from geomage.mapping.job import MapJob, MapResult, refuse_output
-from geomage.mapping.layers import Date, Layers, blank_layers, bring, bring_layers, predict_layers
+from geomage.mapping.layers import (
+    Date,
+    Layers,
+    blank_layers,
+    bring,
+    bring_layers,
+    predict_layers,
+    work_bytes,
+)
 from geomage.mapping.plan import Plan, crs_name, make_plan, tiles
 from geomage.mapping.reasons import Views, reason_codes
 from geomage.mapping.survey import moved, residual_shift, survey
@@ -45,14 +53,13 @@ def map_rasters(job: MapJob) -> MapResult:
     refuse_output(job)
     card = load_model(job.model, threads=1).card
     plan = make_plan(job, card)
-    scratch = Scratch.make(job.out.absolute())
-    try:
-        with rasterio.Env(GDAL_CACHEMAX=_CACHE, GDAL_DISABLE_READDIR_ON_OPEN="FALSE"):
-            result = _run(job, plan, card, scratch.folder)
-        shutil.rmtree(scratch.folder / "work", ignore_errors=True)
-    except BaseException:
-        scratch.discard()
-        raise
+    out = job.out.absolute()
+    refuse_full(out, work_bytes(plan))
+    scratch = Scratch.make(out)
+    with scratch.work(out) as folder:
+        with rasterio.Env(GDAL_CACHEMAX=_CACHE):
+            result = _run(job, plan, card, folder)
+        shutil.rmtree(folder / "work", ignore_errors=True)
     seconds = round(time.perf_counter() - started, 2)
     return replace(result, facts={**result.facts, "seconds": seconds}, scratch=scratch)
 

@@ -12,7 +12,7 @@ import numpy as np
 import shapely
 from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
@@ -21,10 +21,12 @@ from geomage.errors import BudgetError, InputError
 from geomage.geo import (
     RasterFacts,
     check_raster,
+    decoding,
     footprint,
     is_earthly,
     open_raster,
     pixel_box,
+    unread_place,
     upright_box,
     warp_crs,
 )
@@ -98,9 +100,18 @@ def _rgb(facts: RasterFacts) -> tuple[int, int, int]:
     if len(usable) < 3:
         raise InputError(
             f"{facts.path} has {len(usable)} band{'s' * (len(usable) != 1)} of values; "
-            "red, green and blue are needed"
+            f"red, green and blue are needed{_expand(facts)}"
         )
     return (usable[0], usable[1], usable[2])
+
+
+def _expand(facts: RasterFacts) -> str:
+    """Advice for an image of one band, whose colours may stand in a palette."""
+    if facts.count > 2:
+        return ""
+    return (
+        f"; a palette becomes three bands by gdal_translate -expand rgb {facts.path.name} rgb.tif"
+    )
 
 
 def _grid(facts: RasterFacts, gsd: float | None) -> GeoBox:
@@ -112,6 +123,7 @@ def _grid(facts: RasterFacts, gsd: float | None) -> GeoBox:
             return facts.box
         raise InputError(
             f"{facts.path} has no CRS: state the side of its pixels in metres with --gsd"
+            f"{unread_place(facts.path)}"
         )
     return pixel_box(facts.shape, gsd)
 
@@ -213,13 +225,9 @@ def _pixel_bounds(box: GeoBox, grid: GeoBox) -> tuple[float, float, float, float
 def _read(picture: Picture, vrt: WarpedVRT, window: Window) -> tuple[np.ndarray, np.ndarray]:
     """Stored values (3, y, x) and validity (y, x) of one image in a window of the grid."""
     alpha = vrt.count if "alpha" not in picture.facts.bands else _alpha(picture)
-    try:
+    where = f" at column {window.col_off}, row {window.row_off} of the grid"
+    with decoding(picture.path, where):
         stack = vrt.read([*picture.bands, alpha], window=window)
-    except RasterioError as error:
-        raise InputError(
-            f"{picture.path} is damaged: pixels cannot be read at column {window.col_off}, "
-            f"row {window.row_off} of the grid ({error}); fetch it again"
-        ) from error
     return stack[:3], (stack[3] > 0) & holds_values(stack[:3])
 
 

@@ -11,7 +11,7 @@ from typing import Any, Self
 import geopandas as gpd
 
 from geomage.errors import OutputError
-from geomage.geo import MEMORY, Scratch
+from geomage.geo import MEMORY, Scratch, true_path
 from geomage.geo import refuse_output as refuse_folder
 
 
@@ -78,9 +78,9 @@ class MapResult:
 
 def refuse_output(job: MapJob) -> None:
     """Raise OutputError when the output exists, is an input, or holds one."""
-    out = job.out.absolute().resolve()
+    out = true_path(job.out)
     for path in (*job.before, *job.after):
-        source = path.absolute().resolve()
+        source = true_path(path)
         if out == source:
             raise OutputError(f"the output {job.out} is the input {path}; choose another output")
         if out in source.parents:

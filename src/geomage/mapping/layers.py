@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +14,13 @@ from rasterio.enums import Resampling
 from rasterio.windows import Window
 from tqdm import tqdm
 
-from geomage.geo import warp_crs
+from geomage.geo import reserve, warp_crs
 from geomage.mapping.imagery import Imagery
-from geomage.mapping.plan import Tile
+from geomage.mapping.plan import Plan, Tile
 from geomage.mapping.survey import Sight
 from geomage.model import Model
 
+_BANDS = {"landcover": 1, "building": 1, "damage": 4, "flags": 3}
 BUILDING = 7  # place of buildings among the land-cover probabilities
 
 
@@ -46,12 +48,20 @@ def blank_layers(folder: Path, box: GeoBox) -> Layers:
 
     def blank(name: str, bands: int) -> np.ndarray:
         shape = (bands, int(box.shape[0]), int(box.shape[1]))
-        return np.memmap(folder / f"{name}.u8", "uint8", mode="w+", shape=shape)
+        file = reserve(folder / f"{name}.u8", math.prod(shape))
+        return np.memmap(file, "uint8", mode="r+", shape=shape)
 
     folder.mkdir()
-    return Layers(
-        box, blank("landcover", 1), blank("building", 1), blank("damage", 4), blank("flags", 3)
-    )
+    return Layers(box, **{name: blank(name, bands) for name, bands in _BANDS.items()})
+
+
+def work_bytes(plan: Plan) -> int:
+    """Bytes on disk of the layers of a plan: on the work grid, and on the product grid if another.
+
+    What the product itself takes comes on top: less, and not known before.
+    """
+    boxes = (plan.work,) if plan.work == plan.product else (plan.work, plan.product)
+    return sum(math.prod(map(int, box.shape)) for box in boxes) * sum(_BANDS.values())
 
 
 def predict_layers(
@@ -109,7 +119,7 @@ def bring_layers(layers: Layers, box: GeoBox, folder: Path) -> Layers:
     if layers.box == box:
         return layers
     out = blank_layers(folder, box)
-    for name in ("landcover", "building", "damage", "flags"):
+    for name in _BANDS:
         how = Resampling.nearest if name == "landcover" else Resampling.bilinear
         for source, target in zip(getattr(layers, name), getattr(out, name), strict=True):
             target[:] = bring(source, layers.box, box, how)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import shapely
 from affine import Affine
@@ -13,12 +14,14 @@ from shapely.geometry.base import BaseGeometry
 
 from geomage.errors import BudgetError, InputError
 from geomage.geo import RasterFacts, footprint, ground_gsd, utm_box
+from geomage.geo.meridian import counts_from_seam, unrolled
 from geomage.mapping.imagery import Picture, common_box, place, read_header
 from geomage.mapping.job import MapJob
 from geomage.model import ModelCard
 
 COARSE = 2.0  # times the coarsest GSD of a model, beyond which a picture shows it nothing
 FINE = 100.0  # parts of the finest GSD of a model, below which a picture is no view from above
+SHIFT = 10.0  # metres, the largest shift between dates that is measured and undone
 _BASE = 320 * 2**20  # bytes: libraries, model, GDAL's cache
 _PER_PIXEL = 26  # bytes of the product grid: 11 layers, labels, and what joins them for a while
 _PER_WORK_PIXEL = 11  # bytes of the work grid, where it is another
@@ -63,13 +66,16 @@ def make_plan(job: MapJob, card: ModelCard) -> Plan:
         )
     headers = [read_header(path) for path in (*job.before, *job.after)]
     _refuse_mixed(headers)
+    _refuse_adrift(headers, job.gsd)
+    boxes = unrolled([facts.box for facts in headers])
+    headers = [replace(facts, box=box) for facts, box in zip(headers, boxes, strict=True)]
     pictures = tuple(place(facts, job.gsd) for facts in headers)
     before, after = pictures[: len(job.before)], pictures[len(job.before) :]
     _refuse_uneven(pictures)
     _refuse_fine(pictures, card)
     _refuse_apart(before, after)
     product = common_box(before)
-    if product.crs is not None and product.crs.geographic:
+    if product.crs is not None and (product.crs.geographic or counts_from_seam(product)):
         product = utm_box(product)
     gsd = ground_gsd(product)
     if gsd > COARSE * card.gsd_max:
@@ -85,7 +91,7 @@ def make_plan(job: MapJob, card: ModelCard) -> Plan:
         product=product,
         work=work,
         side=_side(job, card, product, work),
-        notes=_notes(job, before + after),
+        notes=_notes(job, before + after, headers),
         coarse=bool(seconds) and min(seconds) > COARSE * card.gsd_max,
     )
 
@@ -131,6 +137,35 @@ def _refuse_mixed(headers: Sequence[RasterFacts]) -> None:
             f"georeference {loose[0].name}: gdal_translate -a_srs EPSG:… -a_ullr WEST NORTH EAST "
             f"SOUTH {loose[0].name} placed.tif, or by control points in QGIS (Georeferencer)"
         )
+
+
+def _is_adrift(facts: RasterFacts) -> bool:
+    """Whether an image states a place, but no CRS to find it by."""
+    return facts.box.crs is None and facts.box.affine[2:6:3] != (0, 0)
+
+
+def _refuse_adrift(headers: Sequence[RasterFacts], gsd: float | None) -> None:
+    """Images without CRS are laid corner on corner: not when they say that they lie elsewhere."""
+    loose = [facts for facts in headers if _is_adrift(facts)]
+    for facts in loose[1:]:
+        apart = _corners_apart(loose[0].box, facts.box)
+        if apart * (gsd or 1.0) > SHIFT:
+            raise InputError(
+                f"{loose[0].path} and {facts.path} have no CRS, yet state places {apart:.0f} px "
+                f"apart ({_bounds(footprint(loose[0].box, None))} and "
+                f"{_bounds(footprint(facts.box, None))}): give both their CRS "
+                "(gdal_edit.py -a_srs EPSG:…), or remove what is wrong (a world file, or "
+                "gdal_edit.py -unsetgt)"
+            )
+
+
+def _corners_apart(one: GeoBox, other: GeoBox) -> float:
+    """Largest distance between equal corners of two grids, in pixels of the first."""
+    rows, cols = one.shape
+    ends = [(col * other.shape[1], row * other.shape[0]) for col in (0, 1) for row in (0, 1)]
+    places = [~one.affine @ (other.affine @ end) for end in ends]
+    mine = [(col * cols, row * rows) for col in (0, 1) for row in (0, 1)]
+    return max(math.dist(place, corner) for place, corner in zip(places, mine, strict=True))
 
 
 def _refuse_uneven(pictures: tuple[Picture, ...]) -> None:
@@ -192,7 +227,13 @@ def _size(picture: Picture) -> str:
     return f"{cols} x {rows}"
 
 
-def _notes(job: MapJob, pictures: tuple[Picture, ...]) -> tuple[str, ...]:
+def _notes(
+    job: MapJob, pictures: tuple[Picture, ...], headers: Sequence[RasterFacts]
+) -> tuple[str, ...]:
+    adrift = [facts.path.name for facts in headers if _is_adrift(facts)]
+    if adrift:
+        said = "no CRS, so the stated place (geotransform or world file) is not used"
+        return (f"{', '.join(adrift)}: {said}",)
     if job.gsd is None or pictures[0].box.crs is None:
         return ()
     return (f"the images state their own pixel size; --gsd {job.gsd:g} was not used",)

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
 from geomage.data import Stretch, measure_values
 from geomage.errors import InputError
+from geomage.geo import decoding
 
 LARGEST_VALUE = 1e30  # of a stored number that can be a measurement
 _SMALLEST_SPAN = 1e-30  # between the percentiles, below which an image shows nothing
@@ -73,10 +73,8 @@ def _sample(dataset: DatasetReader, bands: list[int]) -> np.ndarray:
     """Valid values of a coarse reading, all bands together; zero in all bands is no value."""
     step = max(1, -(-max(dataset.shape) // _SIDE))
     size = (len(bands), -(-dataset.height // step), -(-dataset.width // step))
-    try:
+    with decoding(dataset.name):
         values = dataset.read(bands, out_shape=size)
         seen = dataset.read_masks(bands, out_shape=size).astype(bool).any(axis=0)
-    except RasterioError as error:
-        raise InputError(f"{dataset.name} is damaged: it cannot be read ({error})") from error
     seen &= holds_values(values) & (values != 0).any(axis=0)
     return np.asarray(values[:, seen].ravel(), "float64")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, fields
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from typing import Any
 
 from geomage.errors import ModelError
@@ -23,6 +25,84 @@ LANDCOVER_CLASSES = (
 DAMAGE_CLASSES = ("none", "minor", "major", "destroyed")
 FLAGS = ("water", "changed", "obscured")
 METADATA_KEY = "geomage"
+
+_LONGEST = 1000  # letters of a text
+_FIXED = {
+    "bands": ("red", "green", "blue"),
+    "landcover_classes": LANDCOVER_CLASSES,
+    "damage_classes": DAMAGE_CLASSES,
+    "flags": FLAGS,
+}
+_RANGES = {
+    "gsd_min": (0.01, 1000),
+    "gsd_max": (0.01, 1000),
+    "gsd": (0.01, 1000),
+    "stride": (2, 1024),
+    "halo": (0, 4096),
+    "building_threshold": (0.001, 0.999),
+    "temperature": (0.001, 1000),
+    "seed": (0, 2**64 - 1),
+}
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= _LONGEST and value.isprintable()
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
+
+
+def _is_words(value: object) -> bool:
+    return isinstance(value, tuple) and all(map(_is_text, value))
+
+
+_KINDS: tuple[tuple[tuple[str, ...], Callable[[object], bool], str], ...] = (
+    (
+        ("name", "version", "normalisation", "licence", "trained_on", "geomage_version"),
+        _is_text,
+        f"a line of text of at most {_LONGEST} letters",
+    ),
+    (("gsd_min", "gsd_max", "gsd", "building_threshold", "temperature"), _is_number, "a number"),
+    (("stride", "halo", "seed"), lambda value: type(value) is int, "a whole number"),
+    (tuple(_FIXED), _is_words, "a list of words"),
+    (("recipe",), lambda value: isinstance(value, dict), "a table"),
+)
+
+
+def _refuse(card: Mapping[str, Any]) -> None:
+    """Raise ModelError at the first value that is wrong."""
+    for name, fault in _faults(card):
+        shown = repr(card[name])[:60]
+        raise ModelError(f"model card: {name} = {shown} {fault}; export the model again")
+
+
+def _faults(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(field, what is wrong with it), one after the other; types before ranges."""
+    for names, is_kind, kind in _KINDS:
+        wrong = [name for name in names if name in card and not is_kind(card[name])]
+        yield from ((name, f"is not {kind}") for name in wrong)
+    for name, only in _FIXED.items():
+        if card.get(name, only) != only:
+            yield name, f"is not {', '.join(only)}"
+    for name, (least, most) in _RANGES.items():
+        if not least <= card.get(name, least) <= most:
+            yield name, f"is outside {least:g}..{most:g}"
+    if not card["gsd_min"] <= card["gsd"] <= card["gsd_max"]:
+        yield (
+            "gsd",
+            f"does not lie in {card['gsd_min']:g}..{card['gsd_max']:g} m, the model's range",
+        )
+    if card["halo"] % card["stride"]:
+        yield "halo", f"is not a multiple of the stride {card['stride']}"
+
+
+def _finite(text: str) -> float:
+    """A number of the metadata: NaN and infinity are none, and no JSON either."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is no number")
+    return value
 
 
 @dataclass(frozen=True)
@@ -60,16 +140,7 @@ class ModelCard:
     geomage_version: str = ""
 
     def __post_init__(self) -> None:
-        if not 0 < self.gsd_min <= self.gsd <= self.gsd_max:
-            raise ModelError(
-                f"model card {self.name!r}: GSD range {self.gsd_min} <= {self.gsd} <= "
-                f"{self.gsd_max} m does not hold"
-            )
-        if self.stride < 1 or self.halo < 0 or self.halo % self.stride:
-            raise ModelError(
-                f"model card {self.name!r}: halo {self.halo} is not a multiple of the stride "
-                f"{self.stride}"
-            )
+        _refuse(vars(self))
 
     def to_json(self) -> str:
         """Write the card as one JSON object."""
@@ -79,8 +150,8 @@ class ModelCard:
     def from_json(cls, text: str) -> ModelCard:
         """Read the card; unknown or missing keys are a ModelError."""
         try:
-            data = json.loads(text)
-        except json.JSONDecodeError as error:
+            data = json.loads(text, parse_constant=_finite, parse_float=_finite)
+        except (ValueError, RecursionError) as error:
             raise ModelError(f"the model's metadata is not JSON: {error}") from error
         if not isinstance(data, dict):
             raise ModelError("the model's metadata is not a JSON object")
@@ -90,8 +161,13 @@ class ModelCard:
                 f"the model's metadata has unknown keys {unknown}: it was made by another version "
                 "of geomage; update geomage or export the model again"
             )
+        missing = sorted({f.name for f in fields(cls) if _is_needed(f)} - set(data))
+        if missing:
+            raise ModelError(f"the model's metadata is incomplete: it lacks {', '.join(missing)}")
         data = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
-        try:
-            return cls(**data)
-        except TypeError as error:
-            raise ModelError(f"the model's metadata is incomplete: {error}") from error
+        _refuse(data)
+        return cls(**data)
+
+
+def _is_needed(one: Field[Any]) -> bool:
+    return one.default is MISSING and one.default_factory is MISSING
