@@ -64,7 +64,7 @@ def _line(rng: np.random.Generator, size: float, bend_m: float) -> LineString:
     along = np.array([np.cos(angle), np.sin(angle)])
     across = np.array([-along[1], along[0]])
     centre = np.full(2, size / 2) + across * rng.uniform(-0.38, 0.38) * size
-    reach = 1.2 * size + 1500
+    reach = 2.6 * size + 2000  # past the corners of the square that a coast cuts in two
     points = dense(centre - along * reach, centre + along * reach, 15.0)
     warp = Warp.sample(rng, bend_m, rng.uniform(400, 1400))
     return LineString(shapely.simplify(LineString(warp(points)), 0.2))
