@@ -65,7 +65,7 @@ def read_reference(
     if Path(path).suffix.lower() in _RASTERS:
         found = _from_raster(Path(path), box)
     else:
-        found = _from_vector(Path(path), box, column, layer)
+        found = _from_vector(Path(path), box, column, layer, damage=not footprints_only)
     if footprints_only:
         return Reference(found.ids, found.classes * 0, found.ignored, None, found.facts)
     return found
@@ -130,9 +130,11 @@ def _same_shape(path: Path, values: np.ndarray, box: GeoBox) -> np.ndarray:
     return values
 
 
-def _from_vector(path: Path, box: GeoBox, column: str | None, layer: str | None) -> Reference:
+def _from_vector(
+    path: Path, box: GeoBox, column: str | None, layer: str | None, *, damage: bool
+) -> Reference:
     shapes = read_vectors(path, layer)
-    name = label_column(shapes, column)
+    name = label_column(shapes, column) if damage else None
     scale, classes = (None, np.zeros(len(shapes), np.int64))
     if name is not None:
         scale, classes = damage_labels(shapes[name])

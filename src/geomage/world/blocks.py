@@ -57,7 +57,14 @@ def fill(
             _farmstead(rng, draft, style, block)
 
 
-_LARGEST = {"carpark": 11_000.0, "plaza": 7_000.0, "plots": 15_000.0, "hall": 40_000.0}  # m²
+_LARGEST = {  # m², beyond which a block is built on instead
+    "bare": 14_000.0,
+    "carpark": 11_000.0,
+    "hall": 40_000.0,
+    "plaza": 7_000.0,
+    "plots": 15_000.0,
+    "sport": 45_000.0,
+}
 _FARMED = frozenset({"forest", "field", "meadow", "paddock", "orchard", "bare"})
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from geopandas import GeoDataFrame
 from toy_run import UTM, footprints, grid
 
+from geomage.errors import InputError
 from geomage.product import score_product
 from geomage.product.scorecard import score_table
 from geomage.product.wording import NOTHING
@@ -66,6 +68,18 @@ def test_without_grades_the_table_says_so(make_product, tmp_path: Path) -> None:
     folder = make_product().folder
     score = score_product(folder, labels(tmp_path, TRUE), footprints_only=True)
     assert score_table(score.as_dict()).endswith("Damage was not scored.")
+
+
+def test_words_of_damage_do_not_matter_where_footprints_alone_are_scored(
+    make_product, tmp_path: Path
+) -> None:
+    frame = GeoDataFrame({"dmg": ["quite bad"] * 3}, geometry=footprints(grid(UTM))[:3], crs=UTM)
+    frame.to_file(tmp_path / "odd.gpkg")
+    folder = make_product().folder
+    score = score_product(folder, tmp_path / "odd.gpkg", footprints_only=True)
+    assert score.as_dict()["buildings"]
+    with pytest.raises(InputError, match="quite bad"):
+        score_product(folder, tmp_path / "odd.gpkg")
 
 
 def test_a_ratio_of_nothing_is_a_dash(make_product, tmp_path: Path) -> None:
