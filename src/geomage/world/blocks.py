@@ -163,7 +163,10 @@ def _back_land(
     density: float,
 ) -> None:
     """A parcel behind others: garden, orchard or waste ground, no house."""
-    g.land.append(land(rng, parcel, pick(rng, style.yards), 0))
+    if rng.random() < 0.6:  # else it lies as its block does
+        kind = str(rng.choice(["meadow", "lawn", "field", "bare"], p=[0.4, 0.3, 0.2, 0.1]))
+        kind = kind if style.parcel_m2[0] > 400 else pick(rng, style.yards)
+        g.land.append(land(rng, parcel, kind, 0))
     if rng.random() < 0.5:
         g.trees.append(scatter(rng, woods, parcel, max(density, 60.0)))
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 from odc.geo.geobox import GeoBox
-from rasterio.features import rasterize
 from scipy.spatial import cKDTree
 from shapely import Polygon
 from shapely.geometry.base import BaseGeometry
@@ -151,10 +150,23 @@ def grow_terrain(relief: Relief, box: GeoBox, ponds: list[Polygon]) -> Raster:
     columns, rows = np.meshgrid(np.arange(nx) + 0.5, np.arange(ny) + 0.5)
     x, y = box.affine @ (columns.ravel(), rows.ravel())
     z = relief.heights(np.stack([x - ORIGIN[0], y - ORIGIN[1]], 1)).reshape(ny, nx)
-    if ponds:
-        moved = shapely.transform(np.array(ponds, object), lambda xy: xy + ORIGIN)
-        shapes = [(shape, i) for i, shape in enumerate(moved, 1)]
-        index = rasterize(shapes, (ny, nx), transform=box.affine, dtype="int32")
-        brim = [float(relief.heights(shapely.get_coordinates(p)).min()) for p in ponds]
-        z = np.where(index > 0, np.array([0.0, *brim])[index] - _BED_M, z)
+    for pond in ponds:
+        _dig(z, box, pond, relief)
     return Raster(z[None].astype(np.float32), box, None, ("height",))
+
+
+def _dig(z: np.ndarray, box: GeoBox, pond: Polygon, relief: Relief) -> None:
+    """Lower the terrain (y, x) within a pond, in place: its bed falls away from the shore."""
+    shape = shapely.transform(pond, lambda xy: xy + ORIGIN)
+    west, south, east, north = shape.bounds
+    (left, right), (top, bottom) = ~box.affine @ (np.array([west, east]), np.array([north, south]))
+    first_row, first_column = max(0, int(top)), max(0, int(left))
+    part = z[first_row : max(0, int(bottom) + 2), first_column : max(0, int(right) + 2)]
+    if not part.size:
+        return
+    i, j = np.indices(part.shape)
+    x, y = (np.asarray(v) for v in box.affine @ (j + first_column + 0.5, i + first_row + 0.5))
+    wet = shapely.contains_xy(shape, x, y)
+    away = shapely.distance(shapely.points(x[wet], y[wet]), shapely.boundary(shape))
+    brim = float(relief.heights(shapely.get_coordinates(pond)).min())
+    part[wet] = brim - 0.1 - _BED_M * np.minimum(away / 4.0, 1.0)
