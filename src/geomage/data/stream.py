@@ -46,8 +46,8 @@ class StreamParams:
     shift_px: float = 1.2  # standard deviation of what alignment left over
     styles: Mapping[str, float] = field(
         default_factory=lambda: {
-            "suburb": 2.6,
-            "culdesac": 1.4,
+            "suburb": 3.2,
+            "culdesac": 1.8,
             "terrace": 0.8,
             "centre": 1.3,
             "oldtown": 0.8,

@@ -109,7 +109,7 @@ STYLES: Mapping[str, Style] = MappingProxyType(
                 vehicles_per_100m=2.5,
                 outbuilding=0.35,
                 pool=0.1,
-                wooded=0.5,
+                wooded=0.6,
             ),
             Style(
                 name="centre",
@@ -304,7 +304,7 @@ STYLES: Mapping[str, Style] = MappingProxyType(
                 vehicles_per_100m=2.5,
                 outbuilding=0.25,
                 pool=0.2,
-                wooded=0.3,
+                wooded=0.55,
             ),
             Style(  # a dense suburb: small lots, houses close or wall to wall
                 name="terrace",
