@@ -41,6 +41,7 @@ def _refuse_input(out: Path, source: Path, *, overwrite: bool) -> None:
     epilog=examples(
         "geomage city grow -o town",
         "geomage city grow --size 1000 --style village --seed 7 -o town",
+        "geomage city grow --style bubenec.toml -o town",
     ),
 )
 def city_grow(
@@ -48,7 +49,11 @@ def city_grow(
     out: Out,
     size: Annotated[float, typer.Option(help="Side of the square, metres.")] = 512.0,
     style: Annotated[
-        str, typer.Option(help="Kind of settlement; a wrong name lists all.")
+        str,
+        typer.Option(
+            help="Kind of settlement: a name (a wrong one lists all) or a TOML file.",
+            metavar="NAME|FILE",
+        ),
     ] = "suburb",
     seed: Seed = 0,
     overwrite: Overwrite = False,
@@ -59,14 +64,16 @@ def city_grow(
     Writes a city folder: city.gpkg, dtm.tif, item.json.
     """
     from geomage.geo import refuse_output
-    from geomage.world import CityParams, grow_city, write_city
+    from geomage.world import CityParams, find_style, grow_city, write_city
 
-    params = CityParams(size_m=size, style=style, seed=seed)
+    params = CityParams(size_m=size, style=find_style(style), seed=seed)
     refuse_output(out, overwrite=overwrite)
     town = grow_city(params)
     write_city(town, out, overwrite=overwrite)
     facts = {"out": out, "buildings": len(town.buildings), "trees": len(town.trees)}
-    done(f"A {style} of {len(town.buildings)} buildings: {out}", facts, as_json=as_json)
+    done(
+        f"A {params.look().name} of {len(town.buildings)} buildings: {out}", facts, as_json=as_json
+    )
 
 
 @cities.command("show", epilog=examples("geomage city show town -o town.png"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from geomage.world.city import LAYERS, City, CityParams, city_box, read_city, write_city
 from geomage.world.grow import grow_city
+from geomage.world.style_file import find_style, read_style, write_style
 from geomage.world.styles import STYLES, Style
 
 __all__ = [
@@ -13,7 +14,10 @@ __all__ = [
     "CityParams",
     "Style",
     "city_box",
+    "find_style",
     "grow_city",
     "read_city",
+    "read_style",
     "write_city",
+    "write_style",
 ]

@@ -19,8 +19,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -32,7 +33,8 @@ from geomage.errors import InputError
 from geomage.geo import Raster, fresh_folder, read_raster, write_cog, write_vectors
 from geomage.geo.stac import write_item
 from geomage.world.layers import COLUMNS, check_field, read_layers
-from geomage.world.styles import STYLES
+from geomage.world.style_file import style_from_table, style_table
+from geomage.world.styles import STYLES, Style
 
 __all__ = ["LAYERS", "City", "CityParams", "city_box", "read_city", "write_city"]
 
@@ -58,16 +60,28 @@ class CityParams:
     """What to grow."""
 
     size_m: float = 512.0  # side of the square, metres
-    style: str = "suburb"  # a name in `STYLES`
+    style: str | Style = "suburb"  # a name in `STYLES`, or a style of one's own
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.style not in STYLES:
-            raise InputError(f"unknown style {self.style!r}: choose one of {', '.join(STYLES)}")
+        if isinstance(self.style, str) and self.style not in STYLES:
+            raise InputError(
+                f"unknown style {self.style!r}: choose one of {', '.join(STYLES)}, "
+                "or a file that ends in .toml"
+            )
         if not 64 <= self.size_m <= 20_000:
             raise InputError(f"size {self.size_m:g} m is outside 64..20000 m: choose a size within")
         if not 0 <= self.seed < 2**32:
             raise InputError(f"seed {self.seed} is outside 0..{2**32 - 1}: choose a seed within")
+
+    def look(self) -> Style:
+        """Return the style itself, whether it is named or given."""
+        return STYLES[self.style] if isinstance(self.style, str) else self.style
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, from which the town can be grown again."""
+        style = self.style if isinstance(self.style, str) else style_table(self.style)
+        return {"size_m": self.size_m, "style": style, "seed": self.seed}
 
 
 @dataclass(frozen=True)
@@ -106,7 +120,7 @@ def write_city(city: City, folder: Path, *, overwrite: bool = False) -> Path:
         write_item(
             tmp,
             kind="city",
-            parameters=asdict(city.params) | {"buildings": len(city.buildings)},
+            parameters=city.params.as_dict() | {"buildings": len(city.buildings)},
             assets={"city": "city.gpkg", "dtm": "dtm.tif"},
             box=city.dtm.box,
         )
@@ -118,7 +132,7 @@ def write_city_files(city: City, folder: Path) -> None:
     layers = {name: getattr(city, name) for name in LAYERS}
     write_vectors(folder / "city.gpkg", layers)
     write_cog(folder / "dtm.tif", city.dtm)
-    (folder / "city.params.json").write_text(json.dumps(asdict(city.params), indent=1) + "\n")
+    (folder / "city.params.json").write_text(json.dumps(city.params.as_dict(), indent=1) + "\n")
 
 
 def read_city(folder: Path) -> City:
@@ -135,9 +149,7 @@ def read_city(folder: Path) -> City:
                 "make one with `geomage city grow`",
             )
     try:
-        known = {f.name for f in fields(CityParams)}
-        values = {k: v for k, v in json.loads(params.read_text()).items() if k in known}
-        about = CityParams(**values)
+        about = _params(json.loads(params.read_text()), str(params))
     except (ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{params} is damaged ({error}): grow the city again") from error
     dtm = check_field(folder / "dtm.tif", read_raster(folder / "dtm.tif"))
@@ -149,6 +161,14 @@ def read_city(folder: Path) -> City:
     layers = read_layers(vectors, {name: COLUMNS[name] for name in LAYERS}, dtm.box.crs)
     _refuse_loose_roofs(vectors, layers)
     return City(params=about, dtm=dtm, **layers)
+
+
+def _params(values: dict[str, Any], where: str) -> CityParams:
+    """Read what `CityParams.as_dict` gave; keys it does not know are left aside."""
+    known = {k: v for k, v in values.items() if k in {"size_m", "style", "seed"}}
+    if isinstance(known.get("style"), dict):
+        known["style"] = style_from_table(known["style"], f"{where}, style")
+    return CityParams(**known)
 
 
 def _refuse_loose_roofs(vectors: Path, layers: Mapping[str, gpd.GeoDataFrame]) -> None:

@@ -23,7 +23,7 @@ from geomage.world.ground import (
 )
 from geomage.world.parcels import Frame, frame_of, grow_blocks, polygons_of, split_block
 from geomage.world.streets import grow_streets
-from geomage.world.styles import STYLES, Style
+from geomage.world.styles import Style
 from geomage.world.tables import tabulate
 from geomage.world.terrain import grow_terrain
 from geomage.world.vegetation import Woods, rows_along, sample_woods, scatter
@@ -36,7 +36,7 @@ def grow_city(params: CityParams) -> City:
 
     Every layer is in EPSG:32631 metres, the square's south-west corner at (500000, 5400000).
     """
-    style, size = STYLES[params.style], params.size_m
+    style, size = params.look(), params.size_m
     rngs = np.random.default_rng([params.seed, 1]).spawn(7)
     draft = Draft(streets=grow_streets(rngs[0], style, size))
     hole = cross_town(rngs[1], draft, style, size)

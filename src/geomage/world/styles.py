@@ -49,6 +49,14 @@ class Style:
     barriers: Weights = field(
         default_factory=lambda: _weights(none=6, arterial=1.5, rail=0.7, river=1.0, coast=0.3),
     )  # what may cross the whole town
+    # What a look-alike of a real town adds; quantiles at even steps of probability, 0 to 1. Left
+    # empty or None they change nothing. `world/fit.py` fills them.
+    order: float | None = None  # 1 streets of a strictly aligned field, 0 strongly turned
+    dead_ends: float | None = None  # share of street ends left open
+    footprint_m2: tuple[float, ...] = ()  # quantiles of footprint area
+    elongation: tuple[float, ...] = ()  # quantiles of width over length of the footprint's box
+    block_coverage: tuple[float, ...] = ()  # quantiles over blocks of footprint over block area
+    attached: float = 0.0  # share of buildings that line the street wall to wall
 
 
 _SUBURB_USE = _weights(
