@@ -7,10 +7,12 @@ import shapely
 from shapely import Polygon
 from shapely.geometry.base import BaseGeometry
 
+from geomage.world.allotment import Filling, Lot, deal, lots_of
 from geomage.world.barriers import cross_town
 from geomage.world.buildings import Building, pick, place_building, place_outbuilding
 from geomage.world.city import ORIGIN, City, CityParams
 from geomage.world.draft import Draft
+from geomage.world.footprints import place_goal
 from geomage.world.ground import (
     Ground,
     Item,
@@ -37,7 +39,7 @@ def grow_city(params: CityParams) -> City:
     Every layer is in EPSG:32631 metres, the square's south-west corner at (500000, 5400000).
     """
     style, size = params.look(), params.size_m
-    rngs = np.random.default_rng([params.seed, 1]).spawn(7)
+    rngs = np.random.default_rng([params.seed, 1]).spawn(8)
     draft = Draft(streets=grow_streets(rngs[0], style, size))
     hole = cross_town(rngs[1], draft, style, size)
     blocks, paved = grow_blocks(draft.streets, hole, size, style.sidewalk_m)
@@ -45,8 +47,9 @@ def grow_city(params: CityParams) -> City:
     woods = sample_woods(rngs[2])
     kind = "concrete" if style.sidewalk_m > 1 else "meadow"
     draft.ground.land += [land(rngs[2], p, kind, -2) for p in polygons_of(verge, 1)]
-    for block, rng in zip(blocks, rngs[3].spawn(len(blocks)), strict=True):
-        _fill(rng, draft, style, block, woods)
+    fillings = deal(rngs[7], style, blocks, size)
+    for block, rng, fill in zip(blocks, rngs[3].spawn(len(blocks)), fillings, strict=True):
+        _fill(rng, draft, style, (block, fill), woods)
     _furnish_streets(rngs[4], draft, style, woods, size)
     dry = shapely.union_all([w.shape for w in draft.ground.water if w.kind != "pool"])
     wet = shapely.transform(dry, lambda xy: xy + ORIGIN)
@@ -55,15 +58,20 @@ def grow_city(params: CityParams) -> City:
 
 
 def _fill(
-    rng: np.random.Generator, draft: Draft, style: Style, block: Polygon, woods: Woods
+    rng: np.random.Generator,
+    draft: Draft,
+    style: Style,
+    place: tuple[Polygon, Filling | None],
+    woods: Woods,
 ) -> None:
     """Give a block a use and fill it."""
-    use = pick(rng, style.land_use)
+    block, filling = place
+    use = pick(rng, style.land_use) if filling is None else filling.use
     if use in {"sport", "golf", "hall", "school", "depot"} and block.area < 2500:
         use = "built"
     draft.blocks.append((block, use))
     if use == "built":
-        _build_block(rng, draft, style, block, woods)
+        _build_block(rng, draft, style, place, woods)
     elif use in {"hall", "school"}:
         _build_hall(rng, draft, block, use, woods)
     else:
@@ -102,8 +110,13 @@ def _farmstead(rng: np.random.Generator, draft: Draft, style: Style, block: Poly
 
 
 def _build_block(
-    rng: np.random.Generator, draft: Draft, style: Style, block: Polygon, woods: Woods
+    rng: np.random.Generator,
+    draft: Draft,
+    style: Style,
+    place: tuple[Polygon, Filling | None],
+    woods: Woods,
 ) -> None:
+    block, filling = place
     size = rng.uniform(*style.parcel_m2)  # one lot size a block
     density = rng.uniform(*style.trees_per_ha)
     if rng.random() < style.wooded:  # old trees stand over roofs and streets
@@ -112,12 +125,13 @@ def _build_block(
     twin_colour = rng.random() < 0.15
     draft.ground.land.append(land(rng, block, yard_of_block, -1))
     first: Building | None = None
-    for parcel in split_block(rng, block, size * 0.75, size * 1.3):
+    for lot in _lots(rng, block, filling, size):
+        parcel = lot.parcel
         draft.parcels.append((parcel, len(draft.blocks) - 1))
         if rng.random() < 0.6:
             kind = yard_of_block if rng.random() < 0.5 else pick(rng, style.yards)
             draft.ground.land.append(land(rng, parcel, kind, 0))
-        built = None if rng.random() < style.empty else place_building(rng, style, parcel)
+        built = _place(rng, style, lot)
         free: BaseGeometry = parcel
         if built is not None:
             if twin_colour and first is not None and built.material == first.material:
@@ -129,6 +143,24 @@ def _build_block(
         free = _outbuilding(rng, draft, style, free)
         _yard(rng, draft.ground, style, parcel, free, built)
         draft.ground.trees.append(scatter(rng, woods, free.buffer(-0.3), density))
+
+
+def _lots(
+    rng: np.random.Generator, block: Polygon, filling: Filling | None, size: float
+) -> list[Lot]:
+    """Split a block into lots of about `size` m², or as its filling asks."""
+    if filling is not None:
+        return lots_of(rng, block, filling)
+    return [Lot(p) for p in split_block(rng, block, size * 0.75, size * 1.3)]
+
+
+def _place(rng: np.random.Generator, style: Style, lot: Lot) -> Building | None:
+    """Place the building that is meant for a lot, or one that suits it."""
+    if lot.open or rng.random() < style.empty:
+        return None
+    if lot.goal is not None:
+        return place_goal(rng, style, lot.parcel, lot.goal)
+    return place_building(rng, style, lot.parcel)
 
 
 def _recoloured(b: Building, colour: tuple[float, float, float]) -> Building:
