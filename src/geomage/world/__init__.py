@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from geomage.world.city import LAYERS, City, CityParams, city_box, read_city, write_city
+from geomage.world.form_layers import read_form_layers
 from geomage.world.grow import grow_city
 from geomage.world.style_file import find_style, read_style, write_style
 from geomage.world.styles import STYLES, Style
@@ -17,6 +18,7 @@ __all__ = [
     "find_style",
     "grow_city",
     "read_city",
+    "read_form_layers",
     "read_style",
     "write_city",
     "write_style",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import shapely
-from shapely import Polygon
+from shapely import LineString, Polygon
 
 from geomage.world.footprints import Goal
 from geomage.world.parcels import frame_of, polygons_of
@@ -20,6 +20,8 @@ from geomage.world.styles import Style
 __all__ = ["Filling", "Lot", "deal", "lots_of", "quantile", "split_lots"]
 
 FULLEST = 0.95  # of a block that footprints may take
+GROSS_MOST = 3.0  # times a block's own area, what streets enclose around it
+STRETCH = (0.85, 1.15)
 SLIVER_M2 = 4.0
 SMALL = 0.3  # of the squared depth of a row: a smaller building stands in the court
 PLAIN_ELONGATION = (0.35, 0.6, 0.75, 0.95)  # where none was measured
@@ -57,7 +59,11 @@ def _dealt(rng: np.random.Generator, values: tuple[float, ...], count: int) -> n
 
 
 def deal(
-    rng: np.random.Generator, style: Style, blocks: list[Polygon], size_m: float
+    rng: np.random.Generator,
+    style: Style,
+    blocks: list[Polygon],
+    streets: list[LineString],
+    size_m: float,
 ) -> list[Filling | None]:
     """Say for each block what fills it; None where the style has no measured footprints.
 
@@ -67,19 +73,22 @@ def deal(
     Args:
         rng: draws open blocks, coverages, and the block of each building.
         style: with `footprint_m2` and `block_coverage`, or without.
-        blocks: in local metres.
+        blocks: in local metres, without the streets around them.
+        streets: centre lines; coverage is of what they enclose, streets' halves included.
         size_m: side of the town.
     """
     fillings: list[Filling | None] = [None] * len(blocks)
     if not (style.footprint_m2 and style.block_coverage):
         return fillings
+    net = shapely.area(np.array(blocks, object))
+    gross = _gross(blocks, streets)
     cut = np.array([_is_cut(b, size_m) for b in blocks], bool)
     for group in (np.flatnonzero(~cut), np.flatnonzero(cut)):
         uses = _uses(rng, style, len(group))
         built = group[uses == "built"]
         for k, use in zip(group, uses, strict=True):
             fillings[k] = Filling(str(use))
-        for k, filling in zip(built, _fill(rng, style, [blocks[k] for k in built]), strict=True):
+        for k, filling in zip(built, _fill(rng, style, net[built], gross[built]), strict=True):
             fillings[k] = filling
     return fillings
 
@@ -96,15 +105,30 @@ def _uses(rng: np.random.Generator, style: Style, count: int) -> np.ndarray:
     return np.asarray(rng.permutation(np.array(list(style.land_use), object)[at]))
 
 
-def _fill(rng: np.random.Generator, style: Style, blocks: list[Polygon]) -> list[Filling]:
+def _gross(blocks: list[Polygon], streets: list[LineString]) -> np.ndarray:
+    """Area of what the centre lines around each block enclose, m²; its own, where they do not."""
+    net = np.array(blocks, object)
+    cells = shapely.get_parts(shapely.polygonize([shapely.union_all(np.array(streets, object))]))
+    area = shapely.area(net)
+    inside, cell = shapely.STRtree(cells).query(shapely.point_on_surface(net), "within")
+    enclosed = shapely.area(cells)[cell]
+    # a cell cut by a river or a railway is not enclosed by streets alone
+    whole = enclosed < GROSS_MOST * area[inside]
+    area[inside[whole]] = enclosed[whole]
+    return np.asarray(area)
+
+
+def _fill(
+    rng: np.random.Generator, style: Style, net_m2: np.ndarray, gross_m2: np.ndarray
+) -> list[Filling]:
     """Deal coverages, footprints and elongations to built blocks."""
-    area_m2 = shapely.area(np.array(blocks, object))
-    cover = np.minimum(_dealt(rng, style.block_coverage, len(blocks)), FULLEST)
-    areas = _allot(rng, style, area_m2, cover * area_m2)
+    room = np.minimum(_dealt(rng, style.block_coverage, len(net_m2)) * gross_m2, FULLEST * net_m2)
+    cover = room / np.maximum(net_m2, 1.0)
+    areas = _allot(rng, style, net_m2, room)
     counts = [len(a) for a in areas]
     shapes = style.elongation or PLAIN_ELONGATION
     elongation = np.split(_dealt(rng, shapes, sum(counts)), np.cumsum(counts)[:-1])
-    lined = np.zeros(len(blocks), bool)
+    lined = np.zeros(len(net_m2), bool)
     ranked = np.argsort(-cover, kind="stable")
     before = np.cumsum(np.array(counts)[ranked]) - np.array(counts)[ranked]
     lined[ranked] = before < style.attached * sum(counts) - 0.5
@@ -133,7 +157,12 @@ def _allot(
         k = int(rng.choice(len(fits), p=fits / fits.sum()))
         areas[k].append(float(area))
         left[k] -= area
-    return [rng.permutation(np.array(a)) for a in areas]
+    return [_filled(rng.permutation(np.array(a)), r) for a, r in zip(areas, room, strict=True)]
+
+
+def _filled(areas: np.ndarray, room: float) -> np.ndarray:
+    """Areas stretched or shrunk a little, so that together they fill the room of their block."""
+    return np.asarray(areas * np.clip(room / max(float(areas.sum()), 1.0), *STRETCH))
 
 
 def lots_of(rng: np.random.Generator, block: Polygon, filling: Filling) -> list[Lot]:

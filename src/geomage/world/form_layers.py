@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +14,9 @@ from pyproj import CRS, Proj, Transformer
 from geomage.errors import InputError
 from geomage.geo import read_vectors
 from geomage.geo.vectors import UNREADABLE
-from geomage.world.city import read_city
+from geomage.world.city import City, read_city
 
-__all__ = ["FormLayers", "read_form_layers"]
+__all__ = ["FormLayers", "city_layers", "read_form_layers"]
 
 # Roads that bound blocks; paths, drives and slip roads do not.
 DRIVEN = re.compile(
@@ -58,7 +59,7 @@ def read_form_layers(
         InputError: not readable, no polygon, or no CRS.
     """
     if path.is_dir():
-        return _city_layers(path)
+        return city_layers(read_city(path))
     if path.name.lower().endswith((".osm.pbf", ".pbf", ".osm")):
         buildings, roads = _osm(path)
         plots = None
@@ -73,9 +74,8 @@ def read_form_layers(
     return _projected(buildings, roads, plots, path)
 
 
-def _city_layers(folder: Path) -> FormLayers:
-    """Layers of a grown town; streets end at the border of its square, rails are none."""
-    city = read_city(folder)
+def city_layers(city: City) -> FormLayers:
+    """Take the layers of a grown town; streets end at the border of its square, rails are none."""
     roads = city.streets[~city.streets["kind"].isin(["rail", "path"])]
     square = city.dtm.box.extent.geom
     return FormLayers(city.buildings, roads.clip(square), city.parcels)
@@ -130,8 +130,10 @@ def _osm(path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame | None]:
     if b"OSMHeader" not in start and b"<" not in start[:8]:
         raise InputError(f"{path} is not what its ending says, or it is empty")
     try:
-        areas = pyogrio.read_dataframe(path, layer="multipolygons", on_invalid="fix")
-        lines = pyogrio.read_dataframe(path, layer="lines", on_invalid="ignore")
+        with warnings.catch_warnings():  # of rings that an extract has cut; they are mended
+            warnings.filterwarnings("ignore", category=RuntimeWarning)
+            areas = pyogrio.read_dataframe(path, layer="multipolygons", on_invalid="fix")
+            lines = pyogrio.read_dataframe(path, layer="lines", on_invalid="ignore")
     except UNREADABLE as error:
         raise InputError(f"{path} cannot be read: {error}") from error
     built = areas[areas["building"].notna() & ~areas["building"].isin(["no", "roof"])]

@@ -47,7 +47,7 @@ def grow_city(params: CityParams) -> City:
     woods = sample_woods(rngs[2])
     kind = "concrete" if style.sidewalk_m > 1 else "meadow"
     draft.ground.land += [land(rngs[2], p, kind, -2) for p in polygons_of(verge, 1)]
-    fillings = deal(rngs[7], style, blocks, size)
+    fillings = deal(rngs[7], style, blocks, [s.line for s in draft.streets], size)
     for block, rng, fill in zip(blocks, rngs[3].spawn(len(blocks)), fillings, strict=True):
         _fill(rng, draft, style, (block, fill), woods)
     _furnish_streets(rngs[4], draft, style, woods, size)

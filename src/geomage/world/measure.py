@@ -62,7 +62,7 @@ class Form:
     orientation_entropy: float
     """Of 36 bins weighted by length, nats: ln 4 for a perfect grid, ln 36 for no direction."""
     area_m2: float
-    """Of the extent: the convex hull of the buildings and 10 m around it."""
+    """Of the convex hull of the buildings, or of the streets where that is larger."""
     street_m: float
     """Length of streets."""
     notes: tuple[str, ...] = ()
@@ -98,11 +98,11 @@ def require_momepy() -> ModuleType:
 
 
 def measure_form(
-    buildings: gpd.GeoDataFrame,
+    buildings: gpd.GeoDataFrame | None,
     streets: gpd.GeoDataFrame | None = None,
     plots: gpd.GeoDataFrame | None = None,
 ) -> Form:
-    """Measure a town.
+    """Measure a town; of one without buildings the streets.
 
     Args:
         buildings: footprints, in a projected CRS in metres.
@@ -111,15 +111,17 @@ def measure_form(
             (Fleischmann et al. 2020, doi:10.1016/j.compenvurbsys.2019.101441).
 
     Raises:
-        InputError: no building of 12 m² or more.
+        InputError: no building of 12 m² or more among the buildings, or nothing at all.
         MissingExtraError: momepy is not installed.
     """
+    notes: list[str] = []
+    if buildings is None:
+        return _streets_alone(streets, notes)
     momepy = require_momepy()
     houses = _footprints(buildings)
     if houses.empty:
         raise InputError(f"no building of {SMALLEST_M2:g} m² or more: nothing to measure")
     extent = houses.union_all().convex_hull.buffer(HULL_M)
-    notes: list[str] = []
     with warnings.catch_warnings():  # momepy looks at shapes one by one, and libraries warn in it
         warnings.simplefilter("ignore")
         shapes = _shapes(momepy, houses)
@@ -129,9 +131,24 @@ def measure_form(
         **_streets(streets, houses, extent, notes),
         storeys=_storeys(buildings),
         parcel_m2=parcels,
-        area_m2=float(extent.area),
+        area_m2=_extent_m2(extent, streets),
         notes=tuple(notes),
     )
+
+
+def _extent_m2(extent: BaseGeometry, streets: gpd.GeoDataFrame | None) -> float:
+    if streets is None or streets.empty:
+        return float(extent.area)
+    return float(max(extent.area, streets.union_all().convex_hull.area))
+
+
+def _streets_alone(streets: gpd.GeoDataFrame | None, notes: list[str]) -> Form:
+    if streets is None or streets.empty:
+        raise InputError("no buildings and no streets: nothing to measure")
+    extent = streets.union_all().convex_hull
+    found = _streets(streets, gpd.GeoSeries([], crs=streets.crs), extent, notes)
+    empty = {f.name: np.empty(0) for f in fields(Form) if f.type == "np.ndarray"}
+    return Form(**empty | found, area_m2=float(extent.area), notes=tuple(notes))
 
 
 def _footprints(buildings: gpd.GeoDataFrame) -> gpd.GeoSeries:
@@ -192,7 +209,7 @@ def _parcels(
         cells = momepy.morphological_tessellation(
             gpd.GeoDataFrame(geometry=houses), clip=limit, shrink=0.4, segment=2.0
         )
-    except (ValueError, RuntimeError, shapely.GEOSException):
+    except (ValueError, TypeError, RuntimeError, shapely.GEOSException):  # GEOS on odd shapes
         notes.append("the cells could not be drawn: parcels are not measured")
         return np.empty(0)
     return np.asarray(cells.area.to_numpy())

@@ -1,0 +1,295 @@
+"""Fit a style to a measured town, so that towns grown from it look like it.
+
+What is measured directly (footprints, elongation, coverage, storeys) goes straight into the style.
+What only shows when a town has grown is found by growing small towns: streets by a search over
+fabrics, spacings and bends, kept by their distance to the measured town; footprints and coverages
+by correcting what went in by what came out (simulation-based calibration). The same form and the
+same seed give the same style.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import geopandas as gpd
+import numpy as np
+import shapely
+
+from geomage.errors import InputError
+from geomage.world.city import CityParams
+from geomage.world.form_layers import city_layers
+from geomage.world.grow import grow_city
+from geomage.world.measure import Form, distances, measure_form, pooled
+from geomage.world.streets import _FABRICS, grow_streets
+from geomage.world.styles import STYLES, Style
+
+__all__ = ["FitParams", "fit_style"]
+
+LEVELS = np.linspace(0, 1, 21)  # probabilities of the quantiles in a fitted style
+OPEN = 0.02  # a block less covered is open land
+STREETS = {"degree": 1.0, "bearing": 1.0, "orientation_entropy": 1.0, "block_m2": 0.4}
+HOUSES = {"footprint_m2": 1.0, "elongation": 1.0, "coverage": 1.0}
+NO_BARRIER: Mapping[str, float] = MappingProxyType({"none": 1.0})
+BENDS = (3.0, 12.0, 35.0, 80.0)  # metres tried for each fabric
+
+
+@dataclass(frozen=True)
+class FitParams:
+    """How long to search."""
+
+    seed: int = 0
+    """Seeds the towns grown while fitting."""
+    towns: int = 2
+    """Towns grown for each candidate."""
+    rounds: int = 4
+    """Rounds of refining the streets, and of correcting what the buildings come out as."""
+    size_m: float | None = None
+    """Side of the towns grown; that of the measured town, 300 to 1300 m, when None."""
+
+    def __post_init__(self) -> None:
+        if self.towns < 1 or self.rounds < 0:
+            raise InputError("a fit needs at least 1 town and 0 rounds")
+
+
+def fit_style(form: Form, params: FitParams | None = None, name: str = "fitted") -> Style:
+    """Fit a style to a measured town.
+
+    Args:
+        form: what `measure_form` found; what it lacks is taken from the nearest shipped style.
+        params: how long to search.
+        name: of the style.
+    """
+    params = params or FitParams()
+    side = params.size_m or float(np.clip(np.sqrt(form.area_m2), 300, 1300))
+    style = replace(_measured(form, _nearest(form)), name=name)
+    if len(form.block_m2) and len(form.degree):
+        style = _search_streets(form, style, params, side)
+    return _correct_buildings(form, style, params, side)
+
+
+def quantiles(values: np.ndarray) -> tuple[float, ...]:
+    """Quantiles at even steps of probability, to five digits."""
+    return tuple(float(f"{v:.5g}") for v in np.quantile(values, LEVELS))
+
+
+def _nearest(form: Form) -> Style:
+    """The shipped style whose buildings are nearest in size and density; it lends the looks."""
+    size = np.log(np.median(form.footprint_m2))
+    dense = np.median(form.coverage[form.coverage > OPEN]) if (form.coverage > OPEN).any() else 0.3
+
+    def far(style: Style) -> float:
+        cover = float(np.mean(style.coverage))
+        return float(
+            abs(size - np.log(np.mean(style.parcel_m2) * cover)) + 2 * abs(dense - 0.75 * cover)
+        )
+
+    return min(STYLES.values(), key=far)
+
+
+def _measured(form: Form, base: Style) -> Style:
+    """The base with all that a form states directly; buildings only by measured footprints."""
+    built = form.coverage[form.coverage > OPEN]
+    share = float(np.mean(form.coverage > OPEN)) if len(form.coverage) else 1.0
+    cover = built if len(built) else np.array(base.coverage) * 0.75
+    style = replace(
+        base,
+        footprint_m2=quantiles(form.footprint_m2),
+        elongation=quantiles(np.clip(form.elongation, 0.05, 1)),
+        block_coverage=quantiles(np.clip(cover, 0, 0.95)),
+        attached=round(float(np.mean(form.attached)), 3),
+        plans=_plans(form, base),
+        land_use=_land_use(base, share),
+        parcel_m2=_range(form.parcel_m2, base.parcel_m2, 10),
+        storeys=_range(form.storeys, base.storeys, 0.5),
+        street_width_m=_range(form.street_width_m, base.street_width_m, 1),
+        empty=0.0,
+        outbuilding=0.0,
+        barriers=NO_BARRIER,
+    )
+    if not len(form.block_m2):
+        return style
+    low, high = np.median(form.block_sides_m, axis=0)
+    dead = form.degree_shares()[1]
+    return replace(
+        style, block_m=_spacing(low, high), order=round(form.order, 3), dead_ends=round(dead, 3)
+    )
+
+
+def _range(values: np.ndarray, other: tuple[float, float], least: float) -> tuple[float, float]:
+    """From the 10th to the 90th percentile, or another range where nothing was measured."""
+    if not len(values):
+        return other
+    low, high = np.maximum(np.quantile(values, [0.1, 0.9]), least)
+    return float(f"{low:.4g}"), float(f"{high:.4g}")
+
+
+def _spacing(low: float, high: float) -> tuple[float, float]:
+    low = float(np.clip(low, 20, 800))
+    return round(low, 1), round(float(np.clip(high, low, 1500)), 1)
+
+
+def _plans(form: Form, base: Style) -> Mapping[str, float]:
+    """Weights of plans from courtyards and corners: four are a box, six an L, eight a T or U."""
+    n, court = form.corners, form.courtyard > 0
+    shares = {
+        "courtyard": np.mean(court),
+        "box": np.mean(~court & (n <= 5)),
+        "L": np.mean(~court & (n > 5) & (n <= 7)),
+        "T": 0.6 * np.mean(~court & (n > 7) & (n <= 10)),
+        "U": 0.4 * np.mean(~court & (n > 7) & (n <= 10)),
+        "cluster": np.mean(~court & (n > 10)),
+    }
+    known = {k: round(float(v), 3) for k, v in shares.items() if round(float(v), 3) > 0}
+    return MappingProxyType(known) if known else base.plans
+
+
+def _land_use(base: Style, built: float) -> Mapping[str, float]:
+    """The open uses of the base, in its proportions, beside a measured share of built blocks."""
+    halls = {"built", "hall", "school", "depot"}  # their buildings are among the measured ones
+    waste = {"field", "forest", "meadow", "orchard", "bare", "paddock"}  # lone farms stand on them
+    open_ = {k: v for k, v in base.land_use.items() if k not in halls | waste} or {"park": 1.0}
+    scale = (1 - built) / sum(open_.values())
+    shares = {"built": round(built, 4)} | {k: round(v * scale, 4) for k, v in open_.items()}
+    return MappingProxyType({k: v for k, v in shares.items() if v > 0})
+
+
+def _bare(style: Style) -> Style:
+    """A style without what takes time to grow and is not measured."""
+    return replace(
+        style, trees_per_ha=(0, 0), street_trees=0.0, vehicles_per_100m=0.0, wooded=0.0, pool=0.0
+    )
+
+
+def _seeds(params: FitParams, count: int) -> list[int]:
+    return [int(s) for s in np.random.SeedSequence([params.seed, 7]).generate_state(count)]
+
+
+def _grown(style: Style, params: FitParams, side: float) -> list[Form]:
+    """Forms of a few towns grown from a style; a town without buildings has none."""
+    towns = [
+        city_layers(grow_city(CityParams(side, _bare(style), seed)))
+        for seed in _seeds(params, params.towns)
+    ]
+    return [measure_form(t.buildings, t.streets, t.plots) for t in towns if len(t.buildings)]
+
+
+def _sketched(style: Style, params: FitParams, side: float) -> list[Form]:
+    """Forms of the streets alone of three times as many towns."""
+    square, forms = shapely.box(0, 0, side, side), []
+    for seed in _seeds(params, 3 * params.towns):
+        rng = np.random.default_rng([seed, 1]).spawn(1)[0]  # the streets of `grow_city`
+        lines = np.array([s.line for s in grow_streets(rng, style, side)], object)
+        inside = gpd.GeoDataFrame(geometry=shapely.intersection(lines, square))
+        forms.append(measure_form(None, inside[~inside.is_empty]))
+    return forms
+
+
+def _far(form: Form, grown: list[Form], weights: Mapping[str, float]) -> float:
+    """Root mean square of distances, each the median over towns; 1 where a town lacks it."""
+    names = [name for name in weights if _has(form, name)]
+    if not (grown and names):
+        return 1.0
+    found = np.array([[distances(form, g)[n] for n in names] for g in grown])
+    middle = np.median(np.nan_to_num(found, nan=1.0), axis=0)
+    return float(np.sqrt(np.average(middle**2, weights=[weights[n] for n in names])))
+
+
+def _has(form: Form, name: str) -> bool:
+    value = getattr(form, {"bearing": "bearing_deg"}.get(name, name))
+    return bool(len(value)) if isinstance(value, np.ndarray) else not np.isnan(value)
+
+
+def _search_streets(form: Form, style: Style, params: FitParams, side: float) -> Style:
+    """Fabric and bend by trial, then spacing, bend, order and dead ends by small steps."""
+
+    def score(candidate: Style) -> float:
+        return _far(form, _sketched(candidate, params, side), STREETS)
+
+    tried = [replace(style, fabric=f, bend_m=b) for f in _fabrics() for b in BENDS]
+    scores = [score(s) for s in tried]
+    best = int(np.argmin(scores))
+    style, least = tried[best], scores[best]
+    for step in range(params.rounds):
+        for candidate in _steps(style, 1.6 ** (1 / (1 + step))):
+            found = score(candidate)
+            if found < least:
+                style, least = candidate, found
+    return style
+
+
+def _fabrics() -> list[str]:
+    """Fabrics whose lines differ; `bent` is the grid, bent."""
+    return [name for name, lay in _FABRICS.items() if name == "grid" or lay != _FABRICS["grid"]]
+
+
+def _steps(style: Style, factor: float) -> list[Style]:
+    """Neighbours of a style in its street parameters."""
+    low, high = style.block_m
+    spacings = [
+        (low * factor, high * factor),
+        (low / factor, high / factor),
+        (low, high * factor),
+        (low, high / factor),
+    ]
+    found = [replace(style, block_m=_spacing(*s)) for s in spacings]
+    found += [replace(style, bend_m=round(style.bend_m * f, 2)) for f in (factor, 1 / factor)]
+    found += [replace(style, order=v) for v in _beside(style.order, factor)]
+    return found + [replace(style, dead_ends=v) for v in _beside(style.dead_ends, factor)]
+
+
+def _beside(share: float | None, factor: float) -> list[float]:
+    """Shares a step below and above one."""
+    if share is None:
+        return []
+    step = 0.3 * (factor - 1)
+    return [round(float(v), 3) for v in np.clip([share - step, share + step], 0, 1)]
+
+
+def _correct_buildings(form: Form, style: Style, params: FitParams, side: float) -> Style:
+    """Correct what goes in by what comes out, and keep the round nearest to the form."""
+    best, least = style, np.inf
+    for _ in range(params.rounds + 1):
+        grown = _grown(style, params, side)
+        if not grown:
+            return best
+        found = _far(form, grown, HOUSES) + 0.3 * abs(_share(form) - _share(pooled(grown)))
+        if found < least:
+            best, least = style, found
+        style = _corrected(style, form, pooled(grown))
+    return best
+
+
+def _share(form: Form) -> float:
+    return float(np.mean(form.attached))
+
+
+def _corrected(style: Style, form: Form, grown: Form) -> Style:
+    """Move each quantile that goes in by part of what its outcome misses the target."""
+    attached = style.attached + 0.7 * (_share(form) - _share(grown))
+    style = replace(
+        style,
+        attached=round(float(np.clip(attached, 0, 1)), 3),
+        footprint_m2=_moved(style.footprint_m2, form.footprint_m2, grown.footprint_m2, (8, 1e6)),
+        elongation=_moved(style.elongation, form.elongation, grown.elongation, (0.05, 1)),
+    )
+    target, came = (c[c > OPEN] for c in (form.coverage, grown.coverage))
+    if not (len(target) and len(came)):
+        return style
+    share = style.land_use["built"] + 0.7 * float(
+        np.mean(form.coverage > OPEN) - np.mean(grown.coverage > OPEN)
+    )
+    return replace(
+        style,
+        block_coverage=_moved(style.block_coverage, target, came, (0.01, 0.95)),
+        land_use=_land_use(style, float(np.clip(share, 0.05, 1))),
+    )
+
+
+def _moved(
+    given: tuple[float, ...], target: np.ndarray, came: np.ndarray, limits: tuple[float, float]
+) -> tuple[float, ...]:
+    ratio = np.quantile(target, LEVELS) / np.maximum(np.quantile(came, LEVELS), 1e-6)
+    moved = np.clip(np.array(given) * np.clip(ratio, 0.5, 2) ** 0.7, *limits)
+    return tuple(float(f"{v:.5g}") for v in np.maximum.accumulate(moved))
