@@ -122,6 +122,8 @@ def _fill(
     rng: np.random.Generator, style: Style, net_m2: np.ndarray, gross_m2: np.ndarray
 ) -> list[Filling]:
     """Deal coverages, footprints and elongations to built blocks."""
+    if not len(net_m2):
+        return []
     room = np.minimum(_dealt(rng, style.block_coverage, len(net_m2)) * gross_m2, FULLEST * net_m2)
     cover = room / np.maximum(net_m2, 1.0)
     areas = _allot(rng, style, net_m2, room)

@@ -32,7 +32,8 @@ OPEN = 0.02  # a block less covered is open land
 STREETS = {"degree": 1.0, "bearing": 1.0, "orientation_entropy": 1.0, "block_m2": 0.4}
 HOUSES = {"footprint_m2": 1.0, "elongation": 1.0, "coverage": 1.0}
 NO_BARRIER: Mapping[str, float] = MappingProxyType({"none": 1.0})
-BENDS = (3.0, 12.0, 35.0, 80.0)  # metres tried for each fabric
+BENDS = (0.005, 0.015, 0.03, 0.05)  # tried for each fabric, of the side of a town
+BEND_MOST = 0.05  # beyond it streets fold over themselves
 
 
 @dataclass(frozen=True)
@@ -207,12 +208,14 @@ def _search_streets(form: Form, style: Style, params: FitParams, side: float) ->
     def score(candidate: Style) -> float:
         return _far(form, _sketched(candidate, params, side), STREETS)
 
-    tried = [replace(style, fabric=f, bend_m=b) for f in _fabrics() for b in BENDS]
+    tried = [replace(style, fabric=f, bend_m=round(b * side, 2)) for f in _fabrics() for b in BENDS]
     scores = [score(s) for s in tried]
     best = int(np.argmin(scores))
     style, least = tried[best], scores[best]
     for step in range(params.rounds):
         for candidate in _steps(style, 1.6 ** (1 / (1 + step))):
+            if candidate.bend_m > BEND_MOST * side:
+                continue
             found = score(candidate)
             if found < least:
                 style, least = candidate, found
@@ -266,23 +269,24 @@ def _share(form: Form) -> float:
 
 
 def _corrected(style: Style, form: Form, grown: Form) -> Style:
-    """Move each quantile that goes in by part of what its outcome misses the target."""
+    """Move what goes in by part of what its outcome misses the target."""
     attached = style.attached + 0.7 * (_share(form) - _share(grown))
     style = replace(
         style,
         attached=round(float(np.clip(attached, 0, 1)), 3),
-        footprint_m2=_moved(style.footprint_m2, form.footprint_m2, grown.footprint_m2, (8, 1e6)),
         elongation=_moved(style.elongation, form.elongation, grown.elongation, (0.05, 1)),
     )
     target, came = (c[c > OPEN] for c in (form.coverage, grown.coverage))
     if not (len(target) and len(came)):
         return style
+    ratio = np.clip(np.median(target) / np.median(came), 0.8, 1.25) ** 0.7
+    cover = np.clip(np.array(style.block_coverage) * ratio, 0.01, 0.95)
     share = style.land_use["built"] + 0.7 * float(
         np.mean(form.coverage > OPEN) - np.mean(grown.coverage > OPEN)
     )
     return replace(
         style,
-        block_coverage=_moved(style.block_coverage, target, came, (0.01, 0.95)),
+        block_coverage=tuple(float(f"{v:.5g}") for v in cover),
         land_use=_land_use(style, float(np.clip(share, 0.05, 1))),
     )
 

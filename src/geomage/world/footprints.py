@@ -42,14 +42,20 @@ def place_goal(rng: np.random.Generator, style: Style, lot: Polygon, goal: Goal)
     The looks are those of a building that the style puts on an open square.
     """
     side = float(np.sqrt(max(3 * goal.area_m2, 900.0)))
-    model = place_building(rng, replace(style, setback_m=(0, 0)), shapely.box(0, 0, side, side))
+    plain = replace(style, setback_m=(0, 0), plans={"box": 1.0})
+    model = place_building(rng, plain, shapely.box(0, 0, side, side))
     if model is None:
         return None
     plan, wings = _wings_for(rng, lot, goal, pick(rng, style.plans), model.wings[0])
-    footprint = shapely.union_all([w.shape for w in wings])
+    footprint = _joined(wings)
     if not isinstance(footprint, Polygon) or footprint.area < MINIMUM_M2:
         return None
     return replace(model, footprint=footprint, wings=tuple(wings), plan=plan)
+
+
+def _joined(wings: list[Wing]) -> BaseGeometry:
+    """Union of wings, on a grid of 0.1 mm: nearly equal edges may otherwise fail."""
+    return shapely.union_all([w.shape for w in wings], grid_size=1e-4)
 
 
 def _wings_for(
@@ -82,7 +88,7 @@ def _exact_wings(
     """Wings of a plan, drawn again with the frame grown or shrunk to an area; none if too large."""
     (plan, like), seed = what, int(rng.integers(2**32))
     wings = _wings(np.random.default_rng(seed), frame, plan, like.form, like.eave)
-    scale = float(np.sqrt(area_m2 / shapely.union_all([w.shape for w in wings]).area))
+    scale = float(np.sqrt(area_m2 / _joined(wings).area))
     exact = replace(frame, length=frame.length * scale, width=frame.width * scale)
     if not lot.contains(exact.rectangle(exact.length, exact.width)):
         return []

@@ -126,7 +126,8 @@ def _osm(path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame | None]:
     """Buildings and driven streets of an OSM file, through GDAL's driver."""
     if not path.is_file():
         raise InputError(f"{path} does not exist or is not a file")
-    start = path.open("rb").read(64)
+    with path.open("rb") as stream:
+        start = stream.read(64)
     if b"OSMHeader" not in start and b"<" not in start[:8]:
         raise InputError(f"{path} is not what its ending says, or it is empty")
     try:

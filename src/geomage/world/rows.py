@@ -14,7 +14,7 @@ __all__ = ["cut_row"]
 
 STEPS = 12  # of a bisection
 SLENDER_M = 16.0  # a block narrower than that has no rows
-CORNERS = 2.5  # frontage that corners cost, in sides of a square lot
+CORNERS = (2.5, 4.0, 5.5)  # frontage that corners may cost, in sides of a square lot
 SLIVER_M2 = 4.0
 
 
@@ -39,12 +39,22 @@ def cut_row(
     if thick < SLENDER_M or areas.sum() > 0.85 * block.area:
         return None
     border = _walk(block, float(rng.uniform()))
-    corners = CORNERS * float(np.sqrt(np.mean(areas)))
-    widths = _widths(areas, elongation, max(border.length - corners, 1.0), 0.48 * thick)
-    gaps = np.zeros(len(areas))
-    spare = border.length - corners - widths.sum()
-    if spare > 1.0:
-        gaps = spare * rng.dirichlet(np.full(len(areas), 0.12))  # few gaps, most walls shared
+    for corners in CORNERS:  # more frontage is kept for corners until the last lot finds its place
+        length = max(border.length - corners * float(np.sqrt(np.mean(areas))), 1.0)
+        widths = _widths(areas, elongation, length, 0.48 * thick)
+        spare = length - widths.sum()
+        # few gaps, most walls shared
+        gaps = max(spare, 0.0) * rng.dirichlet(np.full(len(areas), 0.12))
+        lots, rest = _laid(border, block, areas, widths, gaps)
+        if len(lots) == len(areas) and lots[-1].area > 0.9 * areas[-1]:
+            break
+    return lots, rest
+
+
+def _laid(
+    border: LineString, block: Polygon, areas: np.ndarray, widths: np.ndarray, gaps: np.ndarray
+) -> tuple[list[Polygon], list[Polygon]]:
+    """Lay lots one after the other along the border; return them and the rest of the block."""
     lots: list[Polygon] = []
     at = 0.0
     rest: BaseGeometry = block

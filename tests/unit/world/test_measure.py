@@ -46,12 +46,12 @@ def test_a_grid_of_nine_blocks(angle):
     form = measure.measure_form(frame(turned(houses(), angle)), frame(turned(grid(), angle)))
     assert np.allclose(form.block_m2, 10_000, rtol=1e-3)  # lines are noded on a grid of 1 cm
     assert np.allclose(form.block_sides_m, 100, rtol=1e-3)
-    assert np.allclose(form.coverage, 0.4)
+    assert np.allclose(form.coverage, 0.4, rtol=1e-3)
     assert len(form.coverage) == 9
     assert form.degree.tolist() == [4, 4, 4, 4]  # those on the border may have been cut there
     assert form.orientation_entropy == pytest.approx(np.log(4))
     assert form.order == pytest.approx(1)
-    assert np.allclose(form.bearing_deg, 0, atol=1e-6)
+    assert np.allclose(form.bearing_deg, 0, atol=0.01)
     assert form.street_m == pytest.approx(8 * 300, rel=0.01)
     assert np.allclose(form.footprint_m2, 4000)
     assert np.allclose(form.elongation, 50 / 80)
