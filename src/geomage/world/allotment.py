@@ -196,7 +196,8 @@ def _lined_lots(rng: np.random.Generator, block: Polygon, filling: Filling) -> l
     wanted = filling.elongation
     row = None if (~small).sum() < 2 else cut_row(rng, block, areas[~small], wanted[~small])
     if row is None:
-        return lots_of(rng, block, replace(filling, lined=False))
+        plain = lots_of(rng, block, replace(filling, lined=False))
+        return [replace(a, goal=a.goal and replace(a.goal, court=True)) for a in plain]
     lots = [Lot(p, Goal(p.area, 1.0, whole=True)) for p in row[0]]
     courts = sorted(row[1], key=lambda p: -p.area)
     if small.any() and courts and courts[0].area > 2 * areas[small].sum():

@@ -24,6 +24,9 @@ from geomage.world.styles import Style
 __all__ = ["Goal", "place_goal", "shape_footprint"]
 
 APART_M = 0.8  # of a free-standing building from the border of its lot
+WING_M = 5.0  # least depth of a wing beside a court
+COURT_M2 = 40.0  # least court
+CLOSED = 0.35  # share of courts that are closed on all sides
 CORE = 0.97  # a lot that a footprint fills to more is built over whole
 
 
@@ -34,6 +37,7 @@ class Goal:
     area_m2: float
     elongation: float  # short over long side
     whole: bool = False  # the lot is the footprint: buildings wall to wall
+    court: bool = False  # what the lot has more than the footprint is a court, not a margin
 
 
 def place_goal(rng: np.random.Generator, style: Style, lot: Polygon, goal: Goal) -> Building | None:
@@ -108,6 +112,10 @@ def shape_footprint(
     """
     if goal.whole or goal.area_m2 >= CORE * lot.area:
         return _compact(lot)
+    if goal.court:
+        found = _courted(rng, lot, goal.area_m2)
+        if found is not None:
+            return found
     free = _free(rng, lot, goal, loose)
     return free if free is not None or loose > 1.0 else _inset(lot, goal.area_m2)
 
@@ -139,6 +147,22 @@ def _free(rng: np.random.Generator, lot: Polygon, goal: Goal, loose: float) -> F
         if inner.contains(found.rectangle(length, width)):
             return found
     return None
+
+
+def _courted(rng: np.random.Generator, lot: Polygon, area_m2: float) -> Polygon | None:
+    """The lot around a court, or on three sides of one, with wings of one depth."""
+    low, high = 0.0, float(np.sqrt(lot.area)) / 2
+    for _ in range(14):
+        depth = (low + high) / 2
+        court = shapely.buffer(lot, -depth, join_style="mitre")
+        low, high = (depth, high) if lot.area - court.area < area_m2 else (low, depth)
+    if depth < WING_M or court.area < COURT_M2:
+        return None
+    if rng.random() < CLOSED:
+        return _compact(shapely.difference(lot, court))
+    angle = frame_of(lot).angle + float(rng.integers(4)) * np.pi / 2
+    step = (depth + 0.5) * np.array([np.cos(angle), np.sin(angle)])
+    return _compact(shapely.difference(lot, shapely.transform(court, lambda xy: xy + step)))
 
 
 def _inset(lot: Polygon, area_m2: float) -> Polygon | None:
