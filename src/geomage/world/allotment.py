@@ -13,6 +13,7 @@ import shapely
 from shapely import LineString, Polygon
 
 from geomage.world.footprints import Goal
+from geomage.world.junctions import node_streets
 from geomage.world.parcels import frame_of, polygons_of
 from geomage.world.rows import cut_row
 from geomage.world.styles import Style
@@ -21,7 +22,8 @@ __all__ = ["Filling", "Lot", "deal", "lots_of", "quantile", "split_lots"]
 
 FULLEST = 0.95  # of a block that footprints may take
 GROSS_MOST = 3.0  # times a block's own area, what streets enclose around it
-STRETCH = (0.85, 1.15)
+STRETCH = (0.85, 1.3)
+OVERFULL = 0.17  # of its room, what a block may take too much; it is shrunk to fit
 SLIVER_M2 = 4.0
 SMALL = 0.3  # of the squared depth of a row: a smaller building stands in the court
 PLAIN_ELONGATION = (0.35, 0.6, 0.75, 0.95)  # where none was measured
@@ -108,7 +110,7 @@ def _uses(rng: np.random.Generator, style: Style, count: int) -> np.ndarray:
 def _gross(blocks: list[Polygon], streets: list[LineString]) -> np.ndarray:
     """Area of what the centre lines around each block enclose, m²; its own, where they do not."""
     net = np.array(blocks, object)
-    cells = shapely.get_parts(shapely.polygonize([shapely.union_all(np.array(streets, object))]))
+    cells = shapely.get_parts(shapely.polygonize(node_streets(np.array(streets, object))))
     area = shapely.area(net)
     inside, cell = shapely.STRtree(cells).query(shapely.point_on_surface(net), "within")
     enclosed = shapely.area(cells)[cell]
@@ -152,8 +154,8 @@ def _allot(
     left = room.copy()
     for area in np.sort(_dealt(rng, style.footprint_m2, round(room.sum() / mean)))[::-1]:
         fits = np.where(left >= area, left, 0.0)
-        if not fits.any():  # a little too much in the roomiest block, if the block itself is larger
-            fits = np.where((left == left.max()) & (area_m2 * FULLEST > area), 1.0, 0.0)
+        if not fits.any():  # a little too much somewhere, or nowhere
+            fits = np.where(left + OVERFULL * room >= area, left + OVERFULL * room, 0.0)
         if not fits.any():
             continue
         k = int(rng.choice(len(fits), p=fits / fits.sum()))
@@ -200,7 +202,7 @@ def _lined_lots(rng: np.random.Generator, block: Polygon, filling: Filling) -> l
         return [replace(a, goal=a.goal and replace(a.goal, court=True)) for a in plain]
     lots = [Lot(p, Goal(p.area, 1.0, whole=True)) for p in row[0]]
     courts = sorted(row[1], key=lambda p: -p.area)
-    if small.any() and courts and courts[0].area > 2 * areas[small].sum():
+    if small.any() and courts and courts[0].area > 1.2 * areas[small].sum():
         inner = Filling("built", areas[small], wanted[small])
         return lots + lots_of(rng, courts[0], inner) + [Lot(p, open=True) for p in courts[1:]]
     return lots + [Lot(p, open=True) for p in courts]

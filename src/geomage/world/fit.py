@@ -23,16 +23,20 @@ from geomage.world.form_layers import city_layers
 from geomage.world.grow import grow_city
 from geomage.world.measure import Form, distances, measure_form, pooled
 from geomage.world.streets import _FABRICS, grow_streets
+from geomage.world.style_file import LIMITS
 from geomage.world.styles import STYLES, Style
 
 __all__ = ["FitParams", "fit_style"]
 
 LEVELS = np.linspace(0, 1, 21)  # probabilities of the quantiles in a fitted style
+TAIL_LEVELS = np.linspace(0, 1, 101)  # of footprints: one palace among many houses stays one
 OPEN = 0.02  # a block less covered is open land
-STREETS = {"degree": 1.0, "bearing": 1.0, "orientation_entropy": 1.0, "block_m2": 0.4}
+STREETS = {"degree": 1.5, "bearing": 1.0, "orientation_entropy": 1.0, "block_m2": 0.5}
 HOUSES = {"footprint_m2": 1.0, "elongation": 1.0, "coverage": 1.0}
 NO_BARRIER: Mapping[str, float] = MappingProxyType({"none": 1.0})
 BENDS = (0.005, 0.015, 0.03, 0.05)  # tried for each fabric, of the side of a town
+SPACINGS = (0.7, 0.85, 1.0)  # tried for each, of the median sides of the measured blocks
+FINALISTS = 6  # candidates tried again on more towns
 BEND_MOST = 0.05  # beyond it streets fold over themselves
 
 
@@ -70,9 +74,9 @@ def fit_style(form: Form, params: FitParams | None = None, name: str = "fitted")
     return _correct_buildings(form, style, params, side)
 
 
-def quantiles(values: np.ndarray) -> tuple[float, ...]:
-    """Quantiles at even steps of probability, to five digits."""
-    return tuple(float(f"{v:.5g}") for v in np.quantile(values, LEVELS))
+def quantiles(values: np.ndarray, levels: np.ndarray = LEVELS) -> tuple[float, ...]:
+    """Quantiles at even steps of probability, to four digits."""
+    return tuple(float(f"{v:.4g}") for v in np.quantile(values, levels))
 
 
 def _nearest(form: Form) -> Style:
@@ -96,15 +100,15 @@ def _measured(form: Form, base: Style) -> Style:
     cover = built if len(built) else np.array(base.coverage) * 0.75
     style = replace(
         base,
-        footprint_m2=quantiles(form.footprint_m2),
+        footprint_m2=quantiles(np.clip(form.footprint_m2, *LIMITS["footprint_m2"]), TAIL_LEVELS),
         elongation=quantiles(np.clip(form.elongation, 0.05, 1)),
         block_coverage=quantiles(np.clip(cover, 0, 0.95)),
         attached=round(float(np.mean(form.attached)), 3),
         plans=_plans(form, base),
         land_use=_land_use(base, share),
-        parcel_m2=_range(form.parcel_m2, base.parcel_m2, 10),
-        storeys=_range(form.storeys, base.storeys, 0.5),
-        street_width_m=_range(form.street_width_m, base.street_width_m, 1),
+        parcel_m2=_range("parcel_m2", form.parcel_m2, base),
+        storeys=_range("storeys", form.storeys, base),
+        street_width_m=_range("street_width_m", form.street_width_m, base),
         empty=0.0,
         outbuilding=0.0,
         barriers=NO_BARRIER,
@@ -118,11 +122,12 @@ def _measured(form: Form, base: Style) -> Style:
     )
 
 
-def _range(values: np.ndarray, other: tuple[float, float], least: float) -> tuple[float, float]:
-    """From the 10th to the 90th percentile, or another range where nothing was measured."""
+def _range(field: str, values: np.ndarray, base: Style) -> tuple[float, float]:
+    """From the 10th to the 90th percentile, or that of the base where nothing was measured."""
     if not len(values):
-        return other
-    low, high = np.maximum(np.quantile(values, [0.1, 0.9]), least)
+        low, high = getattr(base, field)
+        return low, high
+    low, high = np.clip(np.quantile(values, [0.1, 0.9]), *LIMITS[field])
     return float(f"{low:.4g}"), float(f"{high:.4g}")
 
 
@@ -176,10 +181,10 @@ def _grown(style: Style, params: FitParams, side: float) -> list[Form]:
     return [measure_form(t.buildings, t.streets, t.plots) for t in towns if len(t.buildings)]
 
 
-def _sketched(style: Style, params: FitParams, side: float) -> list[Form]:
-    """Forms of the streets alone of three times as many towns."""
+def _sketched(style: Style, params: FitParams, side: float, towns: int) -> list[Form]:
+    """Forms of the streets alone of a few towns, which grow in a tenth of the time."""
     square, forms = shapely.box(0, 0, side, side), []
-    for seed in _seeds(params, 3 * params.towns):
+    for seed in _seeds(params, towns):
         rng = np.random.default_rng([seed, 1]).spawn(1)[0]  # the streets of `grow_city`
         lines = np.array([s.line for s in grow_streets(rng, style, side)], object)
         inside = gpd.GeoDataFrame(geometry=shapely.intersection(lines, square))
@@ -203,20 +208,31 @@ def _has(form: Form, name: str) -> bool:
 
 
 def _search_streets(form: Form, style: Style, params: FitParams, side: float) -> Style:
-    """Fabric and bend by trial, then spacing, bend, order and dead ends by small steps."""
+    """Fabric, spacing and bend by trial, then those, order and dead ends by small steps.
 
-    def score(candidate: Style) -> float:
-        return _far(form, _sketched(candidate, params, side), STREETS)
+    Every candidate is tried on a few towns, the best of them again on four times as many.
+    """
 
-    tried = [replace(style, fabric=f, bend_m=round(b * side, 2)) for f in _fabrics() for b in BENDS]
-    scores = [score(s) for s in tried]
-    best = int(np.argmin(scores))
-    style, least = tried[best], scores[best]
+    def score(candidate: Style, towns: int) -> float:
+        return _far(form, _sketched(candidate, params, side, towns), STREETS)
+
+    few, many = params.towns, 4 * params.towns
+    low, high = style.block_m
+    tried = [
+        replace(style, fabric=f, bend_m=round(b * side, 2), block_m=_spacing(low * k, high * k))
+        for f in _fabrics()
+        for b in BENDS
+        for k in SPACINGS
+    ]
+    ranked = sorted(tried, key=lambda s: score(s, few))  # stable: equal scores keep their order
+    least, style = min(
+        ((score(s, many), s) for s in ranked[:FINALISTS]), key=lambda scored: scored[0]
+    )
     for step in range(params.rounds):
         for candidate in _steps(style, 1.6 ** (1 / (1 + step))):
             if candidate.bend_m > BEND_MOST * side:
                 continue
-            found = score(candidate)
+            found = score(candidate, many)
             if found < least:
                 style, least = candidate, found
     return style
@@ -274,26 +290,27 @@ def _corrected(style: Style, form: Form, grown: Form) -> Style:
     style = replace(
         style,
         attached=round(float(np.clip(attached, 0, 1)), 3),
-        elongation=_moved(style.elongation, form.elongation, grown.elongation, (0.05, 1)),
+        elongation=_moved(style.elongation, form.elongation, grown.elongation),
     )
     target, came = (c[c > OPEN] for c in (form.coverage, grown.coverage))
     if not (len(target) and len(came)):
         return style
-    ratio = np.clip(np.median(target) / np.median(came), 0.8, 1.25) ** 0.7
+    ratio = np.clip(np.median(target) / np.median(came), 0.85, 1.15) ** 0.5
     cover = np.clip(np.array(style.block_coverage) * ratio, 0.01, 0.95)
     share = style.land_use["built"] + 0.7 * float(
         np.mean(form.coverage > OPEN) - np.mean(grown.coverage > OPEN)
     )
     return replace(
         style,
-        block_coverage=tuple(float(f"{v:.5g}") for v in cover),
+        block_coverage=tuple(float(f"{v:.4g}") for v in cover),
         land_use=_land_use(style, float(np.clip(share, 0.05, 1))),
     )
 
 
-def _moved(
-    given: tuple[float, ...], target: np.ndarray, came: np.ndarray, limits: tuple[float, float]
-) -> tuple[float, ...]:
-    ratio = np.quantile(target, LEVELS) / np.maximum(np.quantile(came, LEVELS), 1e-6)
-    moved = np.clip(np.array(given) * np.clip(ratio, 0.5, 2) ** 0.7, *limits)
-    return tuple(float(f"{v:.5g}") for v in np.maximum.accumulate(moved))
+def _moved(given: tuple[float, ...], target: np.ndarray, came: np.ndarray) -> tuple[float, ...]:
+    """Elongations moved against their miss, within a quarter of the target."""
+    goal = np.quantile(target, LEVELS)
+    ratio = goal / np.maximum(np.quantile(came, LEVELS), 0.05)
+    moved = np.clip(np.array(given) * ratio**0.5, 0.75 * goal, 1.33 * goal)
+    rising = np.maximum.accumulate(np.clip(moved, 0.05, 1))
+    return tuple(float(f"{v:.4g}") for v in rising)

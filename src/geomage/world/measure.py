@@ -17,12 +17,13 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from geomage.errors import InputError, MissingExtraError
+from geomage.errors import BudgetError, InputError, MissingExtraError
 from geomage.world.junctions import count_degrees, node_streets
 
 __all__ = ["Form", "measure_form"]
 
 SMALLEST_M2 = 12.0  # kiosks and bins below it are left out
+MOST_BUILDINGS = 200_000  # a form is of a town, not of a country
 SMALLEST_BLOCK_M2 = 400.0  # traffic islands below it, or narrower than 10 m, are no blocks
 HULL_M = 10.0  # how far the extent reaches around the buildings
 BINS = 36  # of 10 degrees, as in Boeing 2019
@@ -111,6 +112,7 @@ def measure_form(
             (Fleischmann et al. 2020, doi:10.1016/j.compenvurbsys.2019.101441).
 
     Raises:
+        BudgetError: more than 200,000 buildings.
         InputError: no building of 12 m² or more among the buildings, or nothing at all.
         MissingExtraError: momepy is not installed.
     """
@@ -153,6 +155,10 @@ def _streets_alone(streets: gpd.GeoDataFrame | None, notes: list[str]) -> Form:
 
 def _footprints(buildings: gpd.GeoDataFrame) -> gpd.GeoSeries:
     """Single valid polygons of 12 m² or more, without those that lie inside a larger one."""
+    if len(buildings) > MOST_BUILDINGS:
+        raise BudgetError(
+            f"{len(buildings)} buildings are more than {MOST_BUILDINGS}: cut out a part of the town"
+        )
     shapes = buildings.geometry.force_2d().make_valid().explode(ignore_index=True)
     shapes = shapes[(shapes.geom_type == "Polygon") & (shapes.area >= SMALLEST_M2)]
     shapes = shapes.reset_index(drop=True)
@@ -205,9 +211,10 @@ def _parcels(
         return np.empty(0)
     notes.append("no plots: cells around the buildings stand for parcels")
     limit = houses.union_all().buffer(60) & extent
+    step = float(np.clip(np.sqrt(houses.area.median()) / 8, 1, 100))
     try:
         cells = momepy.morphological_tessellation(
-            gpd.GeoDataFrame(geometry=houses), clip=limit, shrink=0.4, segment=2.0
+            gpd.GeoDataFrame(geometry=houses), clip=limit, shrink=0.4, segment=step
         )
     except (ValueError, TypeError, RuntimeError, shapely.GEOSException):  # GEOS on odd shapes
         notes.append("the cells could not be drawn: parcels are not measured")

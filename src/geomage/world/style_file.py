@@ -24,11 +24,11 @@ from geomage.world.layers import COLUMNS
 from geomage.world.streets import _FABRICS
 from geomage.world.styles import STYLES, Style
 
-__all__ = ["find_style", "read_style", "style_from_table", "style_table", "write_style"]
+__all__ = ["LIMITS", "find_style", "read_style", "style_from_table", "style_table", "write_style"]
 
 LARGEST = 1e7
 # least and most of numbers that would stop the growth or make no sense; others are 0..LARGEST
-_LIMITS: Mapping[str, tuple[float, float]] = {
+LIMITS: Mapping[str, tuple[float, float]] = {
     "block_m": (10, 5000),
     "bend_m": (0, 500),
     "street_width_m": (0.5, 100),
@@ -168,7 +168,7 @@ def _word(field: str, value: Any, where: str) -> str:
 
 
 def _number(field: str, value: Any, where: str) -> float:
-    least, most = _LIMITS.get(field, (0, LARGEST))
+    least, most = LIMITS.get(field, (0, LARGEST))
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InputError(f"{where}: expected a number, got {value!r}")
     if not (math.isfinite(value) and least <= value <= most):

@@ -11,8 +11,8 @@ import pytest
 import shapely
 from shapely import box
 
-from geomage.errors import InputError
-from geomage.world import STYLES, CityParams, grow_city
+from geomage.errors import BudgetError, InputError
+from geomage.world import STYLES, CityParams, grow_city, read_style, write_style
 from geomage.world.allotment import deal, lots_of, quantile, split_lots
 from geomage.world.fit import FitParams, fit_style
 from geomage.world.footprints import Goal, place_goal, shape_footprint
@@ -26,7 +26,7 @@ AREAS = (40.0, 90.0, 130.0, 180.0, 420.0)
 KNOWN = replace(
     STYLES["suburb"],
     name="known",
-    block_m=(80, 110),
+    block_m=(58, 78),
     bend_m=6.0,
     footprint_m2=AREAS,
     elongation=(0.45, 0.7, 0.95),
@@ -40,7 +40,7 @@ KNOWN = replace(
     outbuilding=0.0,
     wooded=0.0,
 )
-SIDE = 420.0
+SIDE = 360.0
 
 
 def form_of(style, seed, side=SIDE):
@@ -73,7 +73,7 @@ def test_fitting_a_grown_town_gives_back_its_style(fitted):
     assert np.allclose(came, went, atol=0.1)
     came, went = (quantile(s.block_coverage, np.array([0.25, 0.5, 0.75])) for s in (fitted, KNOWN))
     assert np.allclose(came, went, atol=0.05)
-    assert np.allclose(np.sqrt(np.prod(fitted.block_m)), np.sqrt(80 * 110), rtol=0.4)
+    assert np.allclose(np.sqrt(np.prod(fitted.block_m)), np.sqrt(58 * 78), rtol=0.4)
     assert fitted.storeys == pytest.approx(KNOWN.storeys, abs=1)
     assert fitted.land_use["built"] > 0.85
     assert fitted.attached < 0.1
@@ -91,7 +91,7 @@ def test_a_fitted_style_is_nearer_than_the_defaults(form, fitted):
 
 
 def test_the_same_form_and_seed_give_the_same_style(form):
-    params = FitParams(towns=1, rounds=0, size_m=200.0, seed=3)
+    params = FitParams(towns=1, rounds=0, size_m=128.0, seed=3)
     assert fit_style(form, params) == fit_style(form, params)
     with pytest.raises(InputError):
         FitParams(towns=0)
@@ -163,3 +163,21 @@ def test_every_block_is_dealt_its_coverage():
     assert ks_distance(cover, quantile(KNOWN.block_coverage, np.linspace(0, 1, 200))) < 0.1
     assert deal(rng, STYLES["suburb"], blocks, [], 920.0) == [None] * len(blocks)
     assert all(len(lots_of(rng, b, f)) for b, f in zip(blocks, fillings, strict=True))
+
+
+def test_a_town_of_giants_still_gives_a_lawful_style(tmp_path):
+    giants = gpd.GeoDataFrame(
+        {"storeys": [190] * 12},
+        geometry=[box(3000 * k, 0, 3000 * k + 2500, 2500) for k in range(12)],
+        crs="EPSG:32633",
+    )
+    form = measure_form(giants, None, giants)
+    style = fit_style(form, FitParams(towns=1, rounds=0, size_m=200.0))
+    assert read_style(write_style(style, tmp_path / "giants.toml")) == style
+
+
+def test_a_country_is_not_a_town(monkeypatch):
+    monkeypatch.setattr("geomage.world.measure.MOST_BUILDINGS", 3)
+    many = gpd.GeoDataFrame(geometry=[box(k, 0, k + 9, 9) for k in range(4)], crs="EPSG:32633")
+    with pytest.raises(BudgetError, match="cut out a part"):
+        measure_form(many)
