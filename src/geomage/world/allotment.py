@@ -85,6 +85,8 @@ def deal(
     net = shapely.area(np.array(blocks, object))
     gross = _gross(blocks, streets)
     cut = np.array([_is_cut(b, size_m) for b in blocks], bool)
+    if not cut.all():  # what streets enclose around a cut block lies in part outside the town
+        gross[cut] = net[cut] * np.median(gross[~cut] / net[~cut])
     for group in (np.flatnonzero(~cut), np.flatnonzero(cut)):
         uses = _uses(rng, style, len(group))
         built = group[uses == "built"]
