@@ -111,7 +111,7 @@ def city_fit(
 ) -> None:
     """Measure a real town and write the style of its look-alikes; needs the extra [fit].
 
-    Grow one with `geomage city grow --style STYLE.toml`. A minute or two for a square kilometre.
+    Grow one with `geomage city grow --style STYLE.toml`. A few minutes for a square kilometre.
     """
     from geomage.geo import refuse_file
     from geomage.world import read_form_layers, write_style
