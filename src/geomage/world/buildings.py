@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import shapely
 from shapely import Polygon
+from shapely.geometry.base import BaseGeometry
 
 from geomage.world.parcels import Frame, frame_of
 from geomage.world.styles import Style
@@ -20,6 +21,7 @@ __all__ = [
     "place_building",
     "place_outbuilding",
     "roof_colour",
+    "union_of",
 ]
 
 STOREY_M = 2.9
@@ -223,6 +225,15 @@ def _wings(rng: np.random.Generator, frame: Frame, plan: str, form: str, eave: f
     return wings
 
 
+def union_of(wings: Sequence[Wing]) -> BaseGeometry:
+    """What wings cover together; where nearly equal edges fail, on a grid of 0.1 mm."""
+    shapes = [w.shape for w in wings]
+    try:
+        return shapely.union_all(shapes)
+    except shapely.GEOSException:
+        return shapely.union_all(shapes, grid_size=1e-4)
+
+
 def _aspect(rng: np.random.Generator) -> float:
     """Length over width of a footprint; some are long, as trailers and barns are."""
     return float(rng.uniform(2.3, 4.6) if rng.random() < 0.16 else rng.uniform(1.05, 2.1))
@@ -300,7 +311,7 @@ def place_building(
         if min(frame.length, frame.width) < (18 if plan == "courtyard" else 9):
             plan = "box"
         wings = _wings(rng, frame, plan, form, eave)
-    footprint = shapely.union_all([w.shape for w in wings])
+    footprint = union_of(wings)
     if not isinstance(footprint, Polygon) or footprint.area < MINIMUM_M2:
         return None
     typology = (
