@@ -101,50 +101,54 @@ def deal(
     fillings: list[Filling | None] = [None] * len(blocks)
     if not (style.footprint_m2 and style.block_coverage and blocks):
         return fillings
-    net = np.array(blocks, object)
-    uses = _uses(rng, style, net)
-    for k, use in enumerate(uses):
-        fillings[k] = Filling(str(use))
-    built = np.flatnonzero(uses == "built")
-    area = shapely.area(net[built])
-    found = _fill(rng, style, net[built], (area, _gross(net[built], area, faces)))
-    for k, filling in zip(built.tolist(), found, strict=True):
+    net, cells = np.array(blocks, object), np.array(faces, object)
+    home = shapely.STRtree(cells).nearest(shapely.point_on_surface(net))
+    held, home = np.unique(home, return_inverse=True)
+    use = _uses(rng, style, cells[held])[home]
+    for k, word in enumerate(use):
+        fillings[k] = Filling(str(word))
+    built = np.flatnonzero(use == "built")
+    area = shapely.area(net)
+    cover = _gross_cover(rng, style, cells[held], (area, home))
+    for k, filling in zip(
+        built.tolist(), _fill(rng, style, area[built], cover[built]), strict=True
+    ):
         fillings[k] = filling
     return fillings
 
 
-def _uses(rng: np.random.Generator, style: Style, blocks: np.ndarray) -> np.ndarray:
-    """Uses of blocks in their shares."""
+def _uses(rng: np.random.Generator, style: Style, faces: np.ndarray) -> np.ndarray:
+    """Uses of faces in their shares."""
     share = np.fromiter(style.land_use.values(), float)
-    at = np.searchsorted(np.cumsum(share)[:-1] / share.sum(), _scattered(rng, blocks), "right")
+    at = np.searchsorted(np.cumsum(share)[:-1] / share.sum(), _scattered(rng, faces), "right")
     return np.asarray(np.array(list(style.land_use), object)[at])
 
 
-def _gross(blocks: np.ndarray, net_m2: np.ndarray, faces: list[Polygon]) -> np.ndarray:
-    """Area of what the centre lines around each block enclose, m²; its own, where they do not."""
-    gross = net_m2.copy()
-    cells = np.array(faces, object)
-    inside, cell = shapely.STRtree(cells).query(shapely.point_on_surface(blocks), "within")
-    enclosed = shapely.area(cells)[cell]
+def _gross_cover(
+    rng: np.random.Generator,
+    style: Style,
+    faces: np.ndarray,
+    blocks: tuple[np.ndarray, np.ndarray],
+) -> np.ndarray:
+    """Share of each block to be built on, so that its face is covered as it is dealt.
+
+    blocks: area of each, m², and its face; a street with an open end may cut a face in two.
+    """
+    net_m2, home = blocks
+    shares = shapely.area(faces) / np.maximum(np.bincount(home, net_m2, len(faces)), 1.0)
     # a face cut by a river or a railway is not enclosed by streets alone
-    whole = enclosed < GROSS_MOST * net_m2[inside]
-    gross[inside[whole]] = enclosed[whole]
-    return np.asarray(gross)
+    shares = np.where(shares < GROSS_MOST, shares, 1.0)
+    dealt = quantile(style.block_coverage, _scattered(rng, faces)) * shares
+    return np.asarray(np.minimum(dealt, FULLEST)[home])
 
 
 def _fill(
-    rng: np.random.Generator,
-    style: Style,
-    blocks: np.ndarray,
-    areas_m2: tuple[np.ndarray, np.ndarray],
+    rng: np.random.Generator, style: Style, net_m2: np.ndarray, cover: np.ndarray
 ) -> list[Filling]:
-    """Deal coverages, footprints and elongations to built blocks of areas (net, gross)."""
-    net_m2, gross_m2 = areas_m2
-    if not len(blocks):
+    """Deal footprints and elongations to built blocks of an area and a coverage."""
+    if not len(net_m2):
         return []
-    cover = quantile(style.block_coverage, _scattered(rng, blocks))
-    room = np.minimum(cover * gross_m2, FULLEST * net_m2)
-    cover = room / np.maximum(net_m2, 1.0)
+    room = cover * net_m2
     areas = _allot(rng, style, net_m2, room)
     counts = [len(a) for a in areas]
     shapes = style.elongation or PLAIN_ELONGATION

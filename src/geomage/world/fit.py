@@ -1,10 +1,10 @@
 """Fit a style to a measured town, so that towns grown from it look like it.
 
 What is measured directly (footprints, elongation, coverage, storeys, directions) goes straight
-into the style. What only shows when a town has grown is found by growing small towns: fabric, spacing and
-districts by a search, kept by their distance to the measured town; coverages and elongations by
-correcting what went in by what came out (simulation-based calibration). The same form and the same
-seed give the same style.
+into the style. What only shows when a town has grown is found by growing small towns: fabric,
+spacing and districts by a search, kept by their distance to the measured town; coverages and
+elongations by correcting what went in by what came out (simulation-based calibration). The same
+form and the same seed give the same style.
 """
 
 from __future__ import annotations
