@@ -53,6 +53,6 @@ $(CORE): pyproject.toml constraints.txt | $(BIN)/python
 
 # The core, training and development.
 $(FULL): pyproject.toml constraints.txt | $(BIN)/python
-	@echo "setting up $(VENV) (train, dev), a few minutes the first time" >&2
-	$(PIP) --editable '.[train,dev]'
+	@echo "setting up $(VENV) (train, fit, dev), a few minutes the first time" >&2
+	$(PIP) --editable '.[train,fit,dev]'
 	@touch $(CORE) $@

@@ -22,7 +22,9 @@ OffNadir = Annotated[
 verbs = typer.Typer(rich_markup_mode=None)
 cities = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 strikes = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-verbs.add_typer(cities, name="city", help="Grow a town, import a real one, or look at one.")
+verbs.add_typer(
+    cities, name="city", help="Grow a town, import a real one, fit a style to one, or look at one."
+)
 verbs.add_typer(strikes, name="strike", help="Let a disaster strike a city.")
 
 
@@ -42,6 +44,7 @@ def _refuse_input(out: Path, source: Path, *, overwrite: bool) -> None:
         "geomage city grow -o town",
         "geomage city grow --size 1000 --style village --seed 7 -o town",
         "geomage city grow --size 10000 --style suburb --jobs 2 -o city",
+        "geomage city grow --style bubenec.toml -o town",
     ),
 )
 def city_grow(
@@ -49,7 +52,11 @@ def city_grow(
     out: Out,
     size: Annotated[float, typer.Option(help="Side of the square, metres.")] = 512.0,
     style: Annotated[
-        str, typer.Option(help="Kind of settlement; a wrong name lists all.")
+        str,
+        typer.Option(
+            help="Kind of settlement: a name (a wrong one lists all) or a TOML file.",
+            metavar="NAME|FILE",
+        ),
     ] = "suburb",
     seed: Seed = 0,
     jobs: Annotated[
@@ -64,10 +71,10 @@ def city_grow(
     is grown by tiles in little memory, without city.city.json.
     """
     from geomage.geo import refuse_output
-    from geomage.world import CityParams, grow_city, write_city
+    from geomage.world import CityParams, find_style, grow_city, write_city
     from geomage.world.tiles import TILE_M, grow_large_city
 
-    params = CityParams(size_m=size, style=style, seed=seed)
+    params = CityParams(size_m=size, style=find_style(style), seed=seed)
     refuse_output(out, overwrite=overwrite)
     if size > 2 * TILE_M:
         made = grow_large_city(params, out, overwrite=overwrite, jobs=jobs)
@@ -77,7 +84,71 @@ def city_grow(
     town = grow_city(params)
     write_city(town, out, overwrite=overwrite)
     facts = {"out": out, "buildings": len(town.buildings), "trees": len(town.trees)}
-    done(f"A {style} of {len(town.buildings)} buildings: {out}", facts, as_json=as_json)
+    done(
+        f"A {params.look().name} of {len(town.buildings)} buildings: {out}", facts, as_json=as_json
+    )
+
+
+@cities.command(
+    "fit",
+    epilog=examples(
+        "geomage city fit bubenec.gpkg -o bubenec.toml",
+        "geomage city fit helsinki.osm.pbf -o helsinki.toml",
+        "geomage city fit houses.geojson --streets roads.gpkg -o mine.toml",
+        "geomage city fit town.gpkg --layer-buildings houses --layer-plots lots -o mine.toml",
+    ),
+)
+def city_fit(
+    vectors: Annotated[
+        Path,
+        typer.Argument(
+            metavar="VECTORS",
+            help="GeoPackage, footprints of any format read, OSM file (.osm.pbf, .osm, .osm.bz2) "
+            "or city folder.",
+            show_default=False,
+        ),
+    ],
+    *,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Style to write (TOML).", show_default=False)
+    ],
+    streets: Annotated[Path | None, typer.Option(help="Another file of street lines.")] = None,
+    layer_buildings: Annotated[str, typer.Option(help="Layer of footprints.")] = "buildings",
+    layer_streets: Annotated[str, typer.Option(help="Layer of street lines.")] = "streets",
+    layer_plots: Annotated[str, typer.Option(help="Layer of parcels.")] = "plots",
+    rounds: Annotated[
+        int, typer.Option(help="Rounds of search; 0 takes only what is measured.", min=0, max=50)
+    ] = 3,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Measure a real town and write the style of its look-alikes; needs the extra [fit].
+
+    Grow one with `geomage city grow --style STYLE.toml`. A few minutes for a square kilometre.
+    """
+    from geomage.geo import refuse_file
+    from geomage.world import read_form_layers, write_style
+    from geomage.world.fit import FitParams, fit_style
+    from geomage.world.measure import measure_form
+
+    refuse_file(out, overwrite=overwrite)
+    layers = read_form_layers(
+        vectors,
+        streets,
+        layer_buildings=layer_buildings,
+        layer_streets=layer_streets,
+        layer_plots=layer_plots,
+    )
+    form = measure_form(layers.buildings, layers.streets, layers.plots)
+    for note in (*layers.notes, *form.notes):
+        say(f"Note: {note}")
+    style = fit_style(form, FitParams(seed=seed % 2**32, rounds=rounds), name=out.stem)
+    side = round(form.area_m2**0.5)
+    write_style(style, out, comment=f"Fitted to {vectors.name}, a town of {side} m square.")
+    count = len(form.footprint_m2)
+    facts = {"out": out, "buildings": count, "size_m": side, "notes": [*layers.notes, *form.notes]}
+    done(f"A style like the {count} buildings of {vectors}: {out}", facts, as_json=as_json)
 
 
 @cities.command("show", epilog=examples("geomage city show town -o town.png"))

@@ -137,7 +137,7 @@ def render_event(event: Event, params: RenderParams | None = None) -> Scene:
     facts = {
         "render": asdict(params), "before": asdict(when) | {"shot": asdict(shots[0])},
         "after": asdict(then) | {"shot": asdict(shots[1])}, "shift_m": off, "event": event.kind,
-        "event_parameters": dict(event.parameters), "city": asdict(event.city.params),
+        "event_parameters": dict(event.parameters), "city": event.city.params.as_dict(),
     }  # fmt: skip
     return Scene(box, rasters, _buildings(event, rasters["building"]), facts)
 

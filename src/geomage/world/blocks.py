@@ -7,8 +7,10 @@ import shapely
 from shapely import Polygon
 from shapely.geometry.base import BaseGeometry
 
+from geomage.world.allotment import Lot, lots_of
 from geomage.world.buildings import Building, pick, place_building, place_outbuilding
 from geomage.world.draft import Draft
+from geomage.world.goals import place_goal
 from geomage.world.ground import (
     Ground,
     boxes,
@@ -30,7 +32,7 @@ __all__ = ["fill"]
 
 
 def fill(
-    rng: np.random.Generator, draft: Draft, quarter: Quarter, block: Polygon, woods: Woods
+    rng: np.random.Generator, draft: Draft, quarter: Quarter, number: int, woods: Woods
 ) -> None:
     """Give a block a use and fill it.
 
@@ -38,17 +40,17 @@ def fill(
         rng: the block's own source of randomness.
         draft: what takes all that is grown.
         quarter: the district the block lies in.
-        block: its outline, local metres.
+        number: of the block among those of the district.
         woods: the trees of the town.
     """
-    style = quarter.style
-    use = pick(rng, style.land_use)
+    style, block, filling = quarter.style, quarter.blocks[number], quarter.fillings[number]
+    use = pick(rng, style.land_use) if filling is None else filling.use
     small = use in {"sport", "golf", "hall", "school", "depot", "quarry"} and block.area < 2500
     if small or block.area > _LARGEST.get(use, np.inf):
         use = "built"
     draft.blocks.append((block, use))
     if use == "built":
-        _build_block(rng, draft, quarter, block, woods)
+        _build_block(rng, draft, quarter, number, woods)
     elif use in {"hall", "school"}:
         _build_hall(rng, draft, block, use, woods)
     else:
@@ -95,9 +97,9 @@ def _farmstead(rng: np.random.Generator, draft: Draft, style: Style, block: Poly
 
 
 def _build_block(
-    rng: np.random.Generator, draft: Draft, quarter: Quarter, block: Polygon, woods: Woods
+    rng: np.random.Generator, draft: Draft, quarter: Quarter, number: int, woods: Woods
 ) -> None:
-    style = quarter.style
+    style, block = quarter.style, quarter.blocks[number]
     size = rng.uniform(*style.parcel_m2)  # one lot size a block
     density = rng.uniform(*style.trees_per_ha)
     if rng.random() < style.wooded:  # old trees stand over roofs and streets
@@ -108,9 +110,8 @@ def _build_block(
     messy = style.clutter * float(np.exp(rng.normal(0, 0.8)))
     draft.ground.land.append(land(rng, block, yard_of_block, -1))
     first: Building | None = None
-    parcels = split_block(rng, block, size * 0.75, size * 1.3)
-    reached = fronts(parcels, quarter.carriageways, style.sidewalk_m)
-    for parcel, front in zip(parcels, reached, strict=True):
+    for lot, front in _lots(rng, quarter, number, size):
+        parcel = lot.parcel
         draft.parcels.append((parcel, len(draft.blocks) - 1))
         if not front:
             _back_land(rng, draft.ground, style, parcel, woods, density)
@@ -118,8 +119,7 @@ def _build_block(
         if rng.random() < 0.6:
             kind = yard_of_block if rng.random() < 0.5 else pick(rng, style.yards)
             draft.ground.land.append(land(rng, parcel, kind, 0))
-        room = _front_strip(style, parcel, quarter)
-        built = None if rng.random() < style.empty else place_building(rng, style, room)
+        built = _place(rng, quarter, lot)
         free: BaseGeometry = parcel
         if built is not None:
             if twin_colour and first is not None and built.material == first.material:
@@ -134,6 +134,29 @@ def _build_block(
             _enclose(rng, draft.ground, parcel, bounds, woods)
         clutter(rng, draft.ground, free, messy)
         draft.ground.trees.append(scatter(rng, woods, free.buffer(-0.3), density))
+
+
+def _lots(
+    rng: np.random.Generator, quarter: Quarter, number: int, size: float
+) -> list[tuple[Lot, bool]]:
+    """Split a block into lots of about `size` m², or as it was dealt; and which may be built on."""
+    block, filling = quarter.blocks[number], quarter.fillings[number]
+    if filling is not None:  # real blocks have houses in their courts
+        return [(lot, True) for lot in lots_of(rng, block, filling)]
+    parcels = split_block(rng, block, size * 0.75, size * 1.3)
+    reached = fronts(parcels, quarter.carriageways, quarter.style.sidewalk_m)
+    return [(Lot(p), bool(front)) for p, front in zip(parcels, reached, strict=True)]
+
+
+def _place(rng: np.random.Generator, quarter: Quarter, lot: Lot) -> Building | None:
+    """Place the building that is meant for a lot, or one that suits it."""
+    style = quarter.style
+    room = _front_strip(style, lot.parcel, quarter) if lot.goal is None else lot.parcel
+    if lot.open or rng.random() < style.empty:
+        return None
+    if lot.goal is not None:
+        return place_goal(rng, style, lot.parcel, lot.goal)
+    return place_building(rng, style, room)
 
 
 def _enclose(rng: np.random.Generator, g: Ground, parcel: Polygon, kind: str, woods: Woods) -> None:

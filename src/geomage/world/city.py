@@ -24,8 +24,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -37,7 +38,8 @@ from geomage.errors import InputError
 from geomage.geo import Raster, read_raster, write_cog, write_vectors
 from geomage.world.layers import COLUMNS, check_field, check_photo, read_layers
 from geomage.world.sources import ImportParams
-from geomage.world.styles import STYLES
+from geomage.world.style_file import style_from_table, style_table
+from geomage.world.styles import STYLES, Style
 
 __all__ = [
     "LAYERS",
@@ -71,16 +73,28 @@ class CityParams:
     """What to grow."""
 
     size_m: float = 512.0  # side of the square, metres
-    style: str = "suburb"  # a name in `STYLES`
+    style: str | Style = "suburb"  # a name in `STYLES`, or a style of one's own
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.style not in STYLES:
-            raise InputError(f"unknown style {self.style!r}: choose one of {', '.join(STYLES)}")
+        if isinstance(self.style, str) and self.style not in STYLES:
+            raise InputError(
+                f"unknown style {self.style!r}: choose one of {', '.join(STYLES)}, "
+                "or a file that ends in .toml"
+            )
         if not 64 <= self.size_m <= 20_000:
             raise InputError(f"size {self.size_m:g} m is outside 64..20000 m: choose a size within")
         if not 0 <= self.seed < 2**32:
             raise InputError(f"seed {self.seed} is outside 0..{2**32 - 1}: choose a seed within")
+
+    def look(self) -> Style:
+        """Return the style itself, whether it is named or given."""
+        return STYLES[self.style] if isinstance(self.style, str) else self.style
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, from which the town can be grown again."""
+        style = self.style if isinstance(self.style, str) else style_table(self.style)
+        return {"size_m": self.size_m, "style": style, "seed": self.seed}
 
 
 @dataclass(frozen=True)
@@ -125,7 +139,7 @@ def write_city_files(city: City, folder: Path) -> None:
     write_cog(folder / "dtm.tif", city.dtm)
     if city.ortho is not None:
         write_cog(folder / "ortho.tif", city.ortho, tags={"scale": "reflectance x 10000"})
-    (folder / "city.params.json").write_text(json.dumps(asdict(city.params), indent=1) + "\n")
+    (folder / "city.params.json").write_text(json.dumps(city.params.as_dict(), indent=1) + "\n")
 
 
 def read_city(folder: Path) -> City:
@@ -156,8 +170,7 @@ def _read_params(path: Path) -> CityParams | ImportParams:
         record = json.loads(path.read_text())
         if record.get("kind") == "import":
             return ImportParams.of(record)
-        known = {f.name for f in fields(CityParams)}
-        return CityParams(**{k: v for k, v in record.items() if k in known})
+        return _params(record, str(path))
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise InputError(f"{path} is damaged ({error}): make the city again") from error
 
@@ -175,6 +188,14 @@ def _refuse_other_place(folder: Path, about: CityParams | ImportParams, dtm: Ras
             f"{folder / 'dtm.tif'} does not cover {said} that city.params.json states: "
             "make the city again"
         )
+
+
+def _params(values: dict[str, Any], where: str) -> CityParams:
+    """Read what `CityParams.as_dict` gave; keys it does not know are left aside."""
+    known = {k: v for k, v in values.items() if k in {"size_m", "style", "seed"}}
+    if isinstance(known.get("style"), dict):
+        known["style"] = style_from_table(known["style"], f"{where}, style")
+    return CityParams(**known)
 
 
 def _refuse_loose_roofs(vectors: Path, layers: Mapping[str, gpd.GeoDataFrame]) -> None:

@@ -72,7 +72,7 @@ def city_document(city: City) -> dict[str, Any]:
 def _title(city: City) -> str:
     """Say where a town comes from."""
     params = city.params
-    kind = params.style if isinstance(params, CityParams) else "imported town"
+    kind = params.look().name if isinstance(params, CityParams) else "imported town"
     return f"{kind} {params.seed}"
 
 

@@ -77,6 +77,7 @@ class District:
     key: DistrictKey
     outline: Polygon
     sides: tuple[Side, ...]
+    heading: float = 0.0  # radians, of the lattice
 
     @cached_property
     def ring(self) -> LineString:
@@ -135,7 +136,7 @@ class Skeleton:
             forward = np.allclose(line.coords[0], self.warp(at[a : a + 1])[0], atol=1e-6)
             ring += line.coords[:-1] if forward else line.coords[:0:-1]
             sides.append(Side(line, (min(key, other), max(key, other))))
-        return District(key, Polygon(ring), tuple(sides))
+        return District(key, Polygon(ring), tuple(sides), self.angle)
 
     def _side(self, a: np.ndarray, b: np.ndarray) -> LineString:
         """Bend the line between two corners, always from the same end."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 from geomage.geo import fresh_folder
@@ -25,7 +24,7 @@ def write_city(city: City, folder: Path, *, overwrite: bool = False) -> Path:
         write_item(
             tmp,
             kind="city",
-            parameters=asdict(city.params) | {"buildings": len(city.buildings)},
+            parameters=city.params.as_dict() | {"buildings": len(city.buildings)},
             assets={Path(f).stem: f for f in city_files(city)} | {"cityjson": "city.city.json"},
             box=city.dtm.box,
         )

@@ -108,10 +108,9 @@ def _lay_ground(draft: Draft, town: Town, quarters: list[Quarter]) -> None:
 def _build(draft: Draft, town: Town, quarter: Quarter, window: Polygon) -> None:
     """Fill the blocks of a district that touch the window."""
     seen = shapely.intersects(np.array(quarter.blocks, object), window)
-    for number, (block, near) in enumerate(zip(quarter.blocks, seen, strict=True)):
-        if near:
-            rng = seeded(town.seed, BLOCK, quarter.district.key, number)
-            fill(rng, draft, quarter, block, town.woods)
+    for number in np.flatnonzero(seen).tolist():
+        rng = seeded(town.seed, BLOCK, quarter.district.key, number)
+        fill(rng, draft, quarter, number, town.woods)
 
 
 def _lay_streets(draft: Draft, town: Town, quarters: list[Quarter], window: Polygon) -> None:

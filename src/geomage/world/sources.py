@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +37,13 @@ class ImportParams:
     remarks: tuple[str, ...]
     kind: str = "import"
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, which `of` reads."""
+        return asdict(self)
+
     @staticmethod
     def of(record: Mapping[str, Any]) -> ImportParams:
-        """Read what `dataclasses.asdict` made of one, through JSON.
+        """Read what `as_dict` made of one, through JSON.
 
         Raises:
             KeyError, TypeError, ValueError: it is not what was written.

@@ -9,7 +9,7 @@ a cul-de-sac suburb.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from types import MappingProxyType
 
@@ -23,7 +23,7 @@ from shapely.geometry.base import BaseGeometry
 from shapely.ops import substring
 
 from geomage.world._kernels_field import trace_family
-from geomage.world.districts import District, dense
+from geomage.world.districts import District, DistrictKey, dense
 from geomage.world.graph import spurs, street_graph
 from geomage.world.styles import Style
 
@@ -134,6 +134,8 @@ def _trace(rng: np.random.Generator, style: Style, district: District) -> list[L
     across = (0.6 * (low + high), 1.25 * high)
     order = fabric.order if style.order is None else style.order
     field = _field(rng, order, 3.0 * high, district.outline, radial=fabric.layout == "radial")
+    if style.heading_deg:
+        field = replace(field, angle=district.heading + _turned(style.heading_deg, district.key))
     margin = 0.25 * low  # no street runs along an arterial as near as this
     ground = _ground(district.outline, margin)
     main = _family(rng, ground, field, along)
@@ -175,6 +177,16 @@ def _field(
     turn = np.radians(120) * (1 - order)  # four waves rarely add up: about half of it is reached
     centre = at.representative_point()
     return _Field(float(rng.uniform(0, np.pi)), float(turn), waves, int(radial), centre)
+
+
+def _turned(quantiles: tuple[float, ...], key: DistrictKey) -> float:
+    """How far a district is turned from the direction of the town, radians.
+
+    Districts that lie together take quantiles far apart (Roberts 2018, the R2 sequence), so that
+    any few of them show about the whole distribution.
+    """
+    u = (0.5 + 0.7548776662466927 * key.column + 0.5698402909980532 * key.row) % 1.0
+    return float(np.radians(np.interp(u, np.linspace(0, 1, len(quantiles)), quantiles)))
 
 
 def _ground(outline: Polygon, margin: float) -> _Ground:

@@ -59,6 +59,13 @@ class Style:
     lanes: bool = False  # paths through blocks too deep for their parcels
     quarters: Weights = field(default_factory=_weights)  # share of districts in other styles
     strip_m: float = 0.0  # depth behind the street that is built on; 0 the whole block
+    # What a look-alike of a real town adds; quantiles at even steps of probability, 0 to 1. Left
+    # empty or None they change nothing. `world/fit.py` fills them.
+    footprint_m2: tuple[float, ...] = ()  # quantiles of footprint area
+    elongation: tuple[float, ...] = ()  # quantiles of width over length of the footprint's box
+    block_coverage: tuple[float, ...] = ()  # quantiles over blocks of footprint over block area
+    attached: float = 0.0  # share of buildings that line the street wall to wall
+    heading_deg: tuple[float, ...] = ()  # quantiles of districts' directions from the town's, ±45
 
 
 _SUBURB_USE = _weights(

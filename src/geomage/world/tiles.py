@@ -12,7 +12,7 @@ import multiprocessing
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -72,11 +72,11 @@ def grow_large_city(
     """
     with fresh_folder(folder, overwrite=overwrite) as tmp:
         counts = _write_tiles(params, tmp, jobs)
-        (tmp / "city.params.json").write_text(json.dumps(asdict(params), indent=1) + "\n")
+        (tmp / "city.params.json").write_text(json.dumps(params.as_dict(), indent=1) + "\n")
         write_item(
             tmp,
             kind="city",
-            parameters=asdict(params) | {"buildings": counts["buildings"]},
+            parameters=params.as_dict() | {"buildings": counts["buildings"]},
             assets={"city": "city.gpkg", "dtm": "dtm.tif"},
             box=city_box(params.size_m, DTM_GSD),
         )

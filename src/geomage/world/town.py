@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import pairwise
 
@@ -11,6 +12,7 @@ import shapely
 from shapely import Polygon
 from shapely.geometry.base import BaseGeometry
 
+from geomage.world.allotment import Filling, deal
 from geomage.world.barriers import Barrier, grow_barriers
 from geomage.world.buildings import pick
 from geomage.world.city import CityParams
@@ -22,9 +24,16 @@ from geomage.world.styles import STYLES, Style
 from geomage.world.terrain import Relief
 from geomage.world.vegetation import Woods, sample_woods
 
-__all__ = ["Quarter", "Town", "arterials", "plan_quarter", "plan_town"]
+__all__ = ["Quarter", "Town", "arterials", "plan_quarter", "plan_town", "sketch_quarter"]
 
-NETWORK, BLOCK, FURNITURE, VERGE, QUARTER = 71, 72, 73, 74, 75  # what is drawn for a district
+NETWORK, BLOCK, FURNITURE, VERGE, QUARTER, ALLOTMENT = (
+    71,
+    72,
+    73,
+    74,
+    75,
+    76,
+)  # what is drawn for a district
 
 
 @dataclass(frozen=True)
@@ -65,12 +74,35 @@ class Quarter:
     blocks: tuple[Polygon, ...]
     carriageways: BaseGeometry
     verge: tuple[Land, ...]
+    fillings: tuple[Filling | None, ...]  # of each block; None where it is drawn block by block
+
+
+def plan_town(params: CityParams) -> Town:
+    """Plan a town from its parameters: cheap, whatever its size. The last plans are kept."""
+    return _planned(_Key(params))
+
+
+@dataclass(frozen=True, eq=False)
+class _Key:
+    """Parameters as a key: a style holds mappings, which have no hash."""
+
+    params: CityParams
+
+    @cached_property
+    def text(self) -> str:
+        return json.dumps(self.params.as_dict(), sort_keys=True)
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Key) and self.text == other.text
 
 
 @lru_cache(maxsize=2)
-def plan_town(params: CityParams) -> Town:
-    """Plan a town from its parameters: cheap, whatever its size."""
-    style = STYLES[params.style]
+def _planned(key: _Key) -> Town:
+    params = key.params
+    style = params.look()
     rngs = np.random.default_rng([params.seed, 1]).spawn(6)
     pitch = rngs[0].uniform(*style.district_m)
     skeleton = Skeleton.sample(rngs[0], params.seed, pitch, style.bricks, style.bend_m)
@@ -91,13 +123,20 @@ def plan_town(params: CityParams) -> Town:
     )
 
 
-def plan_quarter(town: Town, district: District) -> Quarter:
-    """Lay the streets of one district and cut its blocks."""
+def sketch_quarter(town: Town, district: District) -> Quarter:
+    """Lay the streets of one district, without its blocks."""
     style = _style_of(town, district)
     given = [s for b in town.barriers for s in b.given]
     rng = seeded(town.seed, NETWORK, district.key)
-    closed, taken = (_near(area, district) for area in (town.closed, town.taken))
+    closed = _near(town.closed, district)
     network = lay_streets(rng, style, district, given, closed, town.arterial.width)
+    return Quarter(district, style, network, (), Polygon(), (), ())
+
+
+def plan_quarter(town: Town, district: District) -> Quarter:
+    """Lay the streets of one district and cut its blocks."""
+    sketch = sketch_quarter(town, district)
+    style, network, taken = sketch.style, sketch.network, _near(town.taken, district)
     around = Street(district.ring, "primary", "asphalt", town.arterial.width)
     streets = [*network.streets, around]
     blocks = cut_blocks(list(network.faces), streets, taken, style.sidewalk_m)
@@ -106,7 +145,15 @@ def plan_quarter(town: Town, district: District) -> Quarter:
     kind = "concrete" if style.sidewalk_m > 1 else "meadow"
     rng = seeded(town.seed, VERGE, district.key)
     verge = tuple(land(rng, p, kind, -2) for p in polygons_of(rest, 1))
-    return Quarter(district, style, network, tuple(blocks), area, verge)
+    rng = seeded(town.seed, ALLOTMENT, district.key)
+    fillings = deal(rng, style, blocks, list(network.faces))
+    return replace(
+        sketch,
+        blocks=tuple(blocks),
+        carriageways=area,
+        verge=verge,
+        fillings=tuple(fillings),
+    )
 
 
 def _near(area: BaseGeometry, district: District) -> BaseGeometry:
