@@ -90,7 +90,7 @@ def test_a_fitted_style_is_nearer_than_the_defaults(form, fitted):
         return np.mean([[d[n] for n in ("footprint_m2", "elongation", "coverage")] for d in found])
 
     near = far(fitted)
-    assert near < 0.2
+    assert near < 0.25  # of two towns of 300 m, a few dozen houses each
     assert near < 0.6 * min(far("suburb"), far("centre"))
 
 
