@@ -87,10 +87,11 @@ def test_streets_of_a_fitted_style_close_blocks_of_the_measured_size(form, fitte
 def test_a_fitted_style_is_nearer_than_the_defaults(form, fitted):
     def far(style):
         found = [distances(form, form_of(style, seed)) for seed in (1, 2)]
-        return np.mean([[d[n] for n in ("footprint_m2", "elongation", "coverage")] for d in found])
+        # coverage of the half dozen blocks of a small town says nothing: `benchmarks.likeness` does
+        return np.mean([[d[n] for n in ("footprint_m2", "elongation")] for d in found])
 
     near = far(fitted)
-    assert near < 0.25  # of two towns of 300 m, a few dozen houses each
+    assert near < 0.12
     assert near < 0.6 * min(far("suburb"), far("centre"))
 
 
