@@ -17,6 +17,7 @@ from geomage.world.allotment import deal, lots_of, quantile, split_lots
 from geomage.world.fit import FitParams, fit_style
 from geomage.world.form_layers import city_layers
 from geomage.world.goals import Goal, place_goal, shape_footprint
+from geomage.world.grow import grow_tile
 from geomage.world.measure import distances, ks_distance, measure_form
 from geomage.world.rows import cut_row
 
@@ -113,6 +114,14 @@ def test_without_streets_the_buildings_are_fitted():
     assert style.fabric in {s.fabric for s in STYLES.values()}
     assert style.order is None
     assert style.footprint_m2[0] == style.footprint_m2[-1] == pytest.approx(108)
+
+
+def test_a_tile_of_a_look_alike_grown_alone_is_the_tile_of_the_whole():
+    params = CityParams(300.0, replace(KNOWN, attached=0.5, heading_deg=(-30.0, 0.0, 20.0)), 3)
+    halves = [grow_tile(params, box(x, 0, x + 150, 300)) for x in (0, 150)]
+    for name in ("buildings", "parcels", "blocks"):
+        pieces = sorted(g.wkb for half in halves for g in getattr(half, name).geometry)
+        assert pieces == sorted(g.wkb for g in getattr(grow_city(params), name).geometry), name
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 30])
