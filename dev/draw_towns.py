@@ -20,9 +20,9 @@ from geomage.render import RenderParams, render_event
 from geomage.world import CityParams, grow_city
 
 PANELS = [
-    ("suburb", 6), ("culdesac", 2), ("terrace", 8), ("village", 4),
+    ("suburb", 6), ("culdesac", 2), ("terrace", 8), ("village", 1),
     ("centre", 12), ("oldtown", 4), ("radial", 6), ("estate", 10),
-    ("informal", 3), ("industry", 5), ("harbour", 3), ("suburb", 13),
+    ("informal", 3), ("industry", 8), ("harbour", 3), ("suburb", 13),
 ]  # fmt: skip
 SIZE_M, SIDE, COLUMNS, GAP = 270.0, 400, 4, 6
 
@@ -53,7 +53,7 @@ def main() -> None:
         panel = draw_town(style, seed)
         sheet[y : y + panel.shape[0], x : x + panel.shape[1]] = panel
         print(style)
-    Image.fromarray(sheet).save(args.out, quality=82, optimize=True)
+    Image.fromarray(sheet).save(args.out, quality=78, optimize=True)
     print(f"wrote {args.out}")
 
 
