@@ -50,7 +50,7 @@ def test_a_real_town_gives_a_style_and_the_style_a_town(geomage, bubenec, tmp_pa
     assert "--overwrite" in again.err
     answer = geomage("city", "grow", "--style", style, "--size", 300, "-o", town)
     assert answer.code == 0, answer.err
-    assert "A bubenec of" in answer.err
+    assert "buildings, bubenec:" in answer.err
     city = read_city(town)
     assert city.params.style == fitted
     assert len(city.buildings) > 20

@@ -79,14 +79,12 @@ def city_grow(
     if size > 2 * TILE_M:
         made = grow_large_city(params, out, overwrite=overwrite, jobs=jobs)
         facts = {"out": out, "buildings": made.buildings, "trees": made.trees, "tiles": made.tiles}
-        done(f"A {style} of {made.buildings} buildings: {out}", facts, as_json=as_json)
+        done(f"{made.buildings} buildings, {params.look().name}: {out}", facts, as_json=as_json)
         return
     town = grow_city(params)
     write_city(town, out, overwrite=overwrite)
     facts = {"out": out, "buildings": len(town.buildings), "trees": len(town.trees)}
-    done(
-        f"A {params.look().name} of {len(town.buildings)} buildings: {out}", facts, as_json=as_json
-    )
+    done(f"{len(town.buildings)} buildings, {params.look().name}: {out}", facts, as_json=as_json)
 
 
 @cities.command(
@@ -156,7 +154,9 @@ def city_show(
     city: City,
     *,
     out: Annotated[Path, typer.Option("--out", "-o", help="Picture to write (PNG).")],
-    gsd: Annotated[float, typer.Option(help="Metres a pixel.")] = 0.5,
+    gsd: Annotated[
+        float | None, typer.Option(help="Metres a pixel; 0.5, or more for a large town.")
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Paint a plan of a city, to see what was grown."""
@@ -164,11 +164,13 @@ def city_show(
     from geomage.world import read_city
     from geomage.world.plan import draw_plan
 
-    if not FINEST_PLAN <= gsd <= COARSEST_PLAN:
+    if gsd is not None and not FINEST_PLAN <= gsd <= COARSEST_PLAN:
         raise InputError(
             f"--gsd {gsd:g} is outside {FINEST_PLAN:g}..{COARSEST_PLAN:g} m: choose one within"
         )
     refuse_file(out, overwrite=overwrite)
+    if out.suffix.lower() != ".png":
+        raise InputError(f"{out}: a plan is written as PNG; choose a name that ends in .png")
     picture = draw_plan(read_city(city), gsd)
     part = out.with_name(f".{out.name}.part")
     try:

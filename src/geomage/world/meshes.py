@@ -121,12 +121,22 @@ def triangulate(
     if len(face) == 1 and (turns.min() >= -1e-9 or turns.max() <= 1e-9):
         return _fan(ring)
     flat = shapely.Polygon(xyz[:, axes], [vertices[[*hole]][:, axes] for hole in face[1:]])
-    parts = shapely.get_parts(shapely.constrained_delaunay_triangles(flat))
+    parts = _triangles(flat)
     known = {tuple(vertices[i, axes].tolist()): i for loop in face for i in loop}
     found = [tuple(known[xy] for xy in p.exterior.coords[:3]) for p in parts]
     return [
         (a, b, c) if _normal(vertices[[a, b, c]]) @ normal > 0 else (a, c, b) for a, b, c in found
     ]
+
+
+def _triangles(flat: shapely.Polygon) -> np.ndarray:
+    """Triangles of an outline; one that touches itself is cut as its hull is, inside it."""
+    try:
+        return np.asarray(shapely.get_parts(shapely.constrained_delaunay_triangles(flat)))
+    except shapely.GEOSException:
+        corners = shapely.MultiPoint(shapely.get_coordinates(flat))
+        parts = shapely.get_parts(shapely.delaunay_triangles(corners))
+        return np.asarray(parts[shapely.contains(flat.buffer(0), shapely.centroid(parts))])
 
 
 def _fan(ring: Sequence[int]) -> list[tuple[int, int, int]]:

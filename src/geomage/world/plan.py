@@ -13,6 +13,8 @@ from geomage.world.city import City, colours
 __all__ = ["draw_plan"]
 
 LARGEST_PX = 4096  # side of a plan
+FINE_M = 0.5  # a pixel, unless the town is too large for it
+_ABOVE = 5  # layers of land from here on lie over streets: markings
 _STREETS = {
     "asphalt": 0.13,
     "concrete": 0.32,
@@ -22,19 +24,20 @@ _STREETS = {
 }  # reflectance
 
 
-def draw_plan(city: City, gsd: float = 0.5) -> Image.Image:
+def draw_plan(city: City, gsd: float | None = None) -> Image.Image:
     """Paint a city, north up.
 
     Args:
         city: what to paint.
-        gsd: metres a pixel.
+        gsd: metres a pixel; None takes half a metre, or more where the town is large.
 
     Raises:
         InputError: no pixel, or the picture would have more than 4096 px a side.
     """
+    west, south, east, north = city.dtm.box.extent.boundingbox
+    gsd = max(FINE_M, max(east - west, north - south) / LARGEST_PX) if gsd is None else gsd
     if not gsd > 0:
         raise InputError(f"a plan needs a pixel of more than 0 m, not {gsd:g}")
-    west, south, east, north = city.dtm.box.extent.boundingbox
     sides = [max(1, round(length / gsd)) for length in (east - west, north - south)]
     if max(sides) > LARGEST_PX:
         raise InputError(
@@ -43,10 +46,11 @@ def draw_plan(city: City, gsd: float = 0.5) -> Image.Image:
         )
     picture = Image.new("RGB", sides, _shade(np.array([0.12, 0.12, 0.07])))
     plan = _Plan(ImageDraw.Draw(picture), (west, north), gsd)
-    plan.fill(city.land[city.land["layer"] < 0])
+    land = city.land.sort_values("layer", kind="stable")
+    plan.fill(land[land["layer"] < _ABOVE])
     plan.fill(city.water)
     _draw_streets(plan, city.streets)
-    plan.fill(city.land[city.land["layer"] >= 0].sort_values("layer"))
+    plan.fill(land[land["layer"] >= _ABOVE])
     plan.fill(_grown(city.vehicles, city.vehicles["width"].to_numpy() / 2))
     plan.fill(city.buildings, edge=(30, 30, 30))
     plan.fill(_grown(city.trees, city.trees["radius"].to_numpy()))

@@ -131,7 +131,7 @@ def refuse_no_buildings(job: ImportJob, given: Given) -> None:
     if len(given.buildings):
         return
     source = job.buildings or job.bdtopo or job.osm
-    where = "" if job.bbox is None else f" in the box {','.join(f'{v:g}' for v in job.bbox)}"
+    where = "" if job.bbox is None else f" in the box {','.join(f'{v:.8g}' for v in job.bbox)}"
     covers = f"; it covers {given.covers}" if given.covers else ""
     raise InputError(f"{source} holds no buildings{where}{covers}")
 

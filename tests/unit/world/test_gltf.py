@@ -8,6 +8,7 @@ import struct
 
 import numpy as np
 import pytest
+import shapely
 from PIL import Image
 
 from geomage.errors import InputError, OutputError
@@ -152,3 +153,11 @@ def test_the_suffix_decides(tmp_path):
             writer_for(tmp_path / wrong)
     with pytest.raises(OutputError):
         export_city(city, tmp_path / "nowhere" / "a.glb")
+
+
+def test_a_face_that_touches_itself_is_cut_all_the_same():
+    ring = [(0, 0), (4, 0), (4, 4), (2, 0), (0, 4)]  # its notch comes down onto its base
+    vertices = np.array([(x, y, 0.0) for x, y in ring])
+    found = triangulate(vertices, [range(len(ring))])
+    area = sum(shapely.Polygon(vertices[[*three], :2]).area for three in found)
+    assert area == pytest.approx(8.0)
