@@ -23,7 +23,7 @@ _WARM_M = 200.0  # a first small town loads libraries and compiled kernels
 
 def measure(side: float, style: str, seed: int) -> dict[str, Any]:
     """Grow one town here: its counts, CPU-seconds of growing, and the peak of this process."""
-    from geomage.world import CityParams, grow_city  # noqa: PLC0415 -- after the parent's fork
+    from geomage.world import CityParams, grow_city  # noqa: PLC0415 -- only the child needs it
     from geomage.world.tiles import grow_large_city  # noqa: PLC0415
 
     grow_city(CityParams(_WARM_M, style, seed))
