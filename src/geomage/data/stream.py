@@ -46,15 +46,17 @@ class StreamParams:
     shift_px: float = 1.2  # standard deviation of what alignment left over
     styles: Mapping[str, float] = field(
         default_factory=lambda: {
-            "suburb": 3.2,
-            "culdesac": 1.8,
-            "terrace": 0.8,
+            "suburb": 2.4,
+            "garden": 1.7,
+            "mobile": 1.0,
+            "culdesac": 1.3,
+            "terrace": 0.7,
             "centre": 1.3,
             "oldtown": 0.8,
             "radial": 0.5,
             "estate": 0.6,
             "industry": 0.8,
-            "village": 2.4,
+            "village": 2.0,
             "informal": 1.0,
             "harbour": 0.3,
         },

@@ -6,6 +6,7 @@ tower       compact, 8 to 25 storeys, a plant room on top
 warehouse   large and low, in bays under gables, barrels, saw teeth or one flat roof
 church      nave with a steep gable, tower with a spire or a cupola, apse
 greenhouse  parallel strips of glass
+mobile      a mobile home, 4.2 to 5 m or twice as wide, some with a lower porch or carport along it
 
 Sizes in metres; what does not fit its parcel gives None, and the parcel a common house.
 """
@@ -186,6 +187,32 @@ def _greenhouse(rng: np.random.Generator, parcel: Polygon, room: Polygon) -> Mas
     return Massing(whole, wings, 1, "glass", "farm", "steel")
 
 
+def _mobile(rng: np.random.Generator, parcel: Polygon, room: Polygon) -> Massing | None:
+    """One or two halves that came by road, side by side under one low roof."""
+    del parcel
+    wide = rng.uniform(4.2, 5.0) * (2 if rng.random() < 0.4 else 1)
+    frame = fit_box(room, (9, rng.uniform(13, 24)), (4, wide))
+    if frame is None:
+        return None
+    eave = rng.uniform(2.6, 3.2)
+    ridge = eave + frame.width / 2 * float(np.tan(np.radians(rng.uniform(3, 16))))
+    wings = [box_wing(frame, "gable", (eave, ridge))]
+    if rng.random() < 0.4:
+        deep, side = rng.uniform(2.2, 3.6), float(rng.choice([-1, 1]))
+        porch = replace(frame, length=rng.uniform(0.3, 0.9) * frame.length, width=deep)
+        along = rng.uniform(-0.5, 0.5) * (frame.length - porch.length)
+        roof = box_wing(
+            porch, "flat", (eave - 0.3, eave - 0.3), along, side * (frame.width + deep) / 2
+        )
+        if room.contains(roof.shape):
+            wings.append(roof)
+    footprint = shapely.union_all([w.shape for w in wings], grid_size=1e-6)
+    if not isinstance(footprint, Polygon):
+        return None
+    material = str(rng.choice(["metal", "shingle", "membrane"], p=[0.45, 0.4, 0.15]))
+    return Massing(footprint, tuple(wings), 1, material, typology="timber")
+
+
 def _bays(frame: Frame, bays: int, form: str, heights: tuple[float, float]) -> tuple[Wing, ...]:
     """Parallel wings that fill a frame."""
     bay = replace(frame, width=frame.width / bays)
@@ -217,5 +244,6 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "warehouse": _warehouse,
         "church": _church,
         "greenhouse": _greenhouse,
+        "mobile": _mobile,
     }
 )
