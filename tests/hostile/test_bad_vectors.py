@@ -125,6 +125,8 @@ def test_footprints_without_crs_are_refused(refused, tmp_path):
 def test_no_building_in_the_box_says_what_the_file_covers(refused, tmp_path):
     path = write_block(tmp_path / "a.geojson", block("EPSG:4326"))
     assert "it covers 14.3" in refused("--buildings", path, "--bbox", "1,2,1.01,2.01")
+    path = write_block(tmp_path / "a.gpkg", block())
+    assert "it covers 14.3" in refused("--buildings", path, "--bbox", "1,2,1.01,2.01")
     path = osm(tmp_path / "a.osm", way(9, 1, 2, 3, 4, 1))
     assert "it covers 25.0" in refused("--osm", path, "--bbox", "1,2,1.01,2.01")
     assert "holds no buildings" in refused("--osm", osm(tmp_path / "b.osm"))

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 
 import geopandas as gpd
+import numpy as np
+import rasterio
 from PIL import Image
+from rasterio.transform import from_origin
 
 
 def test_a_town_is_a_complete_folder(town):
@@ -75,3 +78,36 @@ def test_a_town_is_exported_as_its_suffix_says(geomage, town, tmp_path):
     assert ".glb or .city.json" in answer.err
     assert geomage("city", "export", tmp_path, "-o", tmp_path / "other.glb").code == 2
     assert {path.name for path in tmp_path.iterdir()} == {"town.glb", "town.city.json"}
+
+
+def test_a_town_grows_on_real_terrain(geomage, tmp_path):
+    dem = tmp_path / "hill.tif"
+    with rasterio.open(
+        dem, "w", driver="GTiff", width=40, height=40, count=1, dtype="float32", crs="EPSG:2154",
+        transform=from_origin(700_000, 6_600_000, 10, 10),
+    ) as file:  # fmt: skip
+        file.write(np.linspace(200, 230, 1600, dtype=np.float32).reshape(40, 40), 1)
+    town = tmp_path / "town"
+    assert geomage("city", "grow", "--size", 150, "--dtm", dem, "-o", town).code == 0
+    with rasterio.open(town / "dtm.tif") as terrain:
+        assert terrain.crs.to_epsg() == 2154
+        assert 200 < terrain.read().mean() < 230
+    houses = gpd.read_file(town / "city.gpkg", layer="buildings")
+    assert len(houses) > 2
+    assert houses.crs.to_epsg() == 2154
+    there = rasterio.coords.BoundingBox(*houses.total_bounds)
+    assert 700_000 < there.left < there.right < 700_400
+    refusals = {
+        ("--dtm", dem, "--at", "5,5"): "covers 0% of the city",
+        ("--dtm", dem, "--at", "here"): "write LON,LAT in degrees",
+        ("--at", "5,45"): "--dtm FILE",
+        ("--dtm", tmp_path / "none.tif"): "none.tif",
+        ("--dtm", town / "city.gpkg"): "city.gpkg",
+    }
+    for words, said in refusals.items():
+        answer = geomage("city", "grow", "--size", 150, *words, "-o", tmp_path / "no")
+        assert answer.code == 2, answer.err
+        assert said in answer.err
+    answer = geomage("city", "grow", "--dtm", dem, "-o", dem, "--overwrite")
+    assert answer.code == 2
+    assert not (tmp_path / "no").exists()

@@ -122,6 +122,9 @@ def test_bad_towns_are_refused_in_one_line_and_leave_nothing(geomage, tmp_path):
         assert words in answer.err, (path, answer.err)
         assert "Traceback" not in answer.err
     assert not (tmp_path / "s.toml").exists()
+    answer = geomage("city", "fit", points, "-o", tmp_path / "s.json")
+    assert answer.code == 2
+    assert "name it s.toml" in answer.err
     answer = geomage("city", "grow", "--style", tmp_path / "none.toml", "-o", tmp_path / "t")
     assert answer.code == 2
     assert "none.toml" in answer.err

@@ -29,6 +29,14 @@ def test_a_hazard_leaves_its_truth_per_building(geomage, town, tmp_path, hazard)
         assert intensity.tags()["unit"]
 
 
+def test_a_flood_over_everything_says_so(geomage, town, tmp_path):
+    answer = geomage("strike", "flood", town, "--level", 60, "-o", tmp_path / "all")
+    assert answer.code == 0
+    assert "every building stands in water: the ground rises" in answer.err
+    answer = geomage("strike", "flood", town, "--level", 0.2, "-o", tmp_path / "few")
+    assert "every building" not in answer.err
+
+
 def test_parameters_out_of_range_are_refused(geomage, town, tmp_path):
     for words in (
         ["flood", "--level", -1],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -71,3 +72,16 @@ def read_bytes(text: str) -> int:
     if size <= 0:
         raise InputError(f"--memory {text!r} is not a size; write it like 512MiB or 2GiB")
     return size
+
+
+def read_lonlat(text: str) -> tuple[float, float]:
+    """Read LON,LAT in degrees."""
+    try:
+        lon, lat = (float(part) for part in text.split(","))
+    except ValueError:
+        lon = lat = math.nan
+    if not (abs(lon) <= 180 and abs(lat) <= 90):
+        raise InputError(
+            f"--at {text!r} is no place: write LON,LAT in degrees, such as 55.45,-21.1"
+        )
+    return lon, lat

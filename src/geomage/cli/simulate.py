@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from geomage.cli.frame import done, examples, say
-from geomage.cli.options import City, Json, Memory, Out, Overwrite, Seed, read_bytes
+from geomage.cli.options import City, Json, Memory, Out, Overwrite, Seed, read_bytes, read_lonlat
 from geomage.errors import InputError, OutputError
 
 GRADES = ("none", "minor", "major", "destroyed")  # visible grades 0 to 3
@@ -45,6 +46,7 @@ def _refuse_input(out: Path, source: Path, *, overwrite: bool) -> None:
         "geomage city grow --size 1000 --style village --seed 7 -o town",
         "geomage city grow --size 10000 --style suburb --jobs 2 -o city",
         "geomage city grow --style bubenec.toml -o town",
+        "geomage city grow --dtm srtm.tif --at 55.45,-21.1 --style village -o town",
     ),
 )
 def city_grow(
@@ -59,6 +61,18 @@ def city_grow(
         ),
     ] = "suburb",
     seed: Seed = 0,
+    dtm: Annotated[
+        Path | None,
+        typer.Option(help="Real terrain: a raster of heights, metres.", show_default=False),
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LON,LAT",
+            help="Middle of the town on --dtm, degrees; the middle of the raster when left out.",
+            show_default=False,
+        ),
+    ] = None,
     jobs: Annotated[
         int, typer.Option(help="Processes that grow a large town.", min=1, max=256)
     ] = 1,
@@ -68,13 +82,23 @@ def city_grow(
     """Grow a town: terrain, streets, parcels, buildings, trees, water.
 
     Writes a city folder: city.gpkg, city.city.json, dtm.tif, item.json. A town of more than 2000 m
-    is grown by tiles in little memory, without city.city.json.
+    is grown by tiles in little memory, without city.city.json. On real terrain (--dtm) the town
+    stands where that lies, and no river or coast is made up.
     """
     from geomage.geo import refuse_output
-    from geomage.world import CityParams, find_style, grow_city, write_city
+    from geomage.world import CityParams, choose_site, find_style, grow_city, write_city
     from geomage.world.tiles import TILE_M, grow_large_city
 
+    where = None if at is None else read_lonlat(at)
     params = CityParams(size_m=size, style=find_style(style), seed=seed)
+    if at is not None and dtm is None:
+        raise InputError("--at says where a town stands on real terrain: give that with --dtm FILE")
+    if dtm is not None:
+        _refuse_input(out, dtm, overwrite=overwrite)
+        site, remarks = choose_site(dtm, size, where)
+        params = replace(params, site=site)
+        for remark in remarks:
+            say(f"note: {remark}")
     refuse_output(out, overwrite=overwrite)
     if size > 2 * TILE_M:
         made = grow_large_city(params, out, overwrite=overwrite, jobs=jobs)
@@ -130,6 +154,8 @@ def city_fit(
     from geomage.world.fit import FitParams, fit_style
     from geomage.world.measure import measure_form
 
+    if out.suffix.lower() != ".toml":
+        raise OutputError(f"{out}: a style is a TOML file; name it {out.stem or 'town'}.toml")
     refuse_file(out, overwrite=overwrite)
     layers = read_form_layers(
         vectors,
@@ -230,10 +256,23 @@ def strike_flood(
     as_json: Json = False,
 ) -> None:
     """Fill a town with water from a level."""
+    import numpy as np
+
     from geomage.disaster import FloodParams, flood
 
     params = FloodParams(level_m=level, surge=surge, drained=drained)
-    _strike(lambda town: flood(town, params, seed), city, out, overwrite=overwrite, as_json=as_json)
+
+    def hit(town: Any) -> Any:
+        event = flood(town, params, seed)
+        rise = float(np.ptp(town.dtm.values))
+        if len(event.buildings) and (event.buildings["depth"] > 0).all():
+            say(
+                f"note: every building stands in water: the ground rises {rise:.1f} m above its "
+                f"lowest point, the water {level:g} m (--level)"
+            )
+        return event
+
+    _strike(hit, city, out, overwrite=overwrite, as_json=as_json)
 
 
 @strikes.command(

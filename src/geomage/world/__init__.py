@@ -7,9 +7,11 @@ from geomage.world.folder import write_city
 from geomage.world.form_layers import read_form_layers
 from geomage.world.grow import grow_city
 from geomage.world.imports import ImportJob, import_city
+from geomage.world.site import Site
 from geomage.world.sources import ImportParams
 from geomage.world.style_file import find_style, read_style, write_style
 from geomage.world.styles import STYLES, Style
+from geomage.world.survey import choose_site
 
 __all__ = [
     "LAYERS",
@@ -18,7 +20,9 @@ __all__ = [
     "CityParams",
     "ImportJob",
     "ImportParams",
+    "Site",
     "Style",
+    "choose_site",
     "city_box",
     "find_style",
     "grow_city",

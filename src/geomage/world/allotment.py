@@ -99,7 +99,7 @@ def deal(
         faces: what the centre lines enclose; coverage is of these.
     """
     fillings: list[Filling | None] = [None] * len(blocks)
-    if not (style.footprint_m2 and style.block_coverage and blocks):
+    if not (style.footprint_m2 and style.block_coverage and blocks and faces):
         return fillings
     net, cells = np.array(blocks, object), np.array(faces, object)
     home = shapely.STRtree(cells).nearest(shapely.point_on_surface(net))

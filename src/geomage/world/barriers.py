@@ -19,6 +19,7 @@ from geomage.world.vegetation import Trees, sample_woods, scatter
 
 __all__ = ["Barrier", "grow_barriers"]
 
+_WATERS = frozenset({"river", "coast"})
 _APART_M = 3500.0  # of town for each barrier drawn
 _TREED_M = 40_000.0  # length beyond which trees along a bank are not drawn
 
@@ -45,15 +46,20 @@ class Barrier:
     boats: tuple[Item, ...] = ()
 
 
-def grow_barriers(rng: np.random.Generator, style: Style, size: float) -> list[Barrier]:
-    """Draw what crosses a town of `size` metres; at most one, and more in large towns."""
+def grow_barriers(
+    rng: np.random.Generator, style: Style, size: float, *, waters: bool = True
+) -> list[Barrier]:
+    """Draw what crosses a town of `size` metres; at most one, and more in large towns.
+
+    Real terrain has its own valleys: without `waters` no river and no coast is made up.
+    """
     found: list[Barrier] = []
     for _ in range(1 + int(size / _APART_M)):
         kind = pick(rng, style.barriers)
         child = rng.spawn(1)[0]
         if kind == "coast" and any(b.kind == "coast" for b in found):
             continue
-        if kind != "none":
+        if kind != "none" and (waters or kind not in _WATERS):
             found.append(_GROWN[kind](child, size))
     return found
 

@@ -18,6 +18,7 @@ import pandas as pd
 
 from geomage.errors import InputError
 from geomage.geo.features import Bounds, VectorFile, open_features
+from geomage.world.extent import said_in_degrees
 from geomage.world.given import Given, crs_of, no_things, text_of, things
 
 __all__ = ["open_bdtopo", "read_bdtopo"]
@@ -118,7 +119,7 @@ def read_bdtopo(files: Sequence[VectorFile], boxes: Callable[[str], list[Bounds]
 
 def _covers(file: VectorFile, layer: str) -> str:
     bounds = file.bounds(layer)
-    return "" if bounds is None else ",".join(f"{v:.0f}" for v in bounds) + " in its own CRS"
+    return "" if bounds is None else said_in_degrees(bounds, crs_of(file, layer))
 
 
 def _joined(parts: Sequence[gpd.GeoDataFrame], crs: str) -> gpd.GeoDataFrame:

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ from odc.geo.geobox import GeoBox
 from geomage.errors import InputError
 from geomage.geo import Raster, read_raster, write_cog, write_vectors
 from geomage.world.layers import COLUMNS, check_field, check_photo, read_layers
+from geomage.world.site import Site
 from geomage.world.sources import ImportParams
 from geomage.world.style_file import style_from_table, style_table
 from geomage.world.styles import STYLES, Style
@@ -63,8 +64,6 @@ LAYERS = (
     "vehicles",
     "objects",
 )
-CRS = "EPSG:32631"  # grown towns stand on the equator-side corner of a UTM zone: plain metres
-ORIGIN = (500_000.0, 5_400_000.0)
 DTM_GSD = 2.0
 
 
@@ -75,6 +74,7 @@ class CityParams:
     size_m: float = 512.0  # side of the square, metres
     style: str | Style = "suburb"  # a name in `STYLES`, or a style of one's own
     seed: int = 0
+    site: Site = field(default_factory=Site)
 
     def __post_init__(self) -> None:
         if isinstance(self.style, str) and self.style not in STYLES:
@@ -94,7 +94,8 @@ class CityParams:
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, from which the town can be grown again."""
         style = self.style if isinstance(self.style, str) else style_table(self.style)
-        return {"size_m": self.size_m, "style": style, "seed": self.seed}
+        place = {} if self.site.dtm is None else {"site": self.site.as_dict()}
+        return {"size_m": self.size_m, "style": style, "seed": self.seed, **place}
 
 
 @dataclass(frozen=True)
@@ -120,11 +121,12 @@ class City:
         return replace(self, **layers)
 
 
-def city_box(size_m: float, gsd: float) -> GeoBox:
-    """Grid of a grown town: `size_m` square from the fixed origin, north up."""
+def city_box(size_m: float, gsd: float, site: Site | None = None) -> GeoBox:
+    """Grid of a grown town: `size_m` square from the corner of its site, north up."""
+    site = site or Site()
     n = max(1, round(size_m / gsd))
-    affine = Affine(gsd, 0, ORIGIN[0], 0, -gsd, ORIGIN[1] + n * gsd)
-    return GeoBox(wh_(n, n), affine, CRS)
+    affine = Affine(gsd, 0, site.origin[0], 0, -gsd, site.origin[1] + n * gsd)
+    return GeoBox(wh_(n, n), affine, site.crs)
 
 
 def city_files(city: City) -> tuple[str, ...]:
@@ -178,7 +180,7 @@ def _read_params(path: Path) -> CityParams | ImportParams:
 def _refuse_other_place(folder: Path, about: CityParams | ImportParams, dtm: Raster) -> None:
     """Raise InputError when the terrain lies elsewhere than the parameters say."""
     if isinstance(about, CityParams):
-        fits = dtm.box == city_box(about.size_m, DTM_GSD)
+        fits = dtm.box == city_box(about.size_m, DTM_GSD, about.site)
         said = f"the square of {about.size_m:g} m"
     else:
         fits = dtm.box.boundingbox.bbox == about.bounds and dtm.box.crs == about.crs
@@ -195,6 +197,8 @@ def _params(values: dict[str, Any], where: str) -> CityParams:
     known = {k: v for k, v in values.items() if k in {"size_m", "style", "seed"}}
     if isinstance(known.get("style"), dict):
         known["style"] = style_from_table(known["style"], f"{where}, style")
+    if "site" in values:
+        known["site"] = Site.of(values["site"])
     return CityParams(**known)
 
 

@@ -43,7 +43,7 @@ def read_terrain(path: Path, box: GeoBox) -> tuple[Raster, int]:
         facts = dataset_facts(dataset)
         if facts.box.crs is None:
             raise InputError(f"{path} has no CRS: a terrain model needs one (gdal_edit -a_srs)")
-        finer = ground_gsd(facts.box) < DTM_GSD
+        finer = ground_gsd(facts.box) < abs(box.affine.a)
         found = np.full(box.shape.yx, np.nan, np.float32)
         try:
             reproject(
@@ -62,7 +62,7 @@ def read_terrain(path: Path, box: GeoBox) -> tuple[Raster, int]:
     if hole.mean() > HOLES:
         raise InputError(
             f"{path} covers {1 - hole.mean():.0%} of the city only: give a terrain model that "
-            "covers it, or a smaller --bbox"
+            "covers it, or choose a smaller city"
         )
     return Raster(_closed(found, hole)[None], box, None, ("height",)), int(hole.sum())
 

@@ -76,6 +76,12 @@ def boxes_in(box: Bounds, crs: str | None) -> list[Bounds]:
     return found
 
 
+def said_in_degrees(bounds: Bounds, crs: str) -> str:
+    """Bounds in a CRS as W,S,E,N in degrees, as --bbox takes them."""
+    found = _transformer(crs, "EPSG:4326").transform_bounds(*bounds, densify_pts=21)
+    return ",".join(f"{v:.5f}" for v in found)
+
+
 def outline(box: Bounds, crs: CRS) -> shapely.Polygon:
     """A lon/lat box as a polygon in a projected CRS, its sides followed by 24 points each."""
     west, south, east, north = box
@@ -103,13 +109,14 @@ def lonlat_centre(shapes: gpd.GeoSeries) -> tuple[float, float]:
     return middle, float(lat.min() + lat.max()) / 2
 
 
-def choose_crs(source: str, lon: float, lat: float) -> Place:
+def choose_crs(source: str, lon: float, lat: float, of: str = "buildings") -> Place:
     """The source's own CRS where its metres are metres on the ground, else the UTM zone.
 
     Args:
-        source: CRS of the buildings.
+        source: CRS of what decides.
         lon: longitude of the middle of the city, degrees.
         lat: latitude, degrees.
+        of: what that is, for the remark.
 
     Raises:
         InputError: beyond 84 degrees north or south.
@@ -124,7 +131,7 @@ def choose_crs(source: str, lon: float, lat: float) -> Place:
     zone = min(60, int((lon + 180) // 6) + 1)
     crs = CRS(f"EPSG:{(32600 if lat >= 0 else 32700) + zone}")
     kind = "geographic" if own.is_geographic else "not true in metres here"
-    return Place(crs, (f"the CRS of the buildings, {own.name}, is {kind}: brought to {crs}",))
+    return Place(crs, (f"the CRS of the {of}, {own.name}, is {kind}: brought to {crs}",))
 
 
 def _is_metric(crs: pyproj.CRS, lon: float, lat: float) -> bool:

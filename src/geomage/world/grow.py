@@ -11,11 +11,12 @@ from shapely import Polygon
 from shapely.geometry.base import BaseGeometry
 
 from geomage.world.blocks import fill
-from geomage.world.city import CRS, DTM_GSD, ORIGIN, City, CityParams
+from geomage.world.city import DTM_GSD, City, CityParams
 from geomage.world.districts import seeded
 from geomage.world.draft import Draft
 from geomage.world.graph import joined
 from geomage.world.ground import vehicle
+from geomage.world.site import Site
 from geomage.world.streets import Street
 from geomage.world.tables import tabulate
 from geomage.world.terrain import grow_terrain
@@ -30,7 +31,8 @@ APART = ("rail", "motorway")  # kinds of streets that local traffic does not rea
 def grow_city(params: CityParams) -> City:
     """Grow a town from its parameters; the same parameters give the same town.
 
-    Every layer is in EPSG:32631 metres, the square's south-west corner at (500000, 5400000).
+    Every layer is in metres of the CRS of `params.site`, the square's south-west corner at its
+    origin: EPSG:32631, (500000, 5400000), where no real terrain was asked for.
     """
     return grow_tile(params, shapely.box(0, 0, params.size_m, params.size_m))
 
@@ -53,10 +55,10 @@ def grow_tile(params: CityParams, window: Polygon) -> City:
         _build(draft, town, quarter, window)
     _lay_streets(draft, town, quarters, window)
     ponds = [w.shape for w in draft.ground.water if w.kind == "pond"]
-    dtm = grow_terrain(town.relief, _box(window), ponds)
+    dtm = grow_terrain(town.relief, _box(window, params.site), ponds, params.site)
     square = shapely.box(0, 0, params.size_m, params.size_m)
     draft.streets = _kept(draft.streets, square, window)
-    return City(params, dtm, **tabulate(draft, square, window))
+    return City(params, dtm, **tabulate(draft, square, window, params.site))
 
 
 def streets_around(params: CityParams, where: BaseGeometry) -> list[Street]:
@@ -87,11 +89,11 @@ def _kept(streets: list[Street], square: Polygon, window: Polygon) -> list[Stree
     return [s for s, k in zip(streets, keep, strict=True) if k]
 
 
-def _box(window: Polygon) -> GeoBox:
-    x0, y0, x1, y1 = window.bounds
+def _box(window: Polygon, site: Site) -> GeoBox:
+    (x0, y0, x1, y1), (east, north) = window.bounds, site.origin
     nx, ny = max(1, round((x1 - x0) / DTM_GSD)), max(1, round((y1 - y0) / DTM_GSD))
-    affine = Affine(DTM_GSD, 0, ORIGIN[0] + x0, 0, -DTM_GSD, ORIGIN[1] + y0 + ny * DTM_GSD)
-    return GeoBox(wh_(nx, ny), affine, CRS)
+    affine = Affine(DTM_GSD, 0, east + x0, 0, -DTM_GSD, north + y0 + ny * DTM_GSD)
+    return GeoBox(wh_(nx, ny), affine, site.crs)
 
 
 def _lay_ground(draft: Draft, town: Town, quarters: list[Quarter]) -> None:

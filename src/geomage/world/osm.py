@@ -11,6 +11,7 @@ import shapely
 
 from geomage.errors import BudgetError, InputError
 from geomage.geo.features import Bounds, VectorFile
+from geomage.world.extent import said_in_degrees
 from geomage.world.given import Given, text_of, things
 
 __all__ = ["read_osm"]
@@ -115,4 +116,4 @@ def _covers(file: VectorFile) -> str:
         except BudgetError:
             return ""
         bounds = tuple(areas.total_bounds.tolist()) if len(areas) else None
-    return "" if bounds is None else ",".join(f"{value:.5f}" for value in bounds)
+    return "" if bounds is None else said_in_degrees(bounds, CRS)

@@ -24,6 +24,7 @@ from geomage.world.extent import (
     lonlat_box,
     lonlat_centre,
     outline,
+    said_in_degrees,
     zones_crossed,
 )
 from geomage.world.footprints import read_footprints, read_street_lines, read_tree_points
@@ -179,7 +180,7 @@ def _footprints_of(file: VectorFile, boxes: Boxes) -> Given:
     crs = crs_of(file, layer)
     table, unclosed = read_footprints(file, boxes(crs))
     bounds = file.bounds(layer)
-    covers = "" if bounds is None else ",".join(f"{v:g}" for v in bounds) + f" in {table.crs.name}"
+    covers = "" if bounds is None else said_in_degrees(bounds, crs)
     nothing = no_things(crs)
     return Given(table, nothing, nothing, nothing, nothing, unclosed, covers)
 

@@ -8,7 +8,7 @@ a cul-de-sac suburb.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from types import MappingProxyType
@@ -27,10 +27,11 @@ from geomage.world.districts import District, DistrictKey, dense
 from geomage.world.graph import spurs, street_graph
 from geomage.world.styles import Style
 
-__all__ = ["FABRICS", "Fabric", "Network", "Street", "lay_streets"]
+__all__ = ["FABRICS", "Fabric", "Network", "Street", "enclosed", "lay_streets"]
 
 _CELL = 4.0  # metres, of the grids that tracing looks up
 _SPUR = 18.0  # metres; shorter loose ends are overshoot, not streets
+_ROUNDING = 1e-3  # how far an end may miss the line it meets
 _STUB = 16.0  # metres; the least of a dead end
 _BULB = (7.5, 10.0)  # metres, radius of a turning circle
 
@@ -332,9 +333,17 @@ def _opened(rng: np.random.Generator, style: Style, streets: list[Street]) -> li
     return out
 
 
-def _faces(streets: list[Street], district: District) -> list[Polygon]:
+def enclosed(streets: Sequence[Street], district: District) -> list[Polygon]:
+    """Areas that streets and the border of their district enclose, centre line to centre line.
+
+    Unlike the faces of a network, ends that miss the line they meet by a rounding error meet it.
+    """
+    return _faces(streets, district, _ROUNDING)
+
+
+def _faces(streets: Sequence[Street], district: District, grid: float = 0.0) -> list[Polygon]:
     """Areas between streets, in an order that depends on their place only."""
-    net = shapely.union_all([*(s.line for s in streets), district.ring])
+    net = shapely.union_all([*(s.line for s in streets), district.ring], grid_size=grid or None)
     faces = shapely.get_parts(shapely.polygonize([net]))
     at = shapely.get_coordinates(shapely.centroid(faces)).round(2)
     return list(faces[np.lexsort(at.T)])

@@ -11,10 +11,10 @@ from shapely import Polygon
 from shapely.geometry.base import BaseGeometry
 
 from geomage.world.buildings import Building
-from geomage.world.city import CRS, ORIGIN
 from geomage.world.draft import Draft
 from geomage.world.exposure import with_exposure
 from geomage.world.ground import Item, Land, Water
+from geomage.world.site import Site
 from geomage.world.streets import Street
 from geomage.world.vegetation import Trees
 from geomage.world.wings import Wing
@@ -22,7 +22,9 @@ from geomage.world.wings import Wing
 __all__ = ["street_table", "tabulate"]
 
 
-def tabulate(draft: Draft, square: Polygon, window: Polygon) -> dict[str, gpd.GeoDataFrame]:
+def tabulate(
+    draft: Draft, square: Polygon, window: Polygon, site: Site
+) -> dict[str, gpd.GeoDataFrame]:
     """Turn a finished draft into layers.
 
     Args:
@@ -30,16 +32,17 @@ def tabulate(draft: Draft, square: Polygon, window: Polygon) -> dict[str, gpd.Ge
         square: the town: buildings that cross its border are left out, parcels and blocks are cut.
         window: the part that is wanted. What has an inner point in it belongs to it; land and water
             are cut at its border. Streets are taken as they are.
+        site: where the town stands.
     """
     built = _inside(draft.buildings, square, window)
     roofs = [(i, w) for i, b in enumerate(built, 1) for w in b.wings]
     g = draft.ground
     blocks, parcels = _lots(draft, square, window)
     trees = _trees(g.trees, window, [*draft.clearings, *(b.footprint for b in draft.buildings)])
-    return {
+    tables = {
         "buildings": _buildings(built),
         "roofs": _roofs(roofs),
-        "streets": street_table(draft.streets),
+        "streets": _streets(draft.streets),
         "blocks": blocks,
         "parcels": parcels,
         "land": _lands(sorted(g.land, key=lambda p: p.layer), window),
@@ -48,6 +51,8 @@ def tabulate(draft: Draft, square: Polygon, window: Polygon) -> dict[str, gpd.Ge
         "vehicles": _items(g.cars, window, with_kind=False),
         "objects": _items(_standing(g.objects, draft.buildings, square), window, with_kind=True),
     }
+    placed = {name: _placed(table, site) for name, table in tables.items()}
+    return placed | {"buildings": with_exposure(placed["buildings"])}
 
 
 def _owned(shapes: np.ndarray, window: Polygon) -> np.ndarray:
@@ -84,8 +89,12 @@ def _standing(items: list[Item], found: list[Building], square: Polygon) -> list
     return [i for i, lost in zip(items, over, strict=True) if not (lost and i.on_roof)]
 
 
-def street_table(streets: list[Street]) -> gpd.GeoDataFrame:
+def street_table(streets: list[Street], site: Site) -> gpd.GeoDataFrame:
     """Turn streets in local metres into a layer."""
+    return _placed(_streets(streets), site)
+
+
+def _streets(streets: list[Street]) -> gpd.GeoDataFrame:
     return _table(
         [s.line for s in streets],
         kind=[s.kind for s in streets],
@@ -147,8 +156,14 @@ def _lands(lands: list[Land], window: Polygon) -> gpd.GeoDataFrame:
 
 
 def _table(shapes: Sequence[BaseGeometry] | np.ndarray, **columns: object) -> gpd.GeoDataFrame:
-    moved = shapely.transform(np.array(shapes, object), lambda xy: xy + ORIGIN)
-    return gpd.GeoDataFrame(dict(columns), geometry=list(moved), crs=CRS)
+    """A table in local metres."""
+    return gpd.GeoDataFrame(dict(columns), geometry=list(shapes))
+
+
+def _placed(table: gpd.GeoDataFrame, site: Site) -> gpd.GeoDataFrame:
+    """A table moved from local metres to where the town stands."""
+    moved = shapely.transform(table.geometry.to_numpy(), lambda xy: xy + site.origin)
+    return table.set_geometry(gpd.GeoSeries(moved, table.index, crs=site.crs))
 
 
 def _rgb(colours: list[np.ndarray]) -> dict[str, np.ndarray]:
@@ -157,7 +172,7 @@ def _rgb(colours: list[np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _buildings(found: list[Building]) -> gpd.GeoDataFrame:
-    table = _table(
+    return _table(
         [b.footprint for b in found],
         building_id=np.arange(1, len(found) + 1),
         use=[b.use for b in found],
@@ -171,7 +186,6 @@ def _buildings(found: list[Building]) -> gpd.GeoDataFrame:
         source_id=np.full(len(found), "", object),
         given=np.full(len(found), "", object),
     )
-    return with_exposure(table)
 
 
 def _roofs(roofs: list[tuple[int, Wing]]) -> gpd.GeoDataFrame:

@@ -11,15 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 from odc.geo.geobox import GeoBox
+from scipy import ndimage
 from scipy.spatial import cKDTree
 from shapely import Polygon
 from shapely.geometry.base import BaseGeometry
 
 from geomage.geo import Raster
 from geomage.world.barriers import Barrier
-from geomage.world.city import ORIGIN
+from geomage.world.site import Site
 
-__all__ = ["Relief", "grow_terrain"]
+__all__ = ["Heights", "Relief", "Surveyed", "grow_terrain"]
 
 BASE_M = 60.0  # above the datum, about the middle of a town
 _OCTAVES = (
@@ -138,26 +139,48 @@ def _hash(x: np.ndarray, y: np.ndarray, seed: int) -> np.ndarray:
     return np.asarray((h >> np.uint64(11)).astype(np.float64) * 2.0**-53)
 
 
-def grow_terrain(relief: Relief, box: GeoBox, ponds: list[Polygon]) -> Raster:
+@dataclass(frozen=True)
+class Surveyed:
+    """Real terrain: between the heights of a lattice, bilinear; beyond it those of its rim."""
+
+    lattice: np.ndarray  # (y, x) metres above the datum, north up
+    top_m: float  # local y of its northern border
+    step_m: float  # its western border is at local x of 0
+
+    def heights(self, xy: np.ndarray) -> np.ndarray:
+        """Metres above the datum at local points (n, 2)."""
+        at = np.stack([self.top_m - xy[:, 1], xy[:, 0]]) / self.step_m - 0.5
+        return np.asarray(ndimage.map_coordinates(self.lattice, at, order=1, mode="nearest"))
+
+
+Heights = Relief | Surveyed
+
+
+def grow_terrain(heights: Heights, box: GeoBox, ponds: list[Polygon], site: Site) -> Raster:
     """Grow a DTM (1, y, x), metres above the datum.
 
     Args:
-        relief: heights as a function of place.
+        heights: the terrain before ponds are dug.
         box: grid in the CRS of the town.
         ponds: still waters, local metres; their bed lies below the lowest point of their outline.
+        site: where the town stands.
     """
     ny, nx = box.shape
     columns, rows = np.meshgrid(np.arange(nx) + 0.5, np.arange(ny) + 0.5)
     x, y = box.affine @ (columns.ravel(), rows.ravel())
-    z = relief.heights(np.stack([x - ORIGIN[0], y - ORIGIN[1]], 1)).reshape(ny, nx)
+    z = heights.heights(np.stack([x, y], 1) - site.origin).reshape(ny, nx)
     for pond in ponds:
-        _dig(z, box, pond, relief)
+        _dig(z, box, shapely.transform(pond, lambda xy: xy + site.origin), _brim(heights, pond))
     return Raster(z[None].astype(np.float32), box, None, ("height",))
 
 
-def _dig(z: np.ndarray, box: GeoBox, pond: Polygon, relief: Relief) -> None:
+def _brim(heights: Heights, pond: Polygon) -> float:
+    """The lowest point of the outline of a pond."""
+    return float(heights.heights(shapely.get_coordinates(pond)).min())
+
+
+def _dig(z: np.ndarray, box: GeoBox, shape: Polygon, brim: float) -> None:
     """Lower the terrain (y, x) within a pond, in place: its bed falls away from the shore."""
-    shape = shapely.transform(pond, lambda xy: xy + ORIGIN)
     west, south, east, north = shape.bounds
     (left, right), (top, bottom) = ~box.affine @ (np.array([west, east]), np.array([north, south]))
     first_row, first_column = max(0, int(top)), max(0, int(left))
@@ -168,5 +191,4 @@ def _dig(z: np.ndarray, box: GeoBox, pond: Polygon, relief: Relief) -> None:
     x, y = (np.asarray(v) for v in box.affine @ (j + first_column + 0.5, i + first_row + 0.5))
     wet = shapely.contains_xy(shape, x, y)
     away = shapely.distance(shapely.points(x[wet], y[wet]), shapely.boundary(shape))
-    brim = float(relief.heights(shapely.get_coordinates(pond)).min())
     part[wet] = brim - 0.1 - _BED_M * np.minimum(away / 4.0, 1.0)

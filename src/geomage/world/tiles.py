@@ -78,7 +78,7 @@ def grow_large_city(
             kind="city",
             parameters=params.as_dict() | {"buildings": counts["buildings"]},
             assets={"city": "city.gpkg", "dtm": "dtm.tif"},
-            box=city_box(params.size_m, DTM_GSD),
+            box=city_box(params.size_m, DTM_GSD, params.site),
         )
     tiles = len(city_tiles(params.size_m))
     return Grown(folder, counts["buildings"], counts["trees"], tiles)
@@ -87,7 +87,7 @@ def grow_large_city(
 def _write_tiles(params: CityParams, folder: Path, jobs: int) -> dict[str, int]:
     """Write `city.gpkg` and `dtm.tif` tile by tile; return how many features each layer has."""
     windows = city_tiles(params.size_m)
-    box = city_box(params.size_m, DTM_GSD)
+    box = city_box(params.size_m, DTM_GSD, params.site)
     rows, columns = box.shape
     counts, lines = dict.fromkeys(LAYERS, 0), []
     empty: dict[str, gpd.GeoDataFrame] = {}
@@ -149,11 +149,11 @@ def _detours(params: CityParams, lines: list[gpd.GeoDataFrame]) -> gpd.GeoDataFr
         for s in streets_around(params, square.boundary)
         if not _holds(square, shapely.line_interpolate_point(s.line, 0.5, normalized=True))
     ]
-    table = street_table(outside)
+    table = street_table(outside, params.site)
     inside = pd.concat(lines)
     every = pd.concat([inside, table])
     common = ~every["kind"].isin(APART).to_numpy()
-    west, south, east, north = city_box(size, DTM_GSD).boundingbox
+    west, south, east, north = city_box(size, DTM_GSD, params.site).boundingbox
     here = shapely.box(west, south, east, north)
     shapes = every.geometry.to_numpy()
     kept = shapely.intersects(shapes, here)

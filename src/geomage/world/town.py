@@ -19,9 +19,10 @@ from geomage.world.city import CityParams
 from geomage.world.districts import District, Side, Skeleton, seeded
 from geomage.world.ground import Land, land
 from geomage.world.parcels import cut_blocks, paved, polygons_of
-from geomage.world.streets import Network, Street, lay_streets
+from geomage.world.streets import Network, Street, enclosed, lay_streets
 from geomage.world.styles import STYLES, Style
-from geomage.world.terrain import Relief
+from geomage.world.survey import survey
+from geomage.world.terrain import Heights, Relief
 from geomage.world.vegetation import Woods, sample_woods
 
 __all__ = ["Quarter", "Town", "arterials", "plan_quarter", "plan_town", "sketch_quarter"]
@@ -44,7 +45,7 @@ class Town:
     style: Style
     skeleton: Skeleton
     barriers: tuple[Barrier, ...]
-    relief: Relief
+    relief: Heights
     woods: Woods
     arterial: Street  # its line is empty; what all arterials look like
 
@@ -106,7 +107,8 @@ def _planned(key: _Key) -> Town:
     rngs = np.random.default_rng([params.seed, 1]).spawn(6)
     pitch = rngs[0].uniform(*style.district_m)
     skeleton = Skeleton.sample(rngs[0], params.seed, pitch, style.bricks, style.bend_m)
-    barriers = grow_barriers(rngs[1], style, params.size_m)
+    real = None if params.site.dtm is None else survey(params.site, params.size_m)
+    barriers = grow_barriers(rngs[1], style, params.size_m, waters=real is None)
     relief = float(rngs[2].choice([0.5, 1.5, 4.0]))
     surface = str(rngs[3].choice(["asphalt", "concrete"], p=[0.8, 0.2]))
     if rngs[3].random() < style.dirt_streets - 0.25:
@@ -117,7 +119,7 @@ def _planned(key: _Key) -> Town:
         style,
         skeleton,
         tuple(barriers),
-        Relief.sample(rngs[2], params.seed, relief, barriers),
+        real or Relief.sample(rngs[2], params.seed, relief, barriers),
         sample_woods(rngs[4]),
         Street(shapely.LineString(), "primary", surface, width),
     )
@@ -146,7 +148,8 @@ def plan_quarter(town: Town, district: District) -> Quarter:
     rng = seeded(town.seed, VERGE, district.key)
     verge = tuple(land(rng, p, kind, -2) for p in polygons_of(rest, 1))
     rng = seeded(town.seed, ALLOTMENT, district.key)
-    fillings = deal(rng, style, blocks, list(network.faces))
+    cells = enclosed(network.streets, district) if style.footprint_m2 else []
+    fillings = deal(rng, style, blocks, cells)
     return replace(
         sketch,
         blocks=tuple(blocks),
