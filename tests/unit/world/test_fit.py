@@ -34,6 +34,7 @@ KNOWN = replace(
     block_coverage=(0.12, 0.2, 0.26),
     land_use=MappingProxyType({"built": 1.0}),
     barriers=MappingProxyType({"none": 1.0}),
+    quarters=MappingProxyType({}),
     plans=MappingProxyType({"box": 1.0}),
     trees_per_ha=(0, 0),
     storeys=(2.0, 3.0),
@@ -41,7 +42,7 @@ KNOWN = replace(
     outbuilding=0.0,
     wooded=0.0,
 )
-SIDE = 360.0
+SIDE = 560.0
 
 
 def form_of(style, seed, side=SIDE):
