@@ -8,8 +8,8 @@ of the two shipped styles. Bubenec has six blocks: ten that are drawn from the s
 .40 away at the median, hence the larger squares. Distances are Kolmogorov-Smirnov
 (scipy.stats.ks_2samp; street bearings modulo 90 degrees from the main direction, weighted by
 length), and for the one number `orientation_entropy` the difference over its range, ln 36 - ln 4.
-Writes `FOLDER/likeness.json`, the fitted styles, and a
-picture of each town beside three look-alikes and a default, all at one scale.
+Writes `FOLDER/likeness.json`, the fitted styles, a picture of each town beside three look-alikes
+and a default, all at one scale, and `likeness.jpg` with all of them (kept as `docs/likeness.jpg`).
 """
 
 from __future__ import annotations
@@ -111,6 +111,15 @@ def picture(case: Case, style: Style) -> Image.Image:
     return sheet
 
 
+def gallery(sheets: list[Path]) -> Image.Image:
+    """All pictures, one below the other, half as large."""
+    found = [Image.open(path).convert("RGB").reduce(2) for path in sheets]
+    whole = Image.new("RGB", (found[0].width, sum(s.height + 6 for s in found)), (255, 255, 255))
+    for k, sheet in enumerate(found):
+        whole.paste(sheet, (0, sum(s.height + 6 for s in found[:k])))
+    return whole
+
+
 def measure(case: Case, out: Path, count: int, seed: int) -> dict[str, Any]:
     """Fit, grow, compare, print; return the facts."""
     style = fit_style(case.form, FitParams(seed=seed), name=case.name)
@@ -149,6 +158,9 @@ def main() -> None:
     for name in args.towns:
         case = open_case(name, args.data / TOWNS[name])
         facts[name] = measure(case, args.out, args.count, args.seed)
+    gallery([args.out / f"{name}.png" for name in facts]).save(
+        args.out / "likeness.jpg", quality=82, optimize=True
+    )
     (args.out / "likeness.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
     good = [
         d["medians"]["fitted"][m] is not None and d["medians"]["fitted"][m] < MARK

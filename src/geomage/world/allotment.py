@@ -104,11 +104,11 @@ def deal(
     net, cells = np.array(blocks, object), np.array(faces, object)
     home = shapely.STRtree(cells).nearest(shapely.point_on_surface(net))
     held, home = np.unique(home, return_inverse=True)
-    use = _uses(rng, style, cells[held])[home]
+    area = shapely.area(net)
+    use = _uses(rng, style, cells[held], np.bincount(home, area))[home]
     for k, word in enumerate(use):
         fillings[k] = Filling(str(word))
     built = np.flatnonzero(use == "built")
-    area = shapely.area(net)
     cover = _gross_cover(rng, style, cells[held], (area, home))
     for k, filling in zip(
         built.tolist(), _fill(rng, style, area[built], cover[built]), strict=True
@@ -117,11 +117,26 @@ def deal(
     return fillings
 
 
-def _uses(rng: np.random.Generator, style: Style, faces: np.ndarray) -> np.ndarray:
-    """Uses of faces in their shares."""
+def _uses(
+    rng: np.random.Generator, style: Style, faces: np.ndarray, net_m2: np.ndarray
+) -> np.ndarray:
+    """Uses of faces in their shares; those whose streets leave too little to build on lie open.
+
+    net_m2: of each face, without its streets.
+    """
     share = np.fromiter(style.land_use.values(), float)
     at = np.searchsorted(np.cumsum(share)[:-1] / share.sum(), _scattered(rng, faces), "right")
-    return np.asarray(np.array(list(style.land_use), object)[at])
+    use = np.array(list(style.land_use), object)[at]
+    usual = float(quantile(style.block_coverage, np.array([0.5]))[0])
+    narrow = FULLEST * net_m2 < usual * shapely.area(faces)
+    pairs = zip(
+        np.flatnonzero(narrow & (use == "built")),
+        np.flatnonzero(~narrow & (use != "built")),
+        strict=False,
+    )
+    for one, other in pairs:
+        use[one], use[other] = use[other], use[one]
+    return np.asarray(use)
 
 
 def _gross_cover(

@@ -42,7 +42,7 @@ DISTRICTS = (260.0, 400.0, 640.0, 1000.0)
 SPACINGS = (0.8, 1.2, 1.5)
 SKETCHES = 3  # networks laid for each town grown
 BEND = 0.03  # of a district, how far arterials stray at most
-STRAIGHT = 0.95  # order of streets within a district; the districts' directions are measured
+STRAIGHT = 1.0  # order of streets within a district; the districts' directions are measured
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class FitParams:
     rounds: int = 3
     """Rounds of refining the streets, and of correcting what the buildings come out as."""
     size_m: float | None = None
-    """Side of the towns grown; that of the measured town, 300 to 1300 m, when None."""
+    """Side of the towns grown; that of the measured town, 1000 to 1300 m, when None."""
 
     def __post_init__(self) -> None:
         if self.towns < 1 or self.rounds < 0:
@@ -72,7 +72,7 @@ def fit_style(form: Form, params: FitParams | None = None, name: str = "fitted")
         name: of the style.
     """
     params = params or FitParams()
-    side = params.size_m or float(np.clip(np.sqrt(form.area_m2), 300, 1300))
+    side = params.size_m or float(np.clip(np.sqrt(form.area_m2), 1000, 1300))
     style = replace(_measured(form, _nearest(form)), name=name)
     if len(form.block_m2) and len(form.degree):
         style = _search_streets(form, style, params, side)
