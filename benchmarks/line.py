@@ -25,10 +25,12 @@ from typing import Any
 import numpy as np
 
 from geomage.evaluation import evaluate_model
+from geomage.geo import read_vectors
 from geomage.mapping import MapJob, map_rasters
 from geomage.product import WORDS, Score, score_product, write_product
 
 DESTROYED, DAMAGED = WORDS.index("Destroyed"), WORDS.index("Damaged")
+SMALLEST_M2 = 12.0  # of a building, as in `city fit`
 ANALYSED = WORDS.index("Not Analysed")  # columns of a word table before it: found and analysed
 
 
@@ -72,20 +74,28 @@ def building(name: str, score: Score, mark: float) -> Figure:
     return Figure(f"{name}: building F1", p.f1, ">=", mark, f"TP {p.tp} FP {p.fp} FN {p.fn} px")
 
 
-def share(table: np.ndarray, grade: int, words: tuple[int, ...]) -> tuple[float, str]:
-    """Of analysed buildings of one true grade, the share called by some words, and its counts."""
+def share(
+    table: np.ndarray, grade: int, words: tuple[int, ...], *, missed: bool
+) -> tuple[float, str]:
+    """Of buildings of one true grade, the share called by some words, and its counts.
+
+    Those that could not be seen at both dates are left out; `missed` counts those not found, as
+    called something else.
+    """
     row = table[grade - 1]
-    part, found, every = int(row[list(words)].sum()), int(row[:ANALYSED].sum()), int(row.sum())
+    part, every = int(row[list(words)].sum()), int(row.sum())
+    found = int(row[:ANALYSED].sum())
+    of = every - int(row[ANALYSED]) if missed else found
     called = ", ".join(f"{WORDS[k]} {row[k]}" for k in range(len(WORDS)))
-    text = f"{part} of {found} analysed ({every} in all; {called})"
-    return part / max(found, 1), text
+    text = f"{part} of {of} ({every} in all; {called}, not found {row[len(WORDS)]})"
+    return part / max(of, 1), text
 
 
 def rate(name: str, score: Score, grade: int, side: str, mark: float) -> Figure:
-    """Share of found buildings called Destroyed (grade 4), or Damaged and worse (grade 1)."""
+    """Of grade 4 the share called Destroyed, missed ones too; of found ones of grade 1 Damaged+."""
     assert score.words is not None
     words = (DESTROYED,) if grade == 4 else (DESTROYED, DAMAGED)
-    value, counts = share(score.words, grade, words)
+    value, counts = share(score.words, grade, words, missed=grade == 4)
     return Figure(name, value, side, mark, counts)
 
 
@@ -163,7 +173,7 @@ def run_joplin(bench: Bench) -> tuple[list[Figure], dict[str, Any]]:
     seconds = time.monotonic() - started
     if os.waitstatus_to_exitcode(status) not in (0, 3):
         raise SystemExit(f"geomage map failed with {os.waitstatus_to_exitcode(status)}")
-    score = score_product(out, folder / "xview2_winner_prediction.shp")
+    score = score_product(out, buildings_of(folder / "xview2_winner_prediction.shp", bench.out))
     figures = [
         rate("joplin: peer's 4 called Destroyed", score, 4, ">=", 0.88),
         rate("joplin: peer's 1 called Damaged+", score, 1, "<=", 0.15),
@@ -171,6 +181,18 @@ def run_joplin(bench: Bench) -> tuple[list[Figure], dict[str, Any]]:
         Figure("joplin: map, peak memory, GiB", usage.ru_maxrss / 2**20, "<=", 1.5, ""),
     ]
     return figures, {"joplin": score.as_dict()}
+
+
+def buildings_of(peer: Path, out: Path) -> Path:
+    """The peer's polygons of a building's size; the smaller ones are slivers of its raster."""
+    shapes = read_vectors(peer)
+    metres = shapes.to_crs(shapes.estimate_utm_crs()).area
+    path = out / "joplin_reference.gpkg"
+    path.unlink(missing_ok=True)
+    shapes[metres >= SMALLEST_M2].to_file(path)
+    print(f"    joplin: {int((metres < SMALLEST_M2).sum())} of {len(shapes)} polygons of the peer "
+          f"are under {SMALLEST_M2:g} m2 and left out")  # fmt: skip
+    return path
 
 
 SETS: dict[str, Callable[[Bench], tuple[list[Figure], dict[str, Any]]]] = {

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from geomage.product.doubts import partly_analysed
 from geomage.product.folder import ProductPaths, product_paths, write_product
-from geomage.product.grading import DECIDED_DAMAGED, DECIDED_INTACT, WORDS, graded
+from geomage.product.grading import (
+    DECIDED_DAMAGED,
+    DECIDED_DESTROYED,
+    DECIDED_INTACT,
+    WORDS,
+    graded,
+)
 from geomage.product.mapped import RASTERS, Mapped
 from geomage.product.score import Detection, Score, score_product
 from geomage.product.scorecard import score_table
 
 __all__ = [
     "DECIDED_DAMAGED",
+    "DECIDED_DESTROYED",
     "DECIDED_INTACT",
     "RASTERS",
     "WORDS",

@@ -4,8 +4,8 @@ The rule, in one place. A building is
 
 - *Not Analysed* when mapping gave a reason, no grade, or no probabilities;
 - *No visible damage* when its grade is 1 and P(no damage) reaches ``DECIDED_INTACT``;
-- *Damaged* (grades 2, 3) or *Destroyed* (grade 4) when P(any damage) reaches
-  ``DECIDED_DAMAGED``;
+- *Destroyed* when its grade is 4 and P(any damage) reaches ``DECIDED_DESTROYED``;
+- *Damaged* when its grade is 2 or 3 and P(any damage) reaches ``DECIDED_DAMAGED``;
 - *Possibly damaged* in every other case: seen, but too uncertain to decide.
 
 So nothing is called undamaged by default: it takes a grade, an image and a confidence.
@@ -22,6 +22,7 @@ from geomage.errors import InputError
 
 __all__ = [
     "DECIDED_DAMAGED",
+    "DECIDED_DESTROYED",
     "DECIDED_INTACT",
     "GRADE_WORDS",
     "NOT_ANALYSED",
@@ -32,11 +33,13 @@ __all__ = [
 
 DECIDED_INTACT: Final = 0.6
 """Calibrated probability of no damage from which a building counts as not visibly damaged."""
-DECIDED_DAMAGED: Final = 0.83
-"""Calibrated probability of any damage from which a building is called damaged.
+DECIDED_DESTROYED: Final = 0.72
+"""Calibrated probability of any damage from which a building of grade 4 is called destroyed."""
+DECIDED_DAMAGED: Final = 0.97
+"""Calibrated probability of any damage from which one of grade 2 or 3 is called damaged.
 
-Higher than for intact ones: a network that saw simulated images alone is surer of damage in real
-ones than it should be where debris lies around houses that stand.
+Much higher: a network that saw simulated images alone is surer than it should be of major damage
+where debris lies around a house that stands.
 """
 
 NOT_ANALYSED: Final = "Not Analysed"
@@ -88,7 +91,8 @@ def graded(buildings: GeoDataFrame) -> GeoDataFrame:
 
 def _words(grade: np.ndarray, p: np.ndarray, unseen: np.ndarray) -> np.ndarray:
     decided_none = (grade == 1) & (p[:, 0] >= DECIDED_INTACT)
-    decided_damage = (grade >= 2) & (1 - p[:, 0] >= DECIDED_DAMAGED)
+    sure = np.where(grade == 4, DECIDED_DESTROYED, DECIDED_DAMAGED)
+    decided_damage = (grade >= 2) & (1 - p[:, 0] >= sure)
     said = np.array([GRADE_WORDS.get(int(g), NOT_ANALYSED) for g in grade], dtype=object)
     word = np.where(decided_none | decided_damage, said, POSSIBLY)
     return np.where(unseen, NOT_ANALYSED, word)

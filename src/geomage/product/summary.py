@@ -13,7 +13,13 @@ from geopandas import GeoDataFrame
 from odc.geo.geobox import GeoBox
 
 from geomage.geo import open_raster
-from geomage.product.grading import DECIDED_DAMAGED, DECIDED_INTACT, NOT_ANALYSED, WORDS
+from geomage.product.grading import (
+    DECIDED_DAMAGED,
+    DECIDED_DESTROYED,
+    DECIDED_INTACT,
+    NOT_ANALYSED,
+    WORDS,
+)
 from geomage.product.squares import Square
 from geomage.product.surface import areas_m2, box_outline, class_counts, pixel_area_m2
 
@@ -58,6 +64,7 @@ def summarise(
         "landcover": _classes(rasters.get("landcover"), box, LANDCOVER),
         "worst_squares": [square.as_dict() for square in squares],
         "rules": {
+            "destroyed_from_probability": DECIDED_DESTROYED,
             "damaged_from_probability": DECIDED_DAMAGED,
             "not_damaged_from_probability": DECIDED_INTACT,
             "areas": "plane, no CRS" if box.crs is None else "WGS 84 ellipsoid",

@@ -8,7 +8,14 @@ from html import escape
 from typing import Any, Final
 
 from geomage.mapping.buildings import MISSING_COSTS
-from geomage.product.grading import DECIDED_DAMAGED, DECIDED_INTACT, NOT_ANALYSED, POSSIBLY, WORDS
+from geomage.product.grading import (
+    DECIDED_DAMAGED,
+    DECIDED_DESTROYED,
+    DECIDED_INTACT,
+    NOT_ANALYSED,
+    POSSIBLY,
+    WORDS,
+)
 from geomage.product.layers import FLOOD_SPECK_M2, Source
 from geomage.product.squares import Square
 
@@ -225,15 +232,16 @@ def area_table(summary: Mapping[str, Any]) -> str:
 
 def definitions() -> str:
     """What each damage word means, and the rule behind Possibly damaged."""
-    damaged, intact = percent(DECIDED_DAMAGED), percent(DECIDED_INTACT)
+    destroyed, damaged, intact = map(percent, (DECIDED_DESTROYED, DECIDED_DAMAGED, DECIDED_INTACT))
     meaning = {
-        "Destroyed": f"Some damage is likely ({damaged} or more), and destroyed is the most likely"
+        "Destroyed": f"Some damage is likely ({destroyed} or more), and destroyed is the likeliest"
         f" grade once the cost of a miss is counted ({_costs()}). Its own probability may be under"
         " 20 %: every building states it.",
-        "Damaged": f"Some damage is likely ({damaged} or more), and minor or major is the most"
-        " likely grade, costs counted.",
-        POSSIBLY: f"Damage is not sure (under {damaged}), nor is its absence (under {intact}, or"
-        " grave damage too likely to rule out). Send someone to look.",
+        "Damaged": f"Some damage is all but sure ({damaged} or more), and minor or major is the"
+        " likeliest grade, costs counted.",
+        POSSIBLY: f"Damage is not sure (under {damaged}, or {destroyed} where destroyed is"
+        f" likeliest), nor is its absence (under {intact}, or grave damage too likely to rule"
+        " out). Send someone to look.",
         "No visible damage": f"No damage to be seen from above, with a probability of {intact}"
         " or more. The building may still be unsafe.",
         NOT_ANALYSED: "It could not be seen, for the reason given. Nothing is known.",

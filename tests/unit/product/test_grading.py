@@ -13,7 +13,7 @@ from shapely.geometry import Point
 from toy_run import make_run
 
 from geomage.errors import InputError
-from geomage.product import DECIDED_DAMAGED, DECIDED_INTACT, graded
+from geomage.product import DECIDED_DAMAGED, DECIDED_DESTROYED, DECIDED_INTACT, graded
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_the_two_certain_words_need_a_decided_probability(weights, grade) -> Non
         assert p[0] >= DECIDED_INTACT
     elif word != "Possibly damaged":
         assert grade >= 2
-        assert 1 - p[0] >= DECIDED_DAMAGED
+        assert 1 - p[0] >= (DECIDED_DESTROYED if grade == 4 else DECIDED_DAMAGED)
 
 
 def make_frame(grade: int, p: np.ndarray):
