@@ -20,11 +20,11 @@ from geomage.render import RenderParams, render_event
 from geomage.world import CityParams, grow_city
 
 PANELS = [
-    ("suburb", 6), ("culdesac", 2), ("terrace", 8), ("village", 1),
-    ("centre", 12), ("oldtown", 4), ("radial", 6), ("estate", 10),
-    ("informal", 3), ("industry", 8), ("harbour", 3), ("suburb", 13),
+    ("suburb", 6), ("garden", 2), ("mobile", 4), ("culdesac", 2), ("terrace", 8),
+    ("village", 1), ("centre", 12), ("oldtown", 4), ("radial", 6), ("estate", 10),
+    ("informal", 3), ("industry", 8), ("harbour", 3), ("suburb", 13), ("mobile", 3),
 ]  # fmt: skip
-SIZE_M, SIDE, COLUMNS, GAP = 270.0, 400, 4, 6
+SIZE_M, SIDE, COLUMNS, GAP = 270.0, 400, 5, 6
 
 
 def draw_town(style: str, seed: int) -> np.ndarray:
