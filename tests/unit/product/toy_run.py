@@ -23,8 +23,8 @@ UTM = "EPSG:32615"
 # grade, (none, minor, major, destroyed), reason: one row of buildings, west to east
 ANSWERS: list[tuple[int, tuple[float, ...], str | None]] = [
     (4, (0.02, 0.03, 0.05, 0.9), None),  # Destroyed
-    (3, (0.1, 0.2, 0.6, 0.1), None),  # Damaged
-    (2, (0.15, 0.5, 0.2, 0.15), None),  # Damaged
+    (3, (0.02, 0.15, 0.65, 0.18), None),  # Damaged
+    (2, (0.03, 0.5, 0.2, 0.27), None),  # Damaged
     (2, (0.41, 0.45, 0.1, 0.04), None),  # Possibly damaged: P(any) is .59
     (1, (0.9, 0.05, 0.03, 0.02), None),  # No visible damage
     (0, (np.nan,) * 4, "obscured at second date"),  # Not Analysed
