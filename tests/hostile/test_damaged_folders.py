@@ -230,3 +230,35 @@ def test_rasters_of_another_kind_or_place_are_refused(place: Path, file: str) ->
         write_cog(path, raster)
         with pytest.raises(InputError, match=rf"{path.name}.*({says})"):
             read_city(path.parent) if path.parent.name == "town" else read_event(path.parent)
+
+
+@pytest.mark.parametrize(
+    "site",
+    [
+        {"crs": None, "origin": [0, 0], "dtm": None},
+        {"crs": "EPSG:999999", "origin": [0, 0], "dtm": None},
+        {"crs": "(" * 100_000, "origin": [0, 0], "dtm": None},
+        {"crs": "EPSG:32633", "origin": [10**400, 0], "dtm": None},
+        {"crs": "EPSG:32633", "origin": [0], "dtm": None},
+        {"crs": "EPSG:32633", "origin": [0, 0], "dtm": 5},
+        {},
+        [],
+    ],
+    ids=lambda site: str(site)[:30],
+)
+def test_a_site_that_is_none_is_refused(place, capfd, site):
+    path = place / "town/city.params.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"site": site}))
+    capfd.readouterr()
+    assert main(["city", "show", str(place / "town"), "-o", str(place / "out.png")]) == 2
+    lines = capfd.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert "city.params.json is damaged" in lines[0]
+    assert len(lines[0]) < 1000
+    assert not (place / "out.png").exists()
+
+
+def test_parameters_nested_without_end_are_refused(place):
+    (place / "town/city.params.json").write_text("[" * 200_000)
+    with pytest.raises(InputError, match="damaged"):
+        read_city(place / "town")

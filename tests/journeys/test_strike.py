@@ -40,6 +40,7 @@ def test_a_flood_over_everything_says_so(geomage, town, tmp_path):
 def test_parameters_out_of_range_are_refused(geomage, town, tmp_path):
     for words in (
         ["flood", "--level", -1],
+        ["flood", "--level", 1e308],
         ["earthquake", "--magnitude", 12],
         ["storm", "--ef", 7],
     ):

@@ -101,6 +101,8 @@ def city_import(
     assert isinstance(params, ImportParams)
     for remark in params.remarks:
         say(f"note: {remark}")
+    if city.streets.empty:
+        say("note: no streets were given (--streets) and none are made up")
     say(f"note: {_repairs(params.counts)}")
     facts = {"out": out, "trees": len(city.trees), **asdict(params), **_main(params.counts)}
     given = params.counts["height given"], params.counts["storeys given"]

@@ -151,7 +151,7 @@ def city_fit(
     """
     from geomage.geo import refuse_file
     from geomage.world import read_form_layers, write_style
-    from geomage.world.fit import FitParams, fit_style
+    from geomage.world.fit import FitParams, fit_style, nearest_style
     from geomage.world.measure import measure_form
 
     if out.suffix.lower() != ".toml":
@@ -165,13 +165,21 @@ def city_fit(
         layer_plots=layer_plots,
     )
     form = measure_form(layers.buildings, layers.streets, layers.plots)
-    for note in (*layers.notes, *form.notes):
-        say(f"Note: {note}")
+    lent = (
+        "roofs, materials and trees" if len(form.storeys) else "roofs, materials, trees and storeys"
+    )
+    notes = [
+        *layers.notes,
+        *form.notes,
+        f"{lent} are those of the style {nearest_style(form).name}, the nearest",
+    ]
+    for note in notes:
+        say(f"note: {note}")
     style = fit_style(form, FitParams(seed=seed % 2**32, rounds=rounds), name=out.stem)
     side = round(form.area_m2**0.5)
     write_style(style, out, comment=f"Fitted to {vectors.name}, a town of {side} m square.")
     count = len(form.footprint_m2)
-    facts = {"out": out, "buildings": count, "size_m": side, "notes": [*layers.notes, *form.notes]}
+    facts = {"out": out, "buildings": count, "size_m": side, "notes": notes}
     done(f"A style like the {count} buildings of {vectors}: {out}", facts, as_json=as_json)
 
 
@@ -265,6 +273,11 @@ def strike_flood(
     def hit(town: Any) -> Any:
         event = flood(town, params, seed)
         rise = float(np.ptp(town.dtm.values))
+        wet = event.rasters["water_depth"].values > 0
+        say(
+            f"note: {wet.mean():.1%} of the ground lies under water, "
+            f"{event.rasters['water_depth'].values.max():.1f} m at most"
+        )
         if len(event.buildings) and (event.buildings["depth"] > 0).all():
             say(
                 f"note: every building stands in water: the ground rises {rise:.1f} m above its "

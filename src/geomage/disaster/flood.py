@@ -20,6 +20,7 @@ from geomage.world import City
 __all__ = ["FloodParams", "damage_factor", "fill", "flood"]
 
 _DEPTHS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0)
+HIGHEST_M = 1000.0  # above the lowest ground; no flood stands higher
 _FACTORS = (0.0, 0.25, 0.40, 0.50, 0.60, 0.75, 0.85, 0.95, 1.0)
 
 
@@ -32,9 +33,10 @@ class FloodParams:
     drained: float = 0.0  # share of the water that has left; mud stays
 
     def __post_init__(self) -> None:
-        if not 0 < self.level_m < np.inf:
+        if not 0 < self.level_m <= HIGHEST_M:
             raise InputError(
-                f"a flood level of {self.level_m:g} m floods nothing: give more than 0"
+                f"a flood level of {self.level_m:g} m is outside 0..{HIGHEST_M:g} m: give the "
+                "height of the water above the lowest ground"
             )
         if not (0 <= self.surge <= 1 and 0 <= self.drained <= 1):
             raise InputError("surge and drained are shares: give 0 to 1")

@@ -173,8 +173,16 @@ def _read_params(path: Path) -> CityParams | ImportParams:
         if record.get("kind") == "import":
             return ImportParams.of(record)
         return _params(record, str(path))
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
-        raise InputError(f"{path} is damaged ({error}): make the city again") from error
+    except (
+        ValueError,
+        TypeError,
+        AttributeError,
+        KeyError,
+        OverflowError,
+        RecursionError,
+    ) as error:
+        said = " ".join(str(error).split())[:200]
+        raise InputError(f"{path} is damaged ({said}): make the city again") from error
 
 
 def _refuse_other_place(folder: Path, about: CityParams | ImportParams, dtm: Raster) -> None:

@@ -66,7 +66,7 @@ def boxes_in(box: Bounds, crs: str | None) -> list[Bounds]:
     Raises:
         InputError: the box lies outside where the CRS holds.
     """
-    change = _transformer("EPSG:4326", crs or "EPSG:4326")
+    change = transformer("EPSG:4326", crs or "EPSG:4326")
     found = []
     for piece in _pieces(box):
         left, bottom, right, top = change.transform_bounds(*piece, densify_pts=21)
@@ -78,7 +78,7 @@ def boxes_in(box: Bounds, crs: str | None) -> list[Bounds]:
 
 def said_in_degrees(bounds: Bounds, crs: str) -> str:
     """Bounds in a CRS as W,S,E,N in degrees, as --bbox takes them."""
-    found = _transformer(crs, "EPSG:4326").transform_bounds(*bounds, densify_pts=21)
+    found = transformer(crs, "EPSG:4326").transform_bounds(*bounds, densify_pts=21)
     return ",".join(f"{v:.5f}" for v in found)
 
 
@@ -90,14 +90,14 @@ def outline(box: Bounds, crs: CRS) -> shapely.Polygon:
         shapely.box(west, south, east, north), max(east - west, north - south) / 24
     )
     x, y = shapely.get_coordinates(rim).T
-    moved = _transformer("EPSG:4326", str(crs)).transform((x + 180) % 360 - 180, y)
+    moved = transformer("EPSG:4326", str(crs)).transform((x + 180) % 360 - 180, y)
     return shapely.Polygon(np.stack(moved, 1))
 
 
 def lonlat_centre(shapes: gpd.GeoSeries) -> tuple[float, float]:
     """Middle of the bounds of shapes, degrees, whatever side of the antimeridian they lie on."""
     points = shapely.get_coordinates(shapes.to_numpy())
-    change = _transformer(shapes.crs.to_wkt(), "EPSG:4326")
+    change = transformer(shapes.crs.to_wkt(), "EPSG:4326")
     lon, lat = change.transform(*points.T)
     good = np.isfinite(lon) & np.isfinite(lat)
     if not good.any():
@@ -138,7 +138,7 @@ def _is_metric(crs: pyproj.CRS, lon: float, lat: float) -> bool:
     """Whether a metre of the map is a metre on the ground, within half a percent."""
     if {axis.unit_name for axis in crs.axis_info} != {"metre"}:
         return False
-    x, y = _transformer("EPSG:4326", crs.to_wkt()).transform(lon, lat)
+    x, y = transformer("EPSG:4326", crs.to_wkt()).transform(lon, lat)
     if not (math.isfinite(x) and math.isfinite(y)):
         return False
     here = GeoBox(wh_(2, 2), Affine(1, 0, x - 1, 0, -1, y + 1), crs.to_wkt())
@@ -169,8 +169,10 @@ def grid_over(bounds: Bounds, crs: CRS, *, margin: float = 0.0) -> GeoBox:
     return GeoBox(shape, Affine(DTM_GSD, 0, left, 0, -DTM_GSD, top), crs)
 
 
-def _transformer(source: str, target: str) -> pyproj.Transformer:
+def transformer(source: str, target: str) -> pyproj.Transformer:
+    """The way from one CRS to another, x before y; InputError where there is none."""
     try:
         return pyproj.Transformer.from_crs(source, target, always_xy=True)
     except ProjError as error:
-        raise InputError(f"there is no way from the CRS {source} to {target}") from error
+        names = " to ".join(" ".join(crs.split())[:60] for crs in (source, target))
+        raise InputError(f"there is no way from the CRS {names}") from error

@@ -27,7 +27,7 @@ from geomage.world.style_file import LIMITS
 from geomage.world.styles import STYLES, Style
 from geomage.world.town import arterials, plan_town, sketch_quarter
 
-__all__ = ["FitParams", "fit_style"]
+__all__ = ["FitParams", "fit_style", "nearest_style"]
 
 LEVELS = np.linspace(0, 1, 21)  # probabilities of the quantiles in a fitted style
 TAIL_LEVELS = np.linspace(0, 1, 101)  # of footprints: one palace among many houses stays one
@@ -73,7 +73,7 @@ def fit_style(form: Form, params: FitParams | None = None, name: str = "fitted")
     """
     params = params or FitParams()
     side = params.size_m or float(np.clip(np.sqrt(form.area_m2), 1000, 1300))
-    style = replace(_measured(form, _nearest(form)), name=name)
+    style = replace(_measured(form, nearest_style(form)), name=name)
     if len(form.block_m2) and len(form.degree):
         style = _search_streets(form, style, params, side)
     return _correct_buildings(form, style, params, side)
@@ -88,7 +88,7 @@ def quantiles(values: np.ndarray, levels: np.ndarray = LEVELS) -> tuple[float, .
     return tuple(float(f"{v:.4g}") for v in np.quantile(values, levels, method="hazen"))
 
 
-def _nearest(form: Form) -> Style:
+def nearest_style(form: Form) -> Style:
     """The shipped style whose buildings are nearest in size and density; it lends the looks."""
     size = np.log(np.median(form.footprint_m2))
     dense = np.median(form.coverage[form.coverage > OPEN]) if (form.coverage > OPEN).any() else 0.3

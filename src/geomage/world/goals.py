@@ -109,9 +109,10 @@ def shape_footprint(
 
 def _compact(shape: BaseGeometry) -> Polygon | None:
     """The largest polygon of an area with its outline cleaned, without slivers and spikes."""
-    open_ = shapely.buffer(shapely.buffer(shape, -0.6, join_style="mitre"), 0.6, join_style="mitre")
-    open_ = shapely.make_valid(open_)  # corners all but on each other cross when moved back
-    parts = shapely.get_parts(shapely.intersection(open_, shape))
+    core = shapely.buffer(shape, -0.6, join_style="mitre")
+    grown = shapely.buffer(core, 0.6, join_style="mitre")
+    cleaned = shapely.make_valid(grown)  # corners all but on each other cross when moved back
+    parts = shapely.get_parts(shapely.intersection(cleaned, shape))
     areas = [p for p in parts if isinstance(p, Polygon) and p.area > 1.0 and p.is_valid]
     return max(areas, key=lambda p: p.area, default=None)
 

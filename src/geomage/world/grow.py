@@ -15,16 +15,17 @@ from geomage.world.city import DTM_GSD, City, CityParams
 from geomage.world.districts import seeded
 from geomage.world.draft import Draft
 from geomage.world.graph import joined
-from geomage.world.ground import vehicle
+from geomage.world.ground import Water, vehicle
 from geomage.world.site import Site
 from geomage.world.streets import Street
 from geomage.world.tables import tabulate
-from geomage.world.terrain import grow_terrain
+from geomage.world.terrain import Heights, grow_terrain
 from geomage.world.town import BLOCK, FURNITURE, Quarter, Town, arterials, plan_quarter, plan_town
 from geomage.world.vegetation import rows_along
 
 __all__ = ["APART", "grow_city", "grow_tile", "streets_around"]
 
+STEEPEST_SHORE_M = 1.0  # between the lowest and the highest point of the shore of a pond or pool
 APART = ("rail", "motorway")  # kinds of streets that local traffic does not reach
 
 
@@ -54,11 +55,19 @@ def grow_tile(params: CityParams, window: Polygon) -> City:
     for quarter in quarters:
         _build(draft, town, quarter, window)
     _lay_streets(draft, town, quarters, window)
+    if params.site.dtm is not None:
+        draft.ground.water = [w for w in draft.ground.water if _level(w, town.relief)]
     ponds = [w.shape for w in draft.ground.water if w.kind == "pond"]
     dtm = grow_terrain(town.relief, _box(window, params.site), ponds, params.site)
     square = shapely.box(0, 0, params.size_m, params.size_m)
     draft.streets = _kept(draft.streets, square, window)
     return City(params, dtm, **tabulate(draft, square, window, params.site))
+
+
+def _level(water: Water, ground: Heights) -> bool:
+    """Whether the shore of a made-up water is level enough for it to lie on real terrain."""
+    shore = shapely.get_coordinates(shapely.segmentize(water.shape.exterior, 2.0))
+    return bool(np.ptp(ground.heights(shore)) <= STEEPEST_SHORE_M)
 
 
 def streets_around(params: CityParams, where: BaseGeometry) -> list[Street]:

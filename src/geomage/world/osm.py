@@ -36,7 +36,10 @@ def read_osm(file: VectorFile, boxes: Sequence[Bounds] | None) -> Given:
         BudgetError: too many features.
     """
     if not file.is_osm:
-        raise InputError(f"{file.name} is no OpenStreetMap file: --osm takes .osm.pbf and .osm")
+        raise InputError(
+            f"{file.name} is no OpenStreetMap file: --osm takes .osm.pbf, .osm and .osm.bz2, "
+            "--buildings other footprints"
+        )
     areas = _tagged(file.read("multipolygons", boxes).table, "way")
     lines = _tagged(file.read("lines", boxes).table, "way")
     points = _tagged(file.read("points", boxes).table, "node")

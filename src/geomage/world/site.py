@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
+
+from odc.geo.crs import CRS
+from pyproj.exceptions import CRSError
 
 from geomage.world.sources import Source
 
 __all__ = ["Site"]
+
+MOST_CRS = 20_000  # characters
 
 
 @dataclass(frozen=True)
@@ -40,5 +46,11 @@ class Site:
             KeyError, TypeError, ValueError: it is not what was written.
         """
         x, y = (float(v) for v in record["origin"])
-        dtm = record["dtm"]
-        return Site(str(record["crs"]), (x, y), None if dtm is None else Source(**dtm))
+        crs, dtm = record["crs"], record["dtm"]
+        if not isinstance(crs, str) or len(crs) > MOST_CRS or not (isfinite(x) and isfinite(y)):
+            raise ValueError("site: no place")
+        try:
+            CRS(crs)
+        except CRSError:
+            raise ValueError("site: crs is none that is known") from None
+        return Site(crs, (x, y), None if dtm is None else Source(**dtm))

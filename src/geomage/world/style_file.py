@@ -8,7 +8,6 @@ words). A field left out keeps its default; one without a default must be there.
 from __future__ import annotations
 
 import json
-import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
@@ -39,7 +38,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "street_width_m": (0.5, 100),
     "sidewalk_m": (0, 20),
     "parcel_m2": (10, 1e6),
-    "footprint_m2": (1, 1e6),
+    "footprint_m2": (12, 1e6),
     "setback_m": (0, 200),
     "storeys": (0.5, 150),
     "trees_per_ha": (0, 2000),
@@ -69,12 +68,14 @@ def read_style(path: Path | str) -> Style:
         InputError: no such file, no TOML, an unknown key or word, or a value that cannot serve.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: cannot read the style: it is no file")
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot read the style: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a TOML style: {error}") from error
+    except (ValueError, RecursionError) as error:  # no UTF-8, no TOML, numbers without end
+        raise InputError(f"{path}: not a TOML style: {str(error)[:200]}") from error
     return style_from_table(table, str(path))
 
 
@@ -89,6 +90,7 @@ def write_style(style: Style, path: Path | str, *, comment: str = "") -> Path:
         lines += ["", f"[{name}]", *(f"{_key(k)} = {_toml(v)}" for k, v in shares.items())]
     part = path.with_name(f".{path.name}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         part.write_text("\n".join(lines) + "\n", encoding="utf-8")
         part.replace(path)
     except OSError as error:
@@ -186,8 +188,8 @@ def _number(field: str, value: Any, where: str) -> float:
     least, most = LIMITS.get(field, (0, LARGEST))
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InputError(f"{where}: expected a number, got {value!r}")
-    if not (math.isfinite(value) and least <= value <= most):
-        raise InputError(f"{where}: {value!r} is outside {least:g}..{most:g}")
+    if not least <= value <= most:  # nor NaN
+        raise InputError(f"{where}: {str(value)[:40]} is outside {least:g}..{most:g}")
     return float(value)
 
 

@@ -7,7 +7,6 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import pyproj
 from affine import Affine
 from odc.geo import wh_
 from odc.geo.geobox import GeoBox
@@ -15,14 +14,15 @@ from odc.geo.geobox import GeoBox
 from geomage.errors import InputError
 from geomage.geo import open_raster
 from geomage.geo.open import dataset_facts
-from geomage.world.dtm import read_terrain
-from geomage.world.extent import DTM_GSD, choose_crs
+from geomage.world.dtm import read_terrain, terrain_crs
+from geomage.world.extent import DTM_GSD, choose_crs, transformer
 from geomage.world.site import Site
 from geomage.world.sources import describe_source
 from geomage.world.terrain import Surveyed
 
 __all__ = ["choose_site", "survey"]
 
+STEEP = 0.15  # average slope from which streets and houses would be laid otherwise
 MOST_PX = 4096  # a side of the lattice: towns of more than 8 km have one coarser than 2 m
 
 
@@ -43,25 +43,26 @@ def choose_site(
         InputError: no raster, no CRS, or the terrain model does not cover the town.
     """
     with open_raster(path) as dataset:
-        box = dataset_facts(dataset).box
-    if box.crs is None:
-        raise InputError(f"{path} has no CRS: a terrain model needs one (gdal_edit -a_srs)")
-    own = box.crs.to_wkt()
+        facts = dataset_facts(dataset)
+    box, own = facts.box, terrain_crs(path, facts).to_wkt()
     columns, rows = box.shape.x / 2, box.shape.y / 2
     lon, lat = at or _lonlat(own, box.affine @ (columns, rows))
     place = choose_crs(own, lon, lat, of="terrain model")
-    change = pyproj.Transformer.from_crs("EPSG:4326", place.crs.to_wkt(), always_xy=True)
+    change = transformer("EPSG:4326", place.crs.to_wkt())
     x, y = change.transform(lon, lat)
     if not (math.isfinite(x) and math.isfinite(y)):
         raise InputError(f"{lon:g},{lat:g} lies outside the area where {place.crs} holds")
     corner = (_snapped(x - size_m / 2), _snapped(y - size_m / 2))
     site = Site(str(place.crs), corner, describe_source("dtm", path), path)
-    survey(site, size_m)
-    return site, place.remarks
+    slope = survey(site, size_m).slope
+    remarks = place.remarks
+    if slope > STEEP:
+        remarks += (f"the ground slopes {slope:.0%} on average: the plan of the town ignores it",)
+    return site, remarks
 
 
 def _lonlat(crs: str, xy: tuple[float, float]) -> tuple[float, float]:
-    change = pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+    change = transformer(crs, "EPSG:4326")
     lon, lat = change.transform(*xy)
     if not (math.isfinite(lon) and math.isfinite(lat)):
         raise InputError("the terrain model lies outside the area where its CRS holds")

@@ -152,6 +152,12 @@ class Surveyed:
         at = np.stack([self.top_m - xy[:, 1], xy[:, 0]]) / self.step_m - 0.5
         return np.asarray(ndimage.map_coordinates(self.lattice, at, order=1, mode="nearest"))
 
+    @property
+    def slope(self) -> float:
+        """Rise over run, on average."""
+        down, along = np.gradient(self.lattice, self.step_m)
+        return float(np.hypot(down, along).mean())
+
 
 Heights = Relief | Surveyed
 

@@ -132,3 +132,57 @@ def test_real_mountains_carry_a_town(data_dir):
         near = source.read(1)[rows - 8 : rows + 8, columns - 8 : columns + 8]
     assert near.min() - 5 < town.dtm.values.min() <= town.dtm.values.max() < near.max() + 5
     assert len(town.buildings) > 5
+
+
+def test_no_pond_is_dug_into_a_slope(tmp_path):
+    steep = write_plane(tmp_path / "steep.tif", slope=0.4)
+    town = grow_city(grown(steep, size=400.0, style="garden", seed=0))
+    down, along = np.gradient(town.dtm.values[0].astype(float), 2.0)
+    assert np.hypot(down, along).max() < 0.6
+    assert choose_site(steep, 400.0)[1] == (
+        "the ground slopes 40% on average: the plan of the town ignores it",
+    )
+
+
+def test_a_photograph_is_no_terrain_model(tmp_path):
+    path = tmp_path / "photo.tif"
+    with rasterio.open(
+        path, "w", driver="GTiff", width=50, height=50, count=3, dtype="uint8", crs="EPSG:32633",
+        transform=from_origin(*MIDDLE, 10, 10),
+    ) as file:  # fmt: skip
+        file.write(np.full((3, 50, 50), 90, np.uint8))
+    with pytest.raises(InputError, match="has 3 bands: a terrain model has one"):
+        choose_site(path, 200.0)
+
+
+@pytest.mark.parametrize("void", [-32768, -9999, np.nan, np.inf])
+def test_a_void_that_no_tag_names_has_no_say_in_what_lies_beside_it(tmp_path, void):
+    path = write_plane(tmp_path / "void.tif")
+    with rasterio.open(path, "r+") as file:
+        heights = file.read(1)
+        file.nodata = -1.0
+        heights[50, 48:50] = void
+        file.write(heights, 1)
+    terrain = grow_tile(grown(path), shapely.box(0, 0, 240, 240)).dtm.values
+    assert 290 < terrain.min() < terrain.max() < 310
+
+
+def test_scale_and_feet_of_a_file_are_heeded(plane, tmp_path):
+    whole = grow_tile(grown(plane), shapely.box(0, 0, 40, 40)).dtm.values
+    for name, stored, scale, unit in (
+        ("decimetres.tif", 10.0, 0.1, "metre"),
+        ("feet.tif", 1 / 0.3048, 1.0, "ft"),
+    ):
+        path = write_plane(tmp_path / name)
+        with rasterio.open(path, "r+") as file:
+            file.write(file.read(1) * np.float32(stored), 1)
+            file.scales, file.units = (scale,), (unit,)
+        found = grow_tile(grown(path), shapely.box(0, 0, 40, 40)).dtm.values
+        np.testing.assert_allclose(found, whole, atol=0.01)
+
+
+def test_a_place_on_no_earth_is_refused(tmp_path):
+    for crs in ('LOCAL_CS["site",UNIT["metre",1]]', "+proj=longlat +R=1737400 +no_defs"):
+        path = write_plane(tmp_path / "nowhere.tif", crs=crs)
+        with pytest.raises(InputError, match=r"no way from the CRS|neither projected"):
+            choose_site(path, 200.0)

@@ -49,7 +49,7 @@ def test_every_shipped_style_survives_its_file_and_its_table(style, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["style.toml"]
 
 
-rising = st.lists(st.floats(1, 1e5), max_size=9).map(lambda v: tuple(sorted(v)))
+rising = st.lists(st.floats(12, 1e5), max_size=9).map(lambda v: tuple(sorted(v)))
 shares = st.floats(0, 1)
 
 
@@ -159,3 +159,13 @@ def test_a_town_of_a_style_of_ones_own_reproduces_itself(tmp_path):
 def test_a_shipped_style_given_whole_grows_the_same_town():
     named, given_ = (grow_city(CityParams(96.0, s, 2)) for s in ("suburb", STYLES["suburb"]))
     assert named.buildings.equals(given_.buildings)
+
+
+@pytest.mark.parametrize("text", ["a = " + "[" * 5000, "a = " + "9" * 5000, "a = \x00"])
+def test_a_style_without_end_is_no_style(tmp_path, text):
+    path = tmp_path / "s.toml"
+    path.write_text(text)
+    with pytest.raises(InputError, match="not a TOML style"):
+        read_style(path)
+    with pytest.raises(InputError, match="no file"):
+        read_style(tmp_path)
