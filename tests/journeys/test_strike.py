@@ -29,6 +29,14 @@ def test_a_hazard_leaves_its_truth_per_building(geomage, town, tmp_path, hazard)
         assert intensity.tags()["unit"]
 
 
+def test_a_struck_town_is_not_struck_again(geomage, town, tmp_path):
+    assert geomage("strike", "fire", town, "-o", tmp_path / "event").code == 0
+    answer = geomage("strike", "flood", tmp_path / "event", "-o", tmp_path / "again")
+    assert answer.code == 2
+    assert "was struck" in answer.err
+    assert not (tmp_path / "again").exists()
+
+
 def test_a_flood_over_everything_says_so(geomage, town, tmp_path):
     answer = geomage("strike", "flood", town, "--level", 60, "-o", tmp_path / "all")
     assert answer.code == 0

@@ -139,7 +139,7 @@ def city_fit(
     layer_streets: Annotated[str, typer.Option(help="Layer of street lines.")] = "streets",
     layer_plots: Annotated[str, typer.Option(help="Layer of parcels.")] = "plots",
     rounds: Annotated[
-        int, typer.Option(help="Rounds of search; 0 takes only what is measured.", min=0, max=50)
+        int, typer.Option(help="Rounds of search; 0 measures, and seeks no streets.", min=0, max=50)
     ] = 3,
     seed: Seed = 0,
     overwrite: Overwrite = False,
@@ -365,6 +365,11 @@ def _strike(
     from geomage.world import read_city
 
     _refuse_input(out, city, overwrite=overwrite)
+    if (city / "event.gpkg").exists():
+        raise InputError(
+            f"{city} is a town that was struck: what broke in it would be forgotten; strike the "
+            "city folder it was made from"
+        )
     event = hit(read_city(city))
     write_event(event, out, overwrite=overwrite)
     grades = event.buildings["grade_visible"].value_counts()
