@@ -28,9 +28,9 @@ from geomage.evaluation import evaluate_model
 from geomage.geo import read_vectors
 from geomage.mapping import MapJob, map_rasters
 from geomage.product import WORDS, Score, score_product, write_product
+from geomage.world.measure import SMALLEST_M2
 
 DESTROYED, DAMAGED = WORDS.index("Destroyed"), WORDS.index("Damaged")
-SMALLEST_M2 = 12.0  # of a building, as in `city fit`
 ANALYSED = WORDS.index("Not Analysed")  # columns of a word table before it: found and analysed
 
 

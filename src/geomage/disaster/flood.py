@@ -20,8 +20,8 @@ from geomage.world import City
 __all__ = ["FloodParams", "damage_factor", "fill", "flood"]
 
 _DEPTHS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0)
-HIGHEST_M = 1000.0  # above the lowest ground; no flood stands higher
 _FACTORS = (0.0, 0.25, 0.40, 0.50, 0.60, 0.75, 0.85, 0.95, 1.0)
+HIGHEST_M = 1000.0  # above the lowest ground; no flood stands higher
 
 
 @dataclass(frozen=True)

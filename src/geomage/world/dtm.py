@@ -51,8 +51,6 @@ def read_terrain(path: Path, box: GeoBox) -> tuple[Raster, int]:
     with open_raster(path) as dataset, decoding(path):
         facts = dataset_facts(dataset)
         crs = terrain_crs(path, facts)
-        if np.dtype(dataset.dtypes[0]).kind == "c":
-            raise InputError(f"{path} holds complex numbers: a terrain model has heights, metres")
         finer = ground_gsd(facts.box) < abs(box.affine.a)
         for top in range(0, box.shape.y, _CHUNK):
             for left in range(0, box.shape.x, _CHUNK):
@@ -124,6 +122,8 @@ def terrain_crs(path: Path, facts: RasterFacts) -> CRS:
         raise InputError(f"{path} has no CRS: a terrain model needs one (gdal_edit -a_srs)")
     if facts.count != 1:
         raise InputError(f"{path} has {facts.count} bands: a terrain model has one, of heights")
+    if facts.dtype.startswith("complex"):
+        raise InputError(f"{path} holds complex numbers: a terrain model has heights, metres")
     return facts.box.crs
 
 

@@ -54,10 +54,15 @@ def choose_site(
         raise InputError(f"{lon:g},{lat:g} lies outside the area where {place.crs} holds")
     corner = (_snapped(x - size_m / 2), _snapped(y - size_m / 2))
     site = Site(str(place.crs), corner, describe_source("dtm", path), path)
-    slope = survey(site, size_m).slope
-    remarks = place.remarks
-    if slope > STEEP:
-        remarks += (f"the ground slopes {slope:.0%} on average: the plan of the town ignores it",)
+    ground, remarks = survey(site, size_m), place.remarks
+    if ground.slope > STEEP:
+        remarks += (
+            f"the ground slopes {ground.slope:.0%} on average: the plan of the town ignores it",
+        )
+    if ground.closed:
+        remarks += (
+            f"{ground.closed:.2%} of the ground had no height and took that of the nearest",
+        )
     return site, remarks
 
 
@@ -78,7 +83,7 @@ def survey(site: Site, size_m: float) -> Surveyed:
     """Read the terrain under a town; the last ones are kept.
 
     Raises:
-        InputError: the file is gone, is another, or does not cover the town.
+        InputError: the file is not at hand, is damaged, or does not cover the town.
     """
     if site.path is None or site.dtm is None:
         name = "a terrain model" if site.dtm is None else site.dtm.name
@@ -88,5 +93,5 @@ def survey(site: Site, size_m: float) -> Surveyed:
     west, south = site.origin
     top = max(n * step, DTM_GSD * round(size_m / DTM_GSD))
     lattice = GeoBox(wh_(n, n), Affine(step, 0, west, 0, -step, south + top), site.crs)
-    terrain, _ = read_terrain(site.path, lattice)
-    return Surveyed(terrain.values[0].astype(np.float64), top, step)
+    terrain, closed = read_terrain(site.path, lattice)
+    return Surveyed(terrain.values[0].astype(np.float64), top, step, closed / n**2)

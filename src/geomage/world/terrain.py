@@ -146,6 +146,7 @@ class Surveyed:
     lattice: np.ndarray  # (y, x) metres above the datum, north up
     top_m: float  # local y of its northern border
     step_m: float  # its western border is at local x of 0
+    closed: float = 0.0  # share of it that had no height and took that of the nearest ground
 
     def heights(self, xy: np.ndarray) -> np.ndarray:
         """Metres above the datum at local points (n, 2)."""

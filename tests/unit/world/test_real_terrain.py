@@ -163,6 +163,7 @@ def test_a_void_that_no_tag_names_has_no_say_in_what_lies_beside_it(tmp_path, vo
         file.nodata = -1.0
         heights[50, 48:50] = void
         file.write(heights, 1)
+    assert "had no height" in choose_site(path, 240.0)[1][-1]
     terrain = grow_tile(grown(path), shapely.box(0, 0, 240, 240)).dtm.values
     assert 290 < terrain.min() < terrain.max() < 310
 
