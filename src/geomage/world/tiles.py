@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
-import threading
-import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -170,17 +167,6 @@ def _holds(window: Polygon, point: shapely.Point) -> bool:
     return bool(x0 <= point.x < x1 and y0 <= point.y < y1)
 
 
-def leave_with(parent: int) -> None:
-    """End this worker when the process that started it is gone, even killed."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1.0)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
 def _grown(params: CityParams, windows: list[Polygon], jobs: int) -> Iterator[City]:
     """Yield the tiles in their order, grown by so many processes; few wait for the writer."""
     grow = partial(grow_tile, params)
@@ -188,8 +174,7 @@ def _grown(params: CityParams, windows: list[Polygon], jobs: int) -> Iterator[Ci
         yield from map(grow, windows)
         return
     context = multiprocessing.get_context("spawn")
-    leave = partial(leave_with, os.getpid())
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=leave) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
         waiting: deque[Future[City]] = deque()
         todo = iter(windows)
         for window in todo:

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
@@ -75,35 +71,3 @@ def test_its_streets_are_one_network(folder):
 def test_any_number_of_workers_writes_the_same_bytes(folder, tmp_path):
     again = grow_large_city(PARAMS, tmp_path / "town", jobs=2).folder
     assert digest(again) == digest(folder)
-
-
-def test_workers_leave_when_their_parent_is_killed():
-    code = (
-        "import multiprocessing, os, time\n"
-        "from concurrent.futures import ProcessPoolExecutor\n"
-        "from functools import partial\n"
-        "from geomage.world.tiles import leave_with\n"
-        "if __name__ == '__main__':\n"
-        "    context = multiprocessing.get_context('spawn')\n"
-        "    leave = partial(leave_with, os.getpid())\n"
-        "    with ProcessPoolExecutor(1, mp_context=context, initializer=leave) as pool:\n"
-        "        print(pool.submit(os.getpid).result(), flush=True)\n"
-        "        time.sleep(60)\n"
-    )
-    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    assert parent.stdout is not None
-    worker = int(parent.stdout.readline())
-    parent.kill()
-    parent.wait()
-    parent.stdout.close()
-    until = time.monotonic() + 20
-    while alive(worker) and time.monotonic() < until:
-        time.sleep(0.2)
-    assert not alive(worker)
-
-
-def alive(process: int) -> bool:
-    try:
-        return "Z" not in Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except FileNotFoundError:
-        return False
