@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -128,3 +129,13 @@ def print_text(text: str) -> None:
 def examples(*lines: str) -> str:
     """Close the help of a command with lines one can paste."""
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def refuse_input(out: Path, source: Path, *, overwrite: bool) -> None:
+    """Raise OutputError when `out` cannot be written, or would replace what is read."""
+    from geomage.geo import refuse_output, true_path
+
+    target, read = true_path(out), true_path(source)
+    if target == read or target in read.parents:
+        raise OutputError(f"{out} is or holds the input {source}; choose another output")
+    refuse_output(out, overwrite=overwrite)

@@ -85,3 +85,21 @@ def read_lonlat(text: str) -> tuple[float, float]:
             f"--at {text!r} is no place: write LON,LAT in degrees, such as 55.45,-21.1"
         )
     return lon, lat
+
+
+HOURS = {"min": 1 / 60, "h": 1.0, "d": 24.0, "w": 168.0}
+LONGEST_HOURS = 10 * 365.25 * 24
+
+
+def read_hours(text: str) -> float:
+    """Read a duration such as `1h`, `90min`, `1d` or `2w`, in hours."""
+    number = text.strip().rstrip("abcdefghijklmnopqrstuvwxyz ")
+    try:
+        hours = float(number) * HOURS[text.strip()[len(number) :].strip()]
+    except (ValueError, KeyError):
+        hours = math.nan
+    if not 0 <= hours <= LONGEST_HOURS:
+        raise InputError(
+            f"--after {text!r} is no time after an event: write it like 1h, 1d or 30d, up to 3652d"
+        )
+    return hours

@@ -1,19 +1,18 @@
-"""Verbs that simulate: grow a town, strike it, picture it."""
+"""Verbs that simulate: grow a town, picture a struck one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from geomage.cli.frame import done, examples, say
+from geomage.cli.frame import done, examples, refuse_input, say
 from geomage.cli.options import City, Json, Memory, Out, Overwrite, Seed, read_bytes, read_lonlat
+from geomage.cli.striking import strikes
 from geomage.errors import InputError, OutputError
 
-GRADES = ("none", "minor", "major", "destroyed")  # visible grades 0 to 3
 FINEST_PLAN, COARSEST_PLAN = 0.01, 20.0  # metres a pixel, from a brick to a house
 
 OffNadir = Annotated[
@@ -22,21 +21,10 @@ OffNadir = Annotated[
 
 verbs = typer.Typer(rich_markup_mode=None)
 cities = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-strikes = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 verbs.add_typer(
     cities, name="city", help="Grow a town, import a real one, fit a style to one, or look at one."
 )
 verbs.add_typer(strikes, name="strike", help="Let a disaster strike a city.")
-
-
-def _refuse_input(out: Path, source: Path, *, overwrite: bool) -> None:
-    """Raise OutputError when `out` cannot be written, or would replace what is read."""
-    from geomage.geo import refuse_output, true_path
-
-    target, read = true_path(out), true_path(source)
-    if target == read or target in read.parents:
-        raise OutputError(f"{out} is or holds the input {source}; choose another output")
-    refuse_output(out, overwrite=overwrite)
 
 
 @cities.command(
@@ -94,7 +82,7 @@ def city_grow(
     if at is not None and dtm is None:
         raise InputError("--at says where a town stands on real terrain: give that with --dtm FILE")
     if dtm is not None:
-        _refuse_input(out, dtm, overwrite=overwrite)
+        refuse_input(out, dtm, overwrite=overwrite)
         site, remarks = choose_site(dtm, size, where)
         params = replace(params, site=site)
         for remark in remarks:
@@ -249,138 +237,6 @@ def city_export(
     done(f"{len(town.buildings)} buildings in 3D: {out}", facts, as_json=as_json)
 
 
-@strikes.command("flood", epilog=examples("geomage strike flood town --level 2.5 -o event"))
-def strike_flood(
-    city: City,
-    *,
-    out: Out,
-    level: Annotated[
-        float, typer.Option(help="Water level above the lowest ground, metres.")
-    ] = 3.0,
-    surge: Annotated[float, typer.Option(help="0 still water, 1 a wave that sweeps away.")] = 0.0,
-    drained: Annotated[float, typer.Option(help="Share of the water that has left.")] = 0.0,
-    seed: Seed = 0,
-    overwrite: Overwrite = False,
-    as_json: Json = False,
-) -> None:
-    """Fill a town with water from a level."""
-    import numpy as np
-
-    from geomage.disaster import FloodParams, flood
-
-    params = FloodParams(level_m=level, surge=surge, drained=drained)
-
-    def hit(town: Any) -> Any:
-        event = flood(town, params, seed)
-        rise = float(np.ptp(town.dtm.values))
-        wet = event.rasters["water_depth"].values > 0
-        say(
-            f"note: {wet.mean():.1%} of the ground lies under water, "
-            f"{event.rasters['water_depth'].values.max():.1f} m at most"
-        )
-        if len(event.buildings) and (event.buildings["depth"] > 0).all():
-            say(
-                f"note: every building stands in water: the ground rises {rise:.1f} m above its "
-                f"lowest point, the water {level:g} m (--level)"
-            )
-        return event
-
-    _strike(hit, city, out, overwrite=overwrite, as_json=as_json)
-
-
-@strikes.command(
-    "earthquake",
-    epilog=examples("geomage strike earthquake town --magnitude 7 --distance 5000 -o event"),
-)
-def strike_earthquake(
-    city: City,
-    *,
-    out: Out,
-    magnitude: Annotated[float, typer.Option(help="Moment magnitude.")] = 6.8,
-    distance: Annotated[float, typer.Option(help="Distance of the epicentre, metres.")] = 8000.0,
-    depth: Annotated[float, typer.Option(help="Depth of the focus, kilometres.")] = 10.0,
-    seed: Seed = 0,
-    overwrite: Overwrite = False,
-    as_json: Json = False,
-) -> None:
-    """Shake a town: intensity and vulnerability give each building its EMS-98 grade."""
-    from geomage.disaster import EarthquakeParams, earthquake
-
-    params = EarthquakeParams(magnitude=magnitude, distance_m=distance, depth_km=depth)
-    _strike(
-        lambda town: earthquake(town, params, seed), city, out, overwrite=overwrite, as_json=as_json
-    )
-
-
-@strikes.command("fire", epilog=examples("geomage strike fire town --wind-from 270 -o event"))
-def strike_fire(
-    city: City,
-    *,
-    out: Out,
-    wind_speed: Annotated[float, typer.Option(help="Wind speed, m/s.")] = 9.0,
-    wind_from: Annotated[
-        float, typer.Option(help="Where the wind comes from, degrees clockwise from north.")
-    ] = 45.0,
-    hours: Annotated[float, typer.Option(help="Burning time.")] = 1.0,
-    moisture: Annotated[float, typer.Option(help="Of the fuel, 0 dry to 1 wet.")] = 0.3,
-    seed: Seed = 0,
-    overwrite: Overwrite = False,
-    as_json: Json = False,
-) -> None:
-    """Burn a town: a fire enters from one point and spreads with the wind."""
-    from geomage.disaster import FireParams, fire
-
-    params = FireParams(
-        wind_speed=wind_speed, wind_from_deg=wind_from, hours=hours, moisture=moisture
-    )
-    _strike(lambda town: fire(town, params, seed), city, out, overwrite=overwrite, as_json=as_json)
-
-
-@strikes.command("storm", epilog=examples("geomage strike storm town --ef 5 -o event"))
-def strike_storm(
-    city: City,
-    *,
-    out: Out,
-    ef: Annotated[int, typer.Option(help="Enhanced Fujita scale, 0 to 5.")] = 4,
-    radius: Annotated[float, typer.Option(help="Radius of the strongest wind, metres.")] = 60.0,
-    heading: Annotated[
-        float, typer.Option(help="Where it goes, degrees clockwise from north.")
-    ] = 70.0,
-    offset: Annotated[float, typer.Option(help="Track to the right of the centre, metres.")] = 0.0,
-    seed: Seed = 0,
-    overwrite: Overwrite = False,
-    as_json: Json = False,
-) -> None:
-    """Send a tornado across a town."""
-    from geomage.disaster import StormParams, storm
-
-    params = StormParams(ef=ef, radius_m=radius, heading_deg=heading, offset_m=offset)
-    _strike(lambda town: storm(town, params, seed), city, out, overwrite=overwrite, as_json=as_json)
-
-
-def _strike(
-    hit: Callable[[Any], Any], city: Path, out: Path, *, overwrite: bool, as_json: bool
-) -> None:
-    from geomage.disaster import write_event
-    from geomage.world import read_city
-
-    _refuse_input(out, city, overwrite=overwrite)
-    if (city / "event.gpkg").exists():
-        raise InputError(
-            f"{city} is a town that was struck: what broke in it would be forgotten; strike the "
-            "city folder it was made from"
-        )
-    event = hit(read_city(city))
-    write_event(event, out, overwrite=overwrite)
-    grades = event.buildings["grade_visible"].value_counts()
-    counts = {name: int(grades.get(value, 0)) for value, name in enumerate(GRADES)}
-    facts = {"out": out, "kind": event.kind, "buildings": counts}
-    words = ", ".join(f"{count} {name}" for name, count in counts.items())
-    done(
-        f"{event.kind}: {words} of {len(event.buildings)} buildings: {out}", facts, as_json=as_json
-    )
-
-
 @verbs.command(
     "render",
     epilog=examples(
@@ -419,7 +275,7 @@ def render(
         off_nadir_after=off_nadir_after,
         memory_bytes=read_bytes(memory),
     )
-    _refuse_input(out, event, overwrite=overwrite)
+    refuse_input(out, event, overwrite=overwrite)
     scene = render_event(read_event(event), params)
     write_scene(scene, out, overwrite=overwrite)
     rows, columns = (int(side) for side in scene.box.shape)

@@ -1,35 +1,58 @@
-"""From grades to what fails: operators on buildings, debris around them, the state of streets."""
+"""From damage states to what fails: how each building breaks, and the event that comes of it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
 import geopandas as gpd
 import numpy as np
-import shapely
 from scipy import ndimage
 
-from geomage.disaster.event import VISIBLE_OF_PHYSICAL, Event, ids_on, layer, tree_states
+from geomage.disaster.aftermath import recovered
+from geomage.disaster.debris import cover_of
+from geomage.disaster.event import (
+    VISIBLE_OF_PHYSICAL,
+    Event,
+    ids_on,
+    layer,
+    no_objects,
+    tree_states,
+)
+from geomage.disaster.roads import bridge_states, street_states
+from geomage.disaster.vulnerability import draws
 from geomage.geo import Raster
 from geomage.world import City
 
-__all__ = ["build_event", "calm", "debris_field", "fail", "street_states", "untouched", "values_at"]
+__all__ = ["SHOWS", "Struck", "at_trees", "build_event", "calm", "fail", "untouched", "values_at"]
+
+SHOWS: Mapping[str, int] = {
+    "intact": 0, "cracked": 0, "cover": 1, "partial": 2, "soft_storey": 2, "collapse": 3,
+    "gutted": 3, "swept": 3, "pancake": 3, "open": 3, "cleared": 3,
+}  # fmt: skip
+"""The worst visible grade that each failure can show from above."""
+_LOST = {3: (0.06, 0.26), 4: (0.32, 0.62), 5: (0.9, 1.0)}  # share of the roof, by grade
+_STOREY_M = 2.9
 
 
 def untouched(city: City) -> gpd.GeoDataFrame:
     """Return the buildings table of a city to which nothing happened."""
     n = len(city.buildings)
+    zero = dict.fromkeys(("intensity", "depth", "velocity", "burn", "debris"), np.zeros(n))
     return gpd.GeoDataFrame(
         {
             "building_id": city.buildings["building_id"].to_numpy(),
             "grade_physical": np.zeros(n, int),
             "grade_visible": np.zeros(n, int),
-            "intensity": np.zeros(n),
+            **zero,
             "cause": ["none"] * n,
-            "depth": np.zeros(n),
             "failure": ["intact"] * n,
             "lost": np.zeros(n),
             "rubble": np.zeros(n),
             "side": np.zeros(n),
             "sink": np.ones(n),
+            "lean": np.zeros(n),
             "tarp": np.zeros(n, int),
         },
         geometry=city.buildings.geometry.to_numpy(),
@@ -39,9 +62,16 @@ def untouched(city: City) -> gpd.GeoDataFrame:
 
 def values_at(city: City, field: np.ndarray) -> np.ndarray:
     """Sample a field (y, x) of the terrain grid at each building's inner point."""
-    points = city.buildings.geometry.representative_point()
-    inverse = ~city.dtm.box.affine
-    columns, rows = inverse @ (points.x.to_numpy(), points.y.to_numpy())
+    return _at_points(city, field, city.buildings.geometry.representative_point())
+
+
+def at_trees(city: City, field: np.ndarray) -> np.ndarray:
+    """Sample a field (y, x) of the terrain grid at each tree."""
+    return _at_points(city, field, city.trees.geometry)
+
+
+def _at_points(city: City, field: np.ndarray, points: gpd.GeoSeries) -> np.ndarray:
+    columns, rows = ~city.dtm.box.affine @ (points.x.to_numpy(), points.y.to_numpy())
     ny, nx = field.shape
     return np.asarray(
         field[np.clip(rows.astype(int), 0, ny - 1), np.clip(columns.astype(int), 0, nx - 1)]
@@ -49,144 +79,126 @@ def values_at(city: City, field: np.ndarray) -> np.ndarray:
 
 
 def fail(
-    rng: np.random.Generator,
-    table: gpd.GeoDataFrame,
-    heights: np.ndarray,
-    ways: dict[int, list[str]],
+    seed: int, table: gpd.GeoDataFrame, city: City, ways: Mapping[int, Mapping[str, float]]
 ) -> None:
-    """Choose how each building fails from its physical grade, and by how much (in place).
+    """Choose how each building fails from its physical grade, and what of that is seen (in place).
+
+    Sets failure, lost, rubble, side, sink, lean and grade_visible: the grade of the joint damage
+    scale, lowered where the failure hides from above.
 
     Args:
-        rng: source of randomness.
+        seed: of the event.
         table: buildings with `grade_physical`.
-        heights: (n,) metres.
-        ways: grade D3..D5 -> failures to draw from.
+        city: theirs.
+        ways: grade D3..D5 -> failure: weight. Grades that are left out stay intact.
     """
     grade = table["grade_physical"].to_numpy()
-    n = len(table)
-    failure = np.array(["intact"] * n, dtype=object)
-    lost, sink = np.zeros(n), np.ones(n)
-    spans = {3: (0.06, 0.26), 4: (0.32, 0.62), 5: (0.9, 1.0)}
-    for g, names in ways.items():
+    ids = table["building_id"].to_numpy()
+    height = city.buildings["height"].to_numpy(float)
+    failure = np.array(["intact"] * len(table), dtype=object)
+    lost, sink, lean = np.zeros(len(table)), np.ones(len(table)), np.zeros(len(table))
+    which, much, more = (draws(seed, p, ids) for p in ("failure", "lost", "heap"))
+    for g, weights in ways.items():
         rows = np.flatnonzero(grade == g)
-        failure[rows] = rng.choice(names, len(rows))
-        lost[rows] = rng.uniform(*spans[g], len(rows))
-    collapsed = np.isin(failure, ["collapse"])
-    lost[collapsed & (rng.random(n) < 0.75)] = 1.2  # nothing stands
-    rubble = np.where(
-        collapsed, np.clip(heights * 0.28, 0.7, 4.5), np.clip(heights * 0.3, 0.6, 3.0)
-    )
-    lost[failure == "open"] = 1.2  # no roof is left, most walls are
-    flat = failure == "pancake"
-    sink[flat] = rng.uniform(0.2, 0.55, int(flat.sum()))
-    tarped = (failure == "cover") & (rng.random(n) < 0.22)
-    table["failure"], table["lost"], table["sink"] = failure, lost, sink
-    table["rubble"] = rubble * (grade >= 3)
-    table["side"] = rng.uniform(0, 360, n)
-    table["tarp"] = tarped.astype(int)
+        ends = np.cumsum(list(weights.values())) / sum(weights.values())
+        names = np.array(list(weights), dtype=object)
+        failure[rows] = names[np.searchsorted(ends, which[rows], "right").clip(0, len(names) - 1)]
+        least, most = _LOST[g]
+        lost[rows] = least + (most - least) * much[rows]
+    whole = np.isin(failure, ["intact", "cracked", "soft_storey"])
+    lost[whole] = 0
+    fallen = failure == "collapse"
+    lost[(fallen & (more < 0.75)) | (failure == "open")] = 1.2  # nothing of the roof stands
+    rubble = np.where(fallen, np.clip(height * 0.28, 0.7, 4.5), np.clip(height * 0.3, 0.6, 3.0))
+    flat, soft = failure == "pancake", failure == "soft_storey"
+    sink[flat] = 0.2 + 0.35 * more[flat]
+    share = _STOREY_M / np.maximum(height, _STOREY_M)
+    sink[soft] = np.clip(1 - share[soft] * (0.75 + 0.25 * more[soft]), 0.2, 1)
+    lean[soft] = _STOREY_M * (0.2 + 0.6 * much[soft])
+    table["failure"], table["lost"], table["sink"], table["lean"] = failure, lost, sink, lean
+    table["rubble"] = rubble * ((grade >= 3) & ~whole)
+    table["side"] = 360 * draws(seed, "side", ids)
+    shown = np.array([SHOWS[name] for name in failure], int)
+    table["grade_visible"] = np.minimum(VISIBLE_OF_PHYSICAL[grade], shown)
 
 
-def debris_field(
-    city: City, table: gpd.GeoDataFrame, reach_m: float, along: float | None = None
-) -> np.ndarray:
-    """Spread debris (y, x) 0..1 around buildings by what they lost.
+@dataclass(frozen=True)
+class Struck:
+    """What a hazard did to a city, before anyone did anything about it.
 
-    Args:
-        city: the city.
-        table: struck buildings (`lost`, `failure`).
-        reach_m: distance over which debris thins out, metres.
-        along: direction of throw in degrees from east, or None for all around.
+    buildings: as `fail` left them.
+    intensity: (y, x) on the terrain grid, in `unit`.
+    fields: (y, x) on the terrain grid, of `FIELDS`.
+    trees: standing and scorched (n,) 0..1; None when all stand unharmed.
+    bridge_grades: (n,) D0..D5 of what `bridges` of the city lists; None when none was harmed.
+    obstacles: shapes that block a street, with `cause` of `BLOCKS`, such as fallen trees.
+    objects: what lies about, with the columns of the city's objects.
     """
-    weight = np.zeros(int(table["building_id"].to_numpy().max(initial=0)) + 1)
-    throws = ~table["failure"].isin(["intact", "swept"]).to_numpy()
-    weight[table["building_id"]] = np.clip(table["lost"], 0, 1) * throws
-    source = weight[ids_on(city)]
-    sigma = reach_m / 2 / abs(city.dtm.box.affine.a)
-    spread = ndimage.gaussian_filter(source, sigma) * 1.35
-    if along is not None:
-        step = 3 * sigma * np.array([-np.sin(np.radians(along)), np.cos(np.radians(along))])
-        spread = np.maximum(spread, 0.8 * ndimage.shift(spread, step, order=1))
-    return np.asarray(np.clip(np.maximum(spread, 0.0), 0, 1), np.float32)
 
-
-def street_states(city: City, debris: np.ndarray, depth: np.ndarray) -> gpd.GeoDataFrame:
-    """Give each street its state: blocked where debris covers it, flooded where water stands.
-
-    A street of which nothing lies on the terrain grid is unknown.
-    """
-    lines = city.streets.geometry.to_numpy()
-    water, rubble, seen = (_along(city, lines, f) for f in (depth, debris, np.ones(depth.shape)))
-    state = np.where(water > 0.15, "flooded", np.where(rubble > 0.45, "blocked", "passable"))
-    return gpd.GeoDataFrame(
-        {"state": np.where(seen > 0, state, "unknown"), "depth": water},
-        geometry=lines,
-        crs=city.streets.crs,
-    )
-
-
-def _along(city: City, lines: np.ndarray, field: np.ndarray) -> np.ndarray:
-    """Largest value (n,) of a field (y, x) of the terrain grid every 2 m along lines; 0 outside."""
-    if not len(lines):
-        return np.empty(0)
-    count = np.maximum(np.ceil(shapely.length(lines) / 2.0).astype(int), 1)
-    first = np.cumsum(count) - count
-    at = 2.0 * (np.arange(count.sum()) - np.repeat(first, count))
-    points = shapely.line_interpolate_point(np.repeat(lines, count), at)
-    columns, rows = ~city.dtm.box.affine @ shapely.get_coordinates(points).T
-    ny, nx = field.shape
-    inside = (rows >= 0) & (columns >= 0) & (rows < ny) & (columns < nx)
-    values = np.zeros(len(at))
-    values[inside] = field[rows[inside].astype(int), columns[inside].astype(int)]
-    return np.asarray(np.maximum.reduceat(values, first))
+    buildings: gpd.GeoDataFrame
+    intensity: np.ndarray
+    unit: str
+    fields: Mapping[str, np.ndarray] = field(default_factory=dict)
+    trees: tuple[np.ndarray, np.ndarray] | None = None
+    bridge_grades: np.ndarray | None = None
+    obstacles: gpd.GeoDataFrame | None = None
+    objects: gpd.GeoDataFrame | None = None
 
 
 def build_event(
-    kind: str,
-    city: City,
-    parameters: dict[str, object],
-    table: gpd.GeoDataFrame,
-    intensity: tuple[np.ndarray, str],
-    *,
-    trees: tuple[np.ndarray, np.ndarray] | None = None,
-    **fields: np.ndarray,
+    kind: str, city: City, parameters: Mapping[str, Any], struck: Struck, hours: float
 ) -> Event:
-    """Assemble an event from a struck table, the hazard (values, unit) and its fields."""
-    zero = np.zeros(city.dtm.values.shape[1:], np.float32)
+    """Assemble an event as it looks some hours later: people cover roofs, clear lots and streets.
+
+    Args:
+        kind: of hazard.
+        city: what was struck.
+        parameters: of the hazard, with `seed`.
+        struck: what the hazard did.
+        hours: from the event to the second picture.
+    """
+    seed = int(parameters["seed"])
+    fields = dict(struck.fields)
+    if "debris_height" in fields:
+        fields["debris"] = np.maximum(fields.get("debris", 0.0), cover_of(fields["debris_height"]))
+    later = recovered(seed, kind, city, struck.buildings, fields, hours)
+    bridges = bridge_states(city, struck.bridge_grades)
+    streets = street_states(city, later.fields, bridges, struck.obstacles)
     n = len(city.trees)
-    standing, scorched = trees if trees is not None else (np.ones(n), np.zeros(n))
-    rasters: dict[str, Raster] = {
-        name: layer(city, values, name) for name, values in fields.items()
-    }
-    streets = street_states(city, fields.get("debris", zero), fields.get("water_depth", zero))
+    standing, scorched = struck.trees or (np.ones(n), np.zeros(n))
+    things = [t for t in (struck.objects, later.objects) if t is not None and len(t)]
+    if "debris_height" in later.fields:
+        later.buildings["debris"] = _around(city, later.fields["debris_height"])
     return Event(
         kind,
         city,
-        parameters,
-        intensity[1],
-        table,
+        {**parameters, "hours": hours},
+        struck.unit,
+        later.buildings,
         streets,
+        bridges,
         tree_states(city, standing, scorched),
-        layer(city, intensity[0], "intensity"),
-        rasters,
+        no_objects(city, *things),
+        layer(city, struck.intensity, "intensity"),
+        _rasters(city, later.fields),
+        float(hours),
     )
+
+
+def _around(city: City, height: np.ndarray) -> np.ndarray:
+    """Greatest height (n,) of debris within a cell of each footprint, metres."""
+    ids = ids_on(city)
+    near = np.where(ids > 0, ids, ndimage.grey_dilation(ids, 3))
+    labels = city.buildings["building_id"].to_numpy()
+    return np.asarray(np.nan_to_num(ndimage.maximum(height, near, labels)), float)
+
+
+def _rasters(city: City, fields: Mapping[str, np.ndarray]) -> dict[str, Raster]:
+    return {name: layer(city, values, name) for name, values in fields.items()}
 
 
 def calm(city: City) -> Event:
     """Return the event in which nothing happens."""
     zero = np.zeros(city.dtm.values.shape[1:], np.float32)
-    return Event(
-        "none",
-        city,
-        {},
-        "1",
-        untouched(city),
-        street_states(city, zero, zero),
-        tree_states(city, np.ones(len(city.trees)), np.zeros(len(city.trees))),
-        layer(city, zero, "intensity"),
-        {},
-    )
-
-
-def visible(grade_physical: np.ndarray) -> np.ndarray:
-    """Map EMS-98 D0..D5 to the visible grade 0..3."""
-    return np.asarray(VISIBLE_OF_PHYSICAL[grade_physical])
+    event = build_event("none", city, {"seed": 0}, Struck(untouched(city), zero, "1"), 0.0)
+    return Event(**{**vars(event), "parameters": {}})

@@ -11,9 +11,12 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 from scipy import ndimage, stats
+from scipy.special import ndtri
 
-from geomage.disaster.damage import build_event, debris_field, fail, untouched, values_at, visible
+from geomage.disaster.damage import Struck, build_event, fail, untouched, values_at
+from geomage.disaster.debris import spill
 from geomage.disaster.event import Event
+from geomage.disaster.vulnerability import binomial_grades, by_typology, draws, grades
 from geomage.errors import InputError
 from geomage.world import City
 from geomage.world.exposure import TYPOLOGIES
@@ -27,6 +30,11 @@ __all__ = [
     "mean_grade",
 ]
 
+_WAYS = {
+    3: {"cover": 0.4, "partial": 0.3, "cracked": 0.3},
+    4: {"partial": 0.6, "open": 0.15, "soft_storey": 0.25},
+    5: {"collapse": 0.6, "pancake": 0.25, "soft_storey": 0.15},
+}
 VULNERABILITY = {name: typology.index for name, typology in TYPOLOGIES.items()}
 
 
@@ -65,7 +73,9 @@ def grade_shares(mu: float) -> np.ndarray:
     return np.asarray(stats.binom.pmf(np.arange(6), 5, mu / 5))
 
 
-def earthquake(city: City, params: EarthquakeParams, seed: int = 0) -> Event:
+def earthquake(
+    city: City, params: EarthquakeParams, seed: int = 0, *, hours: float = 24.0
+) -> Event:
     """Shake a city: D3 loses roof cover or a corner, D4 a wing, D5 falls."""
     rng = np.random.default_rng([seed, 2])
     centre = intensity_at(params.magnitude, params.distance_m, params.depth_km)
@@ -75,27 +85,15 @@ def earthquake(city: City, params: EarthquakeParams, seed: int = 0) -> Event:
     field = np.clip(centre + 0.4 * site, 1, 12)
     table = untouched(city)
     felt = values_at(city, field)
-    index = city.buildings["typology"].map(VULNERABILITY).to_numpy(float)
-    index = (
-        index + 0.03 * (city.buildings["storeys"].to_numpy() - 2) + rng.normal(0, 0.06, len(table))
-    )
-    grade = rng.binomial(5, np.clip(mean_grade(felt, index) / 5, 0, 1))
+    index = by_typology(city, VULNERABILITY)
+    ids = table["building_id"].to_numpy()
+    index = index + 0.03 * (city.buildings["storeys"].to_numpy() - 2)
+    index = index + 0.06 * ndtri(draws(seed, "vulnerability", ids))
+    grade = grades(binomial_grades(mean_grade(felt, index)), draws(seed, "grade", ids))
     grade[felt < 4.5] = 0
-    table["grade_physical"], table["grade_visible"] = grade, visible(grade)
+    table["grade_physical"] = grade
     table["intensity"] = felt
     table["cause"] = np.where(grade > 0, "shaking", "none")
-    fail(
-        rng,
-        table,
-        city.buildings["height"].to_numpy(),
-        {3: ["cover", "partial"], 4: ["partial"], 5: ["collapse", "collapse", "pancake"]},
-    )
-    debris = debris_field(city, table, reach_m=9.0)
-    return build_event(
-        "earthquake",
-        city,
-        asdict(params) | {"seed": seed},
-        table,
-        (field, "EMS-98 intensity"),
-        debris=debris,
-    )
+    fail(seed, table, city, _WAYS)
+    struck = Struck(table, field, "EMS-98 intensity", {"debris_height": spill(city, table)})
+    return build_event("earthquake", city, asdict(params) | {"seed": seed}, struck, hours)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 from odc.geo.geobox import GeoBox
 
 from geomage.errors import InputError
@@ -20,22 +22,65 @@ from geomage.world.city import city_files, write_city_files
 from geomage.world.layers import COLUMNS, FLAG, ID, Columns, check_field, read_layers
 
 __all__ = [
+    "BLOCKS",
     "FAILURES",
+    "FIELDS",
+    "STATES",
     "VISIBLE_OF_PHYSICAL",
     "Event",
     "ids_on",
     "layer",
+    "no_objects",
     "read_event",
     "tree_states",
     "write_event",
 ]
 
 # how a building fails: the order is the code the renderer paints by
-FAILURES = ("intact", "cover", "partial", "collapse", "gutted", "swept", "pancake", "open")
+FAILURES = (
+    "intact",
+    "cover",  # roof cover gone, deck or battens show
+    "partial",  # a wing or a corner fell
+    "collapse",  # a heap
+    "gutted",  # burnt out, walls stand
+    "swept",  # gone from its foundation
+    "pancake",  # floors on top of each other, the roof whole and low
+    "open",  # no roof, rooms lie open
+    "soft_storey",  # one storey gave way, the rest sank and leans
+    "cracked",  # walls torn; nothing of it is seen from above
+    "cleared",  # what was left was carted away
+)
 # EMS-98 D0..D5 -> visible grade: none, minor, major, destroyed
 VISIBLE_OF_PHYSICAL = np.array([0, 0, 0, 1, 2, 3])
-_RASTERS = ("water_depth", "velocity", "debris", "burn", "mud")
+FIELDS: Mapping[str, str] = MappingProxyType(
+    {
+        "water_depth": "m, standing when the second picture is taken",
+        "velocity": "m/s, the largest",
+        "arrival": "s after the start, -1 where it never arrives",
+        "duration": "s under water",
+        "foam": "0..1",
+        "wet": "0..1, dark of water that left",
+        "mud": "0..1",
+        "debris": "0..1 of the ground covered",
+        "debris_height": "m",
+        "burn": "0..1, severity",
+        "smoke": "0..1, opacity",
+        "ash": "m",
+        "lava": "m",
+        "slide": "m of soil that came to rest, negative where it broke away",
+    }
+)
+"""Rasters an event may have, and their units."""
+STATES = ("passable", "blocked", "flooded", "unknown")
+BLOCKS = ("none", "water", "debris", "tree", "fire", "lava", "ash", "landslide", "bridge")
+"""What takes a street or a bridge out of use."""
+_OBJECT = ("kind", "angle", "length", "width", "height", "red", "green", "blue")
 _FINITE = (-1e9, 1e9)
+_ROAD = Columns(
+    COLUMNS["streets"].shapes,
+    {"depth": _FINITE, "debris": _FINITE},
+    {"state": STATES, "cause": BLOCKS},
+)
 _COLUMNS = {
     "buildings": Columns(
         COLUMNS["buildings"].shapes,
@@ -44,14 +89,23 @@ _COLUMNS = {
             "grade_physical": (0, 5),
             "grade_visible": (0, 3),
             "tarp": FLAG,
-            **dict.fromkeys(("intensity", "depth", "lost", "rubble", "side", "sink"), _FINITE),
+            **dict.fromkeys(
+                (
+                    *("intensity", "depth", "velocity", "burn", "debris"),
+                    *("lost", "rubble", "side", "sink", "lean"),
+                ),
+                _FINITE,
+            ),
         },
         {"cause": (), "failure": FAILURES},
     ),
-    "streets": Columns(
-        COLUMNS["streets"].shapes,
-        {"depth": _FINITE},
-        {"state": ("passable", "blocked", "flooded", "unknown")},
+    "streets": _ROAD,
+    "bridges": replace(
+        _ROAD, numbers={**_ROAD.numbers, "street": (0, 1e7), "grade_physical": (0, 5)}
+    ),
+    "objects": replace(
+        COLUMNS["objects"],
+        numbers={k: v for k, v in COLUMNS["objects"].numbers.items() if k != "on_roof"},
     ),
     "trees": Columns(COLUMNS["trees"].shapes, {"standing": FLAG, "scorched": FLAG}),
 }
@@ -62,12 +116,16 @@ class Event:
     """A disaster that struck a city.
 
     buildings: building_id, grade_physical 0..5, grade_visible 0..3, intensity, cause, depth (m),
-        failure (of `FAILURES`), lost (share of the roof), rubble (m), side (degrees),
-        sink (factor on its height), tarp (0/1), geometry.
-    streets: state (passable, blocked, flooded, unknown), depth (m), geometry.
+        velocity (m/s), burn (0..1), debris (m of it around the building), failure (of
+        `FAILURES`), lost (share of the roof), rubble (m), side (degrees), sink (factor on its
+        height), lean (m), tarp (0/1), geometry.
+    streets: state (of `STATES`), cause (of `BLOCKS`), depth (m), debris (m), geometry.
+    bridges: as streets, with street (row in streets) and grade_physical 0..5.
     trees: standing 0..1, scorched 0..1, in the order of the city's trees.
+    objects: what came after: tents, flotsam, heaps (kind, angle, length, width, height, rgb).
     intensity: (1, y, x) in `unit`.
-    rasters: water_depth (m), velocity (m/s), debris, burn, mud (0..1).
+    rasters: any of `FIELDS`.
+    hours: between the event and the second picture.
     """
 
     kind: str
@@ -76,9 +134,12 @@ class Event:
     unit: str
     buildings: gpd.GeoDataFrame
     streets: gpd.GeoDataFrame
+    bridges: gpd.GeoDataFrame
     trees: gpd.GeoDataFrame
+    objects: gpd.GeoDataFrame
     intensity: Raster
     rasters: Mapping[str, Raster]
+    hours: float
 
 
 def layer(city: City, values: np.ndarray, name: str) -> Raster:
@@ -97,18 +158,32 @@ def tree_states(city: City, standing: np.ndarray, scorched: np.ndarray) -> gpd.G
     return gpd.GeoDataFrame(columns, geometry=city.trees.geometry.to_numpy(), crs=city.trees.crs)
 
 
+def no_objects(city: City, *more: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the objects of an event: none, and those of the tables given."""
+    table = city.objects.iloc[:0].drop(columns="on_roof")[[*_OBJECT, "geometry"]]
+    found = [t[[*_OBJECT, "geometry"]].to_crs(table.crs) if t.crs else t for t in more]
+    return gpd.GeoDataFrame(
+        pd.concat([table, *found], ignore_index=True) if found else table, crs=table.crs
+    )
+
+
 def write_event(event: Event, folder: Path, *, overwrite: bool = False) -> Path:
     """Write an event folder: the city, what was struck, and the hazard's rasters."""
     with fresh_folder(folder, overwrite=overwrite) as tmp:
         write_city_files(event.city, tmp)
         write_vectors(
             tmp / "event.gpkg",
-            {"buildings": event.buildings, "streets": event.streets, "trees": event.trees},
+            {name: getattr(event, name) for name in _COLUMNS},
         )
         write_cog(tmp / "intensity.tif", event.intensity, tags={"unit": event.unit})
         for name, raster in event.rasters.items():
-            write_cog(tmp / f"{name}.tif", raster)
-        about = {"kind": event.kind, "unit": event.unit, "parameters": dict(event.parameters)}
+            write_cog(tmp / f"{name}.tif", raster, tags={"unit": FIELDS[name]})
+        about = {
+            "kind": event.kind,
+            "unit": event.unit,
+            "hours": event.hours,
+            "parameters": dict(event.parameters),
+        }
         (tmp / "event.json").write_text(json.dumps(about, indent=1) + "\n")
         files = (
             *city_files(event.city),
@@ -141,6 +216,7 @@ def read_event(folder: Path) -> Event:
     try:
         about = json.loads((folder / "event.json").read_text())
         kind, parameters, unit = str(about["kind"]), dict(about["parameters"]), str(about["unit"])
+        hours = float(about["hours"])
     except (ValueError, TypeError, KeyError) as error:
         raise InputError(f"{folder}/event.json is damaged: strike the city again") from error
     if kind == "storm" and not _is_angle(parameters.get("heading_deg")):
@@ -157,9 +233,10 @@ def read_event(folder: Path) -> Event:
         intensity=_field(folder / "intensity.tif", city),
         rasters={
             name: _field(folder / f"{name}.tif", city)
-            for name in _RASTERS
+            for name in FIELDS
             if (folder / f"{name}.tif").is_file()
         },
+        hours=hours,
         **layers,
     )
 

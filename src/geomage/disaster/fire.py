@@ -13,9 +13,10 @@ from scipy import ndimage
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import dijkstra
 
-from geomage.disaster.damage import build_event, debris_field, fail, untouched, values_at, visible
+from geomage.disaster.damage import Struck, at_trees, build_event, fail, untouched, values_at
+from geomage.disaster.debris import debris_field
 from geomage.disaster.event import Event, ids_on
-from geomage.disaster.storm import _at_trees
+from geomage.disaster.vulnerability import by_typology
 from geomage.errors import InputError
 from geomage.geo import rasterise
 from geomage.world import City
@@ -126,7 +127,7 @@ def _ember_fuel(fuel: np.ndarray, gsd: float, wind_speed: float) -> np.ndarray:
     return np.where(gap <= 0.75 * wind_speed, 0.15, 0.0)
 
 
-def fire(city: City, params: FireParams, seed: int = 0) -> Event:
+def fire(city: City, params: FireParams, seed: int = 0, *, hours: float = 24.0) -> Event:
     """Burn a town: fuel turns to ash, houses that catch fire are gutted."""
     rng = np.random.default_rng([seed, 5])
     gsd = abs(city.dtm.box.affine.a)
@@ -149,33 +150,23 @@ def fire(city: City, params: FireParams, seed: int = 0) -> Event:
     severity = np.where(burnt, np.clip(0.35 + 0.55 * fuel, 0, 1), 0).astype(np.float32)
     near = ndimage.grey_dilation(severity, 5)
     heat = values_at(city, near)
-    prone = city.buildings["typology"].map(_IGNITION).to_numpy(float)
+    prone = by_typology(city, _IGNITION)
     caught = rng.random(len(heat)) < prone * np.clip(heat * 1.5, 0, 1)
     table = untouched(city)
     grade = np.where(
         caught, rng.choice([3, 4, 5], len(heat), p=[0.08, 0.14, 0.78]), np.where(heat > 0.5, 1, 0)
     )
-    table["grade_physical"], table["grade_visible"] = grade, visible(grade)
+    table["grade_physical"] = grade
     table["intensity"] = heat
     table["cause"] = np.where(grade > 0, "fire", "none")
-    fail(
-        rng,
-        table,
-        city.buildings["height"].to_numpy(),
-        {3: ["cover"], 4: ["gutted", "partial"], 5: ["gutted", "gutted", "collapse"]},
-    )
-    at = _at_trees(city, severity)
+    ways = {3: {"cover": 1}, 4: {"gutted": 1, "partial": 1}, 5: {"gutted": 2, "collapse": 1}}
+    fail(seed, table, city, ways)
+    at = at_trees(city, severity)
     scorched = np.where(at > 0.2, rng.uniform(0.3, 1.0, len(at)), 0)
     standing = np.where((at > 0.5) & (rng.random(len(at)) < 0.35), 0.0, 1.0)
     debris = debris_field(city, table, reach_m=4.0) * 0.5
     minutes = np.where(np.isfinite(arrival), arrival / 60, -1)
-    return build_event(
-        "fire",
-        city,
-        asdict(params) | {"seed": seed},
-        table,
-        (minutes, "min to arrival, -1 never"),
-        trees=(standing, scorched),
-        burn=severity,
-        debris=debris,
-    )
+    fields: dict[str, np.ndarray] = {"burn": severity, "debris": debris}
+    unit = "min to arrival, -1 never"
+    struck = Struck(table, minutes, unit, fields, trees=(standing, scorched))
+    return build_event("fire", city, asdict(params) | {"seed": seed}, struck, hours)

@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from scipy import ndimage
 
-from geomage.disaster.damage import build_event, debris_field, fail, untouched
+from geomage.disaster.damage import Struck, build_event, fail, untouched
+from geomage.disaster.debris import debris_field
 from geomage.disaster.event import Event, ids_on
 from geomage.errors import InputError
 from geomage.geo import rasterise
@@ -56,7 +57,7 @@ def fill(dtm: np.ndarray, level: float, source: np.ndarray) -> np.ndarray:
     return np.where(wet, level - dtm, 0.0).astype(np.float32)
 
 
-def flood(city: City, params: FloodParams, seed: int = 0) -> Event:
+def flood(city: City, params: FloodParams, seed: int = 0, *, hours: float = 24.0) -> Event:
     """Flood a city: what stands in water is seen as such, what is swept is gone."""
     rng = np.random.default_rng([seed, 4])
     z = city.dtm.values[0]
@@ -68,7 +69,7 @@ def flood(city: City, params: FloodParams, seed: int = 0) -> Event:
     wet, depth = _at_buildings(city, peak)
     factor = _at_buildings(city, damage_factor(peak))[1] * wet
     grade = np.digitize(factor, [0.05, 0.2, 0.38, 0.55, 0.9])
-    light = city.buildings["typology"].isin(["timber", "adobe", "steel"]).to_numpy()
+    light = city.buildings["typology"].isin(["timber", "adobe", "steel"]).to_numpy(bool)
     force = params.surge * np.clip(depth / 2.5, 0, 1.2) * np.where(light, 1.0, 0.55)
     swept = rng.random(len(table)) < force
     grade = np.where(swept, 5, np.minimum(grade, 4))
@@ -87,30 +88,18 @@ def flood(city: City, params: FloodParams, seed: int = 0) -> Event:
     table["cause"] = np.where(grade > 0, "water", "none")
     struck = table.copy()
     struck["grade_physical"] = np.where(swept, 5, np.where(hurt, 4, 0))
-    fail(
-        rng,
-        struck,
-        city.buildings["height"].to_numpy() * 0.6,
-        {4: ["partial", "cover"], 5: ["swept", "swept", "collapse"]},
-    )
-    for name in ("failure", "lost", "rubble", "side", "sink", "tarp"):
+    fail(seed, struck, city, {4: {"partial": 1, "cover": 1}, 5: {"swept": 2, "collapse": 1}})
+    for name in ("failure", "lost", "rubble", "side", "sink", "lean"):
         table[name] = struck[name]
     mud = np.where((peak > 0) & (now <= 0), np.clip(0.25 + peak / 3, 0, 0.9), 0)
     debris = np.maximum(
         debris_field(city, table, 16.0), 0.5 * params.surge * (peak > 0) * rng.random()
     )
     speed = params.surge * np.sqrt(9.81 * peak)
-    return build_event(
-        "flood",
-        city,
-        asdict(params) | {"seed": seed},
-        table,
-        (peak, "m"),
-        water_depth=now,
-        velocity=speed.astype(np.float32),
-        mud=mud.astype(np.float32),
-        debris=debris.astype(np.float32),
-    )
+    fields = {"water_depth": now, "velocity": speed, "mud": mud, "debris": debris}
+    fields = {name: values.astype(np.float32) for name, values in fields.items()}
+    struck = Struck(table, peak, "m", fields)
+    return build_event("flood", city, asdict(params) | {"seed": seed}, struck, hours)
 
 
 def _at_buildings(city: City, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -13,8 +13,10 @@ import numpy as np
 from scipy import ndimage
 from scipy.special import ndtr
 
-from geomage.disaster.damage import build_event, debris_field, fail, untouched, values_at, visible
+from geomage.disaster.damage import Struck, at_trees, build_event, fail, untouched, values_at
+from geomage.disaster.debris import debris_field
 from geomage.disaster.event import Event
+from geomage.disaster.vulnerability import by_typology
 from geomage.errors import InputError
 from geomage.world import City
 
@@ -63,7 +65,7 @@ def wind_field(city: City, params: StormParams) -> np.ndarray:
     return np.asarray(_EF_WIND[params.ef] * np.minimum(1.0, np.maximum(d, 1e-3) ** -0.75))
 
 
-def storm(city: City, params: StormParams, seed: int = 0) -> Event:
+def storm(city: City, params: StormParams, seed: int = 0, *, hours: float = 24.0) -> Event:
     """Strike a city with a tornado: roofs lose cover, then deck, then the walls go."""
     rng = np.random.default_rng([seed, 3])
     wind = wind_field(city, params)
@@ -71,44 +73,28 @@ def storm(city: City, params: StormParams, seed: int = 0) -> Event:
     wind = wind * (1 + 0.06 * gusts / max(float(gusts.std()), 1e-9))
     table = untouched(city)
     felt = values_at(city, wind)
-    strength = city.buildings["typology"].map(_STRENGTH).to_numpy(float)
+    strength = by_typology(city, _STRENGTH)
     z = np.log(felt[:, None] / (_MEDIANS * strength[:, None])) / _SPREAD
     grade_seen = (rng.random(len(table))[:, None] < ndtr(z)).sum(1)
     grade = np.where(grade_seen > 0, grade_seen + 2, np.where(felt > 33, 1, 0))
-    table["grade_physical"], table["grade_visible"] = grade, visible(grade)
+    table["grade_physical"] = grade
     table["intensity"] = felt
     table["cause"] = np.where(grade > 0, "wind", "none")
     fail(
-        rng,
+        seed,
         table,
-        city.buildings["height"].to_numpy() * 0.7,
-        {3: ["cover"], 4: ["partial"], 5: ["collapse", "collapse", "open", "open", "swept"]},
+        city,
+        {3: {"cover": 1}, 4: {"partial": 1}, 5: {"collapse": 2, "open": 2, "swept": 1}},
     )
     along = 90 - params.heading_deg
     debris = debris_field(city, table, reach_m=rng.uniform(18, 44), along=along)
     strewn = rng.uniform(0.0, 0.14) * np.clip((wind - 28) / 20, 0, 1) * (0.4 + 0.8 * (gusts > 0))
     debris = np.maximum(debris, strewn * (debris.max(initial=0.0) > 0)).astype(np.float32)
     soil = np.clip((wind - 45) / 60, 0, 0.65) * np.clip(debris * 3, 0.3, 1)
-    tree_wind = _at_trees(city, wind)
+    tree_wind = at_trees(city, wind)
     standing = (rng.random(len(tree_wind)) > ndtr(np.log(tree_wind / _UPROOTED) / 0.22)).astype(
         float
     )
-    return build_event(
-        "storm",
-        city,
-        asdict(params) | {"seed": seed},
-        table,
-        (wind, "m/s"),
-        trees=(standing, np.zeros(len(standing))),
-        debris=debris,
-        mud=soil,
-    )
-
-
-def _at_trees(city: City, field: np.ndarray) -> np.ndarray:
-    inverse = ~city.dtm.box.affine
-    columns, rows = inverse @ (city.trees.geometry.x.to_numpy(), city.trees.geometry.y.to_numpy())
-    ny, nx = field.shape
-    return np.asarray(
-        field[np.clip(rows.astype(int), 0, ny - 1), np.clip(columns.astype(int), 0, nx - 1)]
-    )
+    trees = (standing, np.zeros(len(standing)))
+    struck = Struck(table, wind, "m/s", {"debris": debris, "mud": soil}, trees=trees)
+    return build_event("storm", city, asdict(params) | {"seed": seed}, struck, hours)

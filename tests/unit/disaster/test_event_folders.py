@@ -35,7 +35,7 @@ EVENTS = {
 }
 ADDED = {
     "none": set(),
-    "earthquake": {"debris"},
+    "earthquake": {"debris", "debris_height"},
     "fire": {"burn", "debris"},
     "flood": {"water_depth", "velocity", "mud", "debris"},
     "storm": {"debris", "mud"},
@@ -62,7 +62,7 @@ def test_the_folder_holds_what_the_design_says(written):
         name for name in files if name.endswith(".tif")
     }
     layers = {name for name, _ in pyogrio.list_layers(folder / "event.gpkg")}
-    assert layers == {"buildings", "streets", "trees"}
+    assert layers == {"bridges", "buildings", "objects", "streets", "trees"}
     table = pyogrio.read_dataframe(folder / "event.gpkg", layer="buildings")
     assert {"grade_physical", "grade_visible", "intensity", "cause"} <= set(table.columns)
     streets = pyogrio.read_dataframe(folder / "event.gpkg", layer="streets")
@@ -79,7 +79,7 @@ def test_what_is_read_is_what_was_written(written):
     read = read_event(folder)
     assert (read.kind, read.unit) == (event.kind, event.unit)
     assert dict(read.parameters) == dict(event.parameters)
-    for name in ("buildings", "streets", "trees"):
+    for name in ("buildings", "streets", "bridges", "trees", "objects"):
         one, other = getattr(event, name), getattr(read, name)
         assert one.geometry.geom_equals(other.geometry).all()
         for column in one.columns.drop("geometry"):

@@ -1,0 +1,168 @@
+"""What still works of streets and bridges: passable, blocked and by what, flooded and how deep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import geopandas as gpd
+import numpy as np
+import shapely
+
+from geomage.world import City
+
+__all__ = ["bridge_states", "bridges", "street_states"]
+
+LANE_M = 2.5  # of clear width that lets a lorry through
+_STEP_M = 2.0
+_RUBBLE_M, _WATER_M, _THICK_M = 0.3, 0.15, 0.1
+_LIMITS = {  # field: (more than this blocks, cause)
+    "debris_height": (_RUBBLE_M, "debris"),
+    "slide": (_THICK_M, "landslide"),
+    "lava": (_THICK_M, "lava"),
+    "ash": (0.3, "ash"),
+    "debris": (0.6, "debris"),
+}
+
+
+def bridges(city: City) -> gpd.GeoDataFrame:
+    """Return where streets cross water (not pools): lines with `street`, their row in the streets.
+
+    One row per stretch over water of 3 m or more.
+    """
+    water = city.water[city.water["kind"] != "pool"].geometry.to_numpy()
+    lines = city.streets.geometry.to_numpy()
+    where, parts = np.zeros(0, int), np.zeros(0, object)
+    if len(water) and len(lines):
+        wet = shapely.union_all(water)
+        over = shapely.intersection(lines, wet)
+        parts, where = shapely.get_parts(over, return_index=True)
+        keep = shapely.length(parts) >= 3.0
+        parts, where = parts[keep], where[keep]
+    return gpd.GeoDataFrame({"street": where.astype(int)}, geometry=parts, crs=city.streets.crs)
+
+
+def bridge_states(city: City, grades: np.ndarray | None = None) -> gpd.GeoDataFrame:
+    """Give each bridge its state: impassable from D4 on; its grade is 0 where none is given."""
+    table = bridges(city)
+    grade = np.zeros(len(table), int) if grades is None else np.asarray(grades, int)
+    down = grade >= 4
+    return table.assign(
+        grade_physical=grade,
+        state=np.where(down, "blocked", "passable"),
+        cause=np.where(down, "bridge", "none"),
+        depth=0.0,
+        debris=0.0,
+    )
+
+
+def street_states(
+    city: City,
+    fields: Mapping[str, np.ndarray],
+    over: gpd.GeoDataFrame,
+    obstacles: gpd.GeoDataFrame | None = None,
+) -> gpd.GeoDataFrame:
+    """Give each street the worst of what happens along it.
+
+    A street is blocked where what lies on it leaves less than one lane of 2.5 m anywhere along it,
+    where an obstacle crosses it or a bridge on it is down; flooded where water of more than 0.15 m
+    stands on its middle; unknown when nothing of it lies on the terrain grid.
+
+    Args:
+        city: the city.
+        fields: (y, x) on the terrain grid; those of water, rubble, soil, lava and ash count.
+        over: bridges, from `bridge_states`.
+        obstacles: shapes with `cause`.
+    """
+    lines = city.streets.geometry.to_numpy()
+    width = city.streets["width"].to_numpy(float)
+    n = len(lines)
+    state = np.full(n, "passable", object)
+    cause = np.full(n, "none", object)
+    zero = np.zeros(city.dtm.values.shape[1:], np.float32)
+    middle = _along(city, lines, np.zeros(n))
+    depth = middle.most(fields.get("water_depth", zero))
+    rubble = middle.most(fields.get("debris_height", zero))
+    wet = depth > _WATER_M
+    state[wet], cause[wet] = "flooded", "water"
+    across = [_along(city, lines, width * t) for t in (-0.4, -0.2, 0.0, 0.2, 0.4)]
+    for name, (limit, why) in _LIMITS.items():
+        if name in fields and (fields[name] > limit).any():
+            _block(state, cause, _narrowed(across, width, fields[name] > limit), why)
+    for shapes, why in _crossing(obstacles):
+        hit = np.zeros(n, bool)
+        if n and len(shapes):
+            hit[np.unique(shapely.STRtree(shapes).query(lines, "intersects")[0])] = True
+        _block(state, cause, hit, why)
+    broken = np.zeros(n, bool)
+    broken[over.loc[over["state"] == "blocked", "street"].to_numpy(int)] = True
+    _block(state, cause, broken, "bridge")
+    unseen = middle.most(np.ones(zero.shape)) <= 0
+    state[unseen], cause[unseen] = "unknown", "none"
+    return gpd.GeoDataFrame(
+        {"state": state, "cause": cause, "depth": depth, "debris": rubble},
+        geometry=lines,
+        crs=city.streets.crs,
+    )
+
+
+def _block(state: np.ndarray, cause: np.ndarray, where: np.ndarray, why: str) -> None:
+    state[where], cause[where] = "blocked", why
+
+
+def _crossing(obstacles: gpd.GeoDataFrame | None) -> list[tuple[np.ndarray, str]]:
+    if obstacles is None:
+        return []
+    groups = obstacles.groupby("cause")
+    return [(part.geometry.to_numpy(), str(why)) for why, part in groups]
+
+
+class _Points:
+    """Points every 2 m along lines, by line, with the cells of the terrain grid they fall in."""
+
+    def __init__(self, cells: np.ndarray, inside: np.ndarray, first: np.ndarray) -> None:
+        self.cells, self.inside, self.first = cells, inside, first
+
+    def values(self, field: np.ndarray) -> np.ndarray:
+        """Values of a field (y, x) at the points; 0 outside."""
+        out = np.zeros(len(self.inside))
+        out[self.inside] = field[self.cells[0, self.inside], self.cells[1, self.inside]]
+        return out
+
+    def most(self, field: np.ndarray) -> np.ndarray:
+        """Largest value (n,) of a field (y, x) along each line; 0 outside."""
+        if not len(self.first):
+            return np.empty(0)
+        return np.asarray(np.maximum.reduceat(self.values(field), self.first))
+
+
+def _along(city: City, lines: np.ndarray, aside: np.ndarray) -> _Points:
+    """Points along lines, moved `aside` metres to the left of each."""
+    if not len(lines):
+        return _Points(np.zeros((2, 0), int), np.zeros(0, bool), np.zeros(0, int))
+    count = np.maximum(np.ceil(shapely.length(lines) / _STEP_M).astype(int), 1)
+    first = np.cumsum(count) - count
+    at = _STEP_M * (np.arange(count.sum()) - np.repeat(first, count))
+    every = np.repeat(lines, count)
+    here = shapely.get_coordinates(shapely.line_interpolate_point(every, at))
+    ahead = shapely.get_coordinates(shapely.line_interpolate_point(every, at + 0.5))
+    behind = shapely.get_coordinates(
+        shapely.line_interpolate_point(every, np.maximum(at - 0.5, 0.0))
+    )
+    d = ahead - behind
+    d /= np.maximum(np.hypot(*d.T), 1e-9)[:, None]
+    here = here + np.repeat(aside, count)[:, None] * np.stack([-d[:, 1], d[:, 0]], 1)
+    columns, rows = ~city.dtm.box.affine @ here.T
+    ny, nx = city.dtm.values.shape[1:]
+    inside = (rows >= 0) & (columns >= 0) & (rows < ny) & (columns < nx)
+    cells = np.stack([np.floor(rows), np.floor(columns)]).astype(int)
+    return _Points(cells, inside, first)
+
+
+def _narrowed(across: list[_Points], width: np.ndarray, covered: np.ndarray) -> np.ndarray:
+    """Which streets have a place where what covers them leaves less than a lane."""
+    first = across[0].first
+    if not len(first):
+        return np.zeros(0, bool)
+    free = np.mean([1.0 - p.values(covered.astype(float)) for p in across], 0)
+    least = np.minimum.reduceat(free, first)
+    return np.asarray((least * width < np.minimum(LANE_M, 0.6 * width)) & (least < 1))
