@@ -79,7 +79,11 @@ def _at_points(city: City, field: np.ndarray, points: gpd.GeoSeries) -> np.ndarr
 
 
 def fail(
-    seed: int, table: gpd.GeoDataFrame, city: City, ways: Mapping[int, Mapping[str, float]]
+    seed: int,
+    table: gpd.GeoDataFrame,
+    city: City,
+    ways: Mapping[int, Mapping[str, float]],
+    among: np.ndarray | None = None,
 ) -> None:
     """Choose how each building fails from its physical grade, and what of that is seen (in place).
 
@@ -91,15 +95,19 @@ def fail(
         table: buildings with `grade_physical`.
         city: theirs.
         ways: grade D3..D5 -> failure: weight. Grades that are left out stay intact.
+        among: (n,) bool, buildings to choose for, those of one typology; the others are left as
+            they are. None chooses for all.
     """
     grade = table["grade_physical"].to_numpy()
     ids = table["building_id"].to_numpy()
     height = city.buildings["height"].to_numpy(float)
-    failure = np.array(["intact"] * len(table), dtype=object)
-    lost, sink, lean = np.zeros(len(table)), np.ones(len(table)), np.zeros(len(table))
+    here = np.ones(len(table), bool) if among is None else among
+    failure = np.where(here, "intact", table["failure"].to_numpy(object)).astype(object)
+    lost = np.where(here, 0.0, table["lost"].to_numpy(float))
+    sink, lean = np.ones(len(table)), np.zeros(len(table))
     which, much, more = (draws(seed, p, ids) for p in ("failure", "lost", "heap"))
     for g, weights in ways.items():
-        rows = np.flatnonzero(grade == g)
+        rows = np.flatnonzero((grade == g) & here)
         ends = np.cumsum(list(weights.values())) / sum(weights.values())
         names = np.array(list(weights), dtype=object)
         failure[rows] = names[np.searchsorted(ends, which[rows], "right").clip(0, len(names) - 1)]
@@ -117,7 +125,7 @@ def fail(
     lean[soft] = _STOREY_M * (0.2 + 0.6 * much[soft])
     table["failure"], table["lost"], table["sink"], table["lean"] = failure, lost, sink, lean
     table["rubble"] = rubble * ((grade >= 3) & ~whole)
-    table["side"] = 360 * draws(seed, "side", ids)
+    table["side"] = 360 * draws(seed, "side", ids) * (failure != "intact")
     shown = np.array([SHOWS[name] for name in failure], int)
     table["grade_visible"] = np.minimum(VISIBLE_OF_PHYSICAL[grade], shown)
 
