@@ -79,8 +79,24 @@ def strike_earthquake(
     *,
     out: Out,
     magnitude: Annotated[float, typer.Option(help="Moment magnitude.")] = 6.8,
-    distance: Annotated[float, typer.Option(help="Distance of the epicentre, metres.")] = 8000.0,
+    distance: Annotated[
+        float, typer.Option(help="From the town's centre to the epicentre, metres.")
+    ] = 8000.0,
+    azimuth: Annotated[
+        float, typer.Option(help="Towards the epicentre, degrees clockwise from north.")
+    ] = 0.0,
     depth: Annotated[float, typer.Option(help="Depth of the focus, kilometres.")] = 10.0,
+    epicentre: Annotated[
+        str | None,
+        typer.Option(metavar="LON,LAT", help="Place on Earth, instead of distance and azimuth."),
+    ] = None,
+    code: Annotated[
+        str,
+        typer.Option(help="Earthquake design of concrete: none, unknown, moderate, high."),
+    ] = "unknown",
+    scatter: Annotated[
+        float, typer.Option(help="Times the usual scatter of intensity; 0: the median.")
+    ] = 1.0,
     after: Later = "1d",
     seed: Seed = 0,
     overwrite: Overwrite = False,
@@ -90,9 +106,66 @@ def strike_earthquake(
     from geomage.disaster import EarthquakeParams, earthquake
 
     lapse = read_hours(after)
-    params = EarthquakeParams(magnitude=magnitude, distance_m=distance, depth_km=depth)
-    strike = partial(earthquake, params=params, seed=seed, hours=lapse)
-    _strike(strike, city, out, overwrite=overwrite, as_json=as_json)
+    params = EarthquakeParams(
+        magnitude=magnitude,
+        distance_m=distance,
+        depth_km=depth,
+        azimuth_deg=azimuth,
+        epicentre=None if epicentre is None else _read_place(epicentre),
+        code=code,
+        scatter=scatter,
+    )
+
+    def hit(town: Any) -> Any:
+        event = earthquake(town, params, seed, hours=lapse)
+        for line in _felt(event, params):
+            say(f"note: {line}")
+        return event
+
+    _strike(hit, city, out, overwrite=overwrite, as_json=as_json)
+
+
+def _read_place(text: str) -> Any:
+    """Read LON,LAT."""
+    from geomage.disaster import Epicentre
+
+    try:
+        lon, lat = (float(part) for part in text.split(","))
+    except ValueError:
+        raise InputError(
+            f"--epicentre {text!r} is no place: write longitude, comma, latitude, such as 13.1,42.9"
+        ) from None
+    return Epicentre(lon, lat)
+
+
+def _felt(event: Any, params: Any) -> list[str]:
+    """What a user should know of an earthquake: how hard it was felt, and what came of it."""
+    import numpy as np
+
+    from geomage.disaster.earthquake import HARM_FROM, displaced_people, epicentral_distance
+
+    city = event.city
+    centre = city.dtm.box.boundingbox
+    x, y = (
+        np.array([v]) for v in ((centre.left + centre.right) / 2, (centre.bottom + centre.top) / 2)
+    )
+    away = float(epicentral_distance(city, x, y, params)[0]) / 1000
+    low, high = float(event.intensity.values.min()), float(event.intensity.values.max())
+    if high == 0:
+        return [f"the epicentre is {away:,.0f} km away: nothing is felt and nothing damaged"]
+    lines = [
+        f"felt at intensity {low:.1f} to {high:.1f} (EMS-98), {away:,.0f} km from the epicentre"
+    ]
+    if high < HARM_FROM:
+        return [*lines, f"nothing is damaged: damage begins at intensity {HARM_FROM:g}"]
+    if away > 300:
+        lines.append("the formula of intensity was fitted to 300 km: this far it is a guess")
+    blocked = int((event.streets["state"] == "blocked").sum())
+    people = round(displaced_people(event))
+    return [
+        *lines,
+        f"{people} people cannot go home; {blocked} of {len(event.streets)} streets are blocked",
+    ]
 
 
 @strikes.command("fire", epilog=examples("geomage strike fire town --wind-from 270 -o event"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from geomage.disaster.damage import calm
-from geomage.disaster.earthquake import EarthquakeParams, earthquake
+from geomage.disaster.earthquake import EarthquakeParams, Epicentre, earthquake
 from geomage.disaster.event import FAILURES, VISIBLE_OF_PHYSICAL, Event, read_event, write_event
 from geomage.disaster.fire import FireParams, fire
 from geomage.disaster.flood import FloodParams, flood
@@ -13,6 +13,7 @@ __all__ = [
     "FAILURES",
     "VISIBLE_OF_PHYSICAL",
     "EarthquakeParams",
+    "Epicentre",
     "Event",
     "FireParams",
     "FloodParams",
