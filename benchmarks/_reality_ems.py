@@ -41,7 +41,7 @@ from geomage.world import City, CityParams, grow_city
 __all__ = ["CASES", "Case", "observed", "parameters", "rows"]
 
 SEEDS = range(12)
-LEAST = 150  # buildings in a square whose clustering counts
+LEAST, FEW = 150, 10  # buildings in a square, and hit ones, whose clustering counts
 _CLASS = np.array([0, 2, 2, 3])  # visible grade -> 0 none, 1 possibly, 2 damaged, 3 destroyed
 
 
@@ -58,6 +58,7 @@ class Case:
     city: CityParams
     mix: Mapping[str, float]  # typology -> share, at the places of the package; ours
     storeys: tuple[int, ...]  # drawn from, there; ours
+    misfit: str  # what does not fit, and why
 
 
 CASES = (
@@ -72,6 +73,11 @@ CASES = (
         CityParams(1400.0, "centre", 7),
         {"reinforced concrete": 0.85, "masonry": 0.15},
         (3, 4, 5, 6, 7, 8, 9),
+        "Real damage is all or nothing: more buildings destroyed than damaged. Binomial grades "
+        "have too thin a tail at D5 and too many D3 and D4. Real damage also differs between "
+        "quarters kilometres apart (the join counts of the whole package) more than shaking with "
+        "our site term does: no basin, no age of quarters is simulated. A point source is used "
+        "where the fault broke for 300 km.",
     ),
     Case(
         "EMSR190 Camerino 2016",
@@ -90,6 +96,9 @@ CASES = (
         CityParams(900.0, "oldtown", 7),
         {"masonry": 0.8, "reinforced concrete": 0.2},
         (1, 2, 2, 3, 3, 4),
+        "Simulated towns show more damage than EMS mapped: from a satellite, D3 (tiles and "
+        "chimneys) is seldom seen, and here it counts as seen. 17 damaged buildings are few for "
+        "statistics of clustering, and squares of 900 m hold too few of them.",
     ),
 )
 
@@ -125,7 +134,7 @@ def in_squares(xy: np.ndarray, found: np.ndarray, side: float) -> np.ndarray:
         1
     ]
     parts = [np.flatnonzero(square.ravel() == k) for k in range(square.max() + 1)]
-    good = [p for p in parts if len(p) >= LEAST and (found[p] >= 2).sum() >= 5]
+    good = [p for p in parts if len(p) >= LEAST and (found[p] >= 2).sum() >= FEW]
     if not good:
         return np.full(3, np.nan)
     return np.asarray(np.median([clustering(xy[p], found[p]) for p in good], 0))
@@ -178,9 +187,8 @@ def rows(case: Case, data: Path) -> list[Row]:
     """Return the rows of one case."""
     xy, found = observed(case, data)
     town, places = grow_city(case.city), at_places(case, xy)
-    there = replace(case.params)
-    grown = [simulated(town, there, s) for s in SEEDS]
-    placed = [simulated(places, there, s) for s in SEEDS]
+    grown = [simulated(town, case.params, s) for s in SEEDS]
+    placed = [simulated(places, case.params, s) for s in SEEDS]
     real, a, b = _shares(found), *(np.array([_shares(v) for v in g]) for g in (grown, placed))
     out = []
     for where, found_shares in (("grown town", a), ("at the real places", b)):
@@ -194,10 +202,10 @@ def rows(case: Case, data: Path) -> list[Row]:
     at = _places(town)
     whole, squares = clustering(xy, found), in_squares(xy, found, side)
     inner = np.array(
-        [clustering(at, v) if (v >= 2).sum() >= 5 else np.full(3, np.nan) for v in grown]
+        [clustering(at, v) if (v >= 2).sum() >= FEW else np.full(3, np.nan) for v in grown]
     )
     outer = np.array(
-        [clustering(xy, v) if (v >= 2).sum() >= 5 else np.full(3, np.nan) for v in placed]
+        [clustering(xy, v) if (v >= 2).sum() >= FEW else np.full(3, np.nan) for v in placed]
     )
     names = ("joins over chance", "joins, z", "Moran's I")
     for k, name in enumerate(names):

@@ -71,3 +71,32 @@ def test_a_town_is_never_replaced_by_its_own_disaster(geomage, town):
         assert answer.code == 2
         assert "choose another output" in answer.err
     assert sorted(p.name for p in town.iterdir()) == held
+
+
+def test_an_earthquake_on_the_far_side_of_the_world_says_so(geomage, town, tmp_path):
+    event = tmp_path / "event"
+    for words in (["--epicentre", "-177,-48.7"], ["--distance", 2e7]):
+        answer = geomage("strike", "earthquake", town, *words, "-o", event, "--overwrite")
+        assert answer.code == 0
+        assert "nothing is felt and nothing damaged" in answer.err
+        truth = gpd.read_file(event / "event.gpkg", layer="buildings")
+        assert not truth["grade_physical"].any()
+
+
+def test_an_earthquake_says_how_it_was_felt(geomage, town, tmp_path):
+    strike = ("strike", "earthquake", town, "--scatter", 0)
+    answer = geomage(*strike, "--magnitude", 8, "--distance", 1000, "-o", tmp_path / "near")
+    assert "felt at intensity" in answer.err
+    assert "people cannot go home" in answer.err
+    answer = geomage(*strike, "--magnitude", 4, "--distance", 60000, "-o", tmp_path / "far")
+    assert "nothing is damaged: damage begins at intensity 4.5" in answer.err
+
+
+def test_an_epicentre_is_a_longitude_and_a_latitude(geomage, town, tmp_path):
+    for text in ("abc", "13.1", "13.1,42.9,10", "10,91", "nan,0"):
+        answer = geomage(
+            "strike", "earthquake", town, "--epicentre", text, "-o", tmp_path / "event"
+        )
+        assert answer.code == 2
+        assert "no place" in answer.err
+    assert not list(tmp_path.iterdir())

@@ -74,7 +74,7 @@ _SCATTER = 0.08
 # correlation has fallen to 5 %). Rows of one builder fall together, so do quarters of one age.
 # Ours, between what Copernicus EMS mapped in Kahramanmaras and in Camerino (`benchmarks.reality`).
 # The shares of grades stay binomial over many towns; where they stand changes.
-_TOGETHER = ((0.35, 60.0), (0.45, 800.0))
+_TOGETHER = ((0.40, 60.0), (0.30, 400.0))
 _NODE_M = 32.0  # between nodes of the field of shaking
 _MOST_NODES = 4096  # along a side, for bounded memory
 _UNFIT_D3 = 0.4  # of the homes at D3, and all above (Bramerini et al. 1995)
