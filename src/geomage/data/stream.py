@@ -172,6 +172,8 @@ class SimulatedPairs:
         change = there.pick(stage.changed.reshape(-1)[picture.source])
         damage = _damage(event, ids, cover)
         obscured = hidden > 0.5
+        if stage.smoke is not None:
+            obscured |= there.pick(stage.smoke.reshape(-1)[picture.source]) > 0.5
         damage[(obscured) & (damage > 0)] = 255
         change = np.where(obscured, 255, change | ((damage >= 2) & (damage < 255)))
         water = np.where(obscured, 255, water)

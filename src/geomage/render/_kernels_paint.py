@@ -91,11 +91,12 @@ def paint_ground(index, table, fine, mid, coarse, broad, px, albedo, cover):
 
 
 @njit(cache=True, nogil=True)
-def paint_boxes(items, px, ny, height, albedo, add, solid, cover, code):
+def paint_boxes(items, px, ny, height, albedo, add, solid, cover, code, matter, what):
     """Paint oriented boxes: items (n, 10): x y cos sin length width height r g b.
 
     `add`: on top of what stands there. `solid` (y, x): 0 free ground, else no vehicle is painted.
     `code`: 1 for vehicles, which have windows and make what is no road under them developed.
+    `what`: value of matter that they are made of.
     """
     nx = height.shape[1]
     for k in range(items.shape[0]):
@@ -130,6 +131,7 @@ def paint_boxes(items, px, ny, height, albedo, add, solid, cover, code):
                 if base + h < height[i, j] - 0.01:
                     continue
                 height[i, j] = base + h
+                matter[i, j] = what
                 glass = (
                     0.45
                     if (
@@ -195,10 +197,12 @@ def paint_trees(trees, px, ny, height, albedo, crown, fine, mid, seed):
 
 
 @njit(cache=True, nogil=True)
-def scatter_debris(density, count, px, seed, palette, height, albedo, ids, biggest, roofs):
+def scatter_debris(
+    density, count, px, seed, palette, height, albedo, ids, biggest, roofs, matter, what
+):
     """Throw `count` small boards and blocks where `density` (y, x) 0..1 is high.
 
-    `roofs`: chance that a piece may lie on a standing roof.
+    `roofs`: chance that a piece may lie on a standing roof. `what`: value of matter of a piece.
     """
     ny, nx = density.shape
     for k in range(count):
@@ -224,13 +228,17 @@ def scatter_debris(density, count, px, seed, palette, height, albedo, ids, bigge
                 u, v = dx * c + dy * s, -dx * s + dy * c
                 if abs(u) <= max(length, px) / 2 and abs(v) <= max(width, px) / 2:
                     height[y, x] = max(height[y, x], base + lift)
+                    matter[y, x] = what
                     for b in range(3):
                         albedo[b, y, x] = p[b] * tone
 
 
 @njit(cache=True, nogil=True)
-def stain(amount, fine, mid, coarse, r, g, b, height, limit, albedo):
-    """Mix a colour over what lies below `limit` metres, by `amount` (y, x) 0..1 broken by noise."""
+def stain(amount, fine, mid, coarse, r, g, b, height, limit, albedo, matter, what):
+    """Mix a colour over what lies below `limit` metres, by `amount` (y, x) 0..1 broken by noise.
+
+    Where more than half of a pixel is stained, its matter is `what`.
+    """
     ny, nx = amount.shape
     for i in range(ny):
         for j in range(nx):
@@ -241,6 +249,8 @@ def stain(amount, fine, mid, coarse, r, g, b, height, limit, albedo):
                 1.0, max(0.0, a * 1.6 + 0.9 * (mid[i, j] - 0.5) + 0.9 * (coarse[i, j] - 0.5) - 0.3)
             )
             tone = 0.75 + 0.5 * fine[i, j]
+            if t > 0.5:
+                matter[i, j] = what
             albedo[0, i, j] += t * (r * tone - albedo[0, i, j])
             albedo[1, i, j] += t * (g * tone - albedo[1, i, j])
             albedo[2, i, j] += t * (b * tone - albedo[2, i, j])
@@ -267,3 +277,46 @@ def flood_water(depth, height, ids, crown, r, g, b, mid, broad, albedo, cover, w
             crown[i, j] = 0
             cover[i, j] = 6
             water[i, j] = 1
+
+
+@njit(cache=True, nogil=True)
+def bury(depth, height, ids, crown, r, g, b, fine, mid, rough, albedo, cover, matter, what):
+    """Bury all that stands lower than a layer of `depth` (y, x) metres, such as lava or soil.
+
+    rough: relative height of its surface's bumps; cover becomes bareland.
+    """
+    ny, nx = depth.shape
+    for i in range(ny):
+        for j in range(nx):
+            d = depth[i, j] * (1.0 + rough * (mid[i, j] - 0.5))
+            if d <= 0.05 or height[i, j] > d:
+                continue
+            tone = 0.6 + 0.5 * fine[i, j] + 0.3 * mid[i, j]
+            albedo[0, i, j] = r * tone
+            albedo[1, i, j] = g * tone
+            albedo[2, i, j] = b * tone
+            height[i, j] = d
+            ids[i, j] = 0
+            crown[i, j] = 0
+            cover[i, j] = 1
+            matter[i, j] = what
+
+
+@njit(cache=True, nogil=True)
+def dust(amount, fine, mid, crown, held, r, g, b, albedo, matter, what):
+    """Lay dust over every surface, by `amount` (y, x) 0..1; crowns hold the share `held` of it."""
+    ny, nx = amount.shape
+    for i in range(ny):
+        for j in range(nx):
+            a = amount[i, j]
+            if a <= 0:
+                continue
+            t = min(1.0, a * (0.85 + 0.3 * mid[i, j]))
+            if crown[i, j] > 0:
+                t *= held
+            tone = 0.9 + 0.2 * fine[i, j]
+            if t > 0.5:
+                matter[i, j] = what
+            albedo[0, i, j] += t * (r * tone - albedo[0, i, j])
+            albedo[1, i, j] += t * (g * tone - albedo[1, i, j])
+            albedo[2, i, j] += t * (b * tone - albedo[2, i, j])

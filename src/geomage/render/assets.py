@@ -5,16 +5,24 @@ from __future__ import annotations
 import geopandas as gpd
 import numpy as np
 import shapely
+from shapely import affinity
 
 from geomage.disaster import FAILURES
 from geomage.render import _kernels_paint as k
 from geomage.render import _kernels_roofs as roof
 from geomage.render.canvas import Canvas, burn
-from geomage.render.matter import WATER, leaf_colour
+from geomage.render.matter import MATTER, WATER, leaf_colour
 from geomage.world.skeleton import edge_planes
 from geomage.world.solids import WingBases, wing_bases
 
-__all__ = ["paint_roofs", "paint_things", "paint_trees", "throw_debris"]
+__all__ = [
+    "paint_flotsam",
+    "paint_roofs",
+    "paint_tents",
+    "paint_things",
+    "paint_trees",
+    "throw_debris",
+]
 
 _FORMS = {
     "flat": roof.FLAT, "gable": roof.GABLE, "hip": roof.HIP, "shed": roof.SHED,
@@ -51,7 +59,7 @@ def paint_roofs(c: Canvas) -> None:
     (wings, planes), n = _wings(c, roofs), c.noise
     roof.paint_roofs(
         wings, planes, _failures(c, roofs), _free_shapes(c, roofs), c.px, c.rows,
-        c.height, c.albedo, c.ids, n.fine, n.mid, n.coarse, n.loss,
+        c.height, c.albedo, c.ids, c.matter, n.fine, n.mid, n.coarse, n.loss,
     )  # fmt: skip
     if c.after:
         _lay_sheets(c, wings)
@@ -65,13 +73,24 @@ def _wings(c: Canvas, roofs: gpd.GeoDataFrame) -> tuple[np.ndarray, np.ndarray]:
     colour = _recoloured(c, ids, look[_RGB].to_numpy())
     planes, which = _edges(bases)
     columns = [
-        *(bases.centres - c.corner).T, np.cos(bases.angles), np.sin(bases.angles),
+        *(bases.centres - c.corner + _leant(c, roofs)).T,
+        np.cos(bases.angles), np.sin(bases.angles),
         roofs["length"], roofs["width"], roofs["eave"], roofs["ridge"],
         [_FORMS[form] for form in bases.forms], look["material"].map(_MATERIALS),
         *colour.T, ids, (ids * 7919) % 60, roofs["boxed"], np.arange(len(roofs)),
         *which,
     ]  # fmt: skip
     return np.stack([np.asarray(column, np.float64) for column in columns], 1), planes
+
+
+def _leant(c: Canvas, roofs: gpd.GeoDataFrame) -> np.ndarray:
+    """How far (n, 2) each roof moved sideways with a storey that gave way, metres."""
+    if not c.after:
+        return np.zeros((len(roofs), 2))
+    struck = c.event.buildings.set_index("building_id").loc[roofs["building_id"]]
+    side = np.radians(struck["side"].to_numpy())
+    lean = struck["lean"].to_numpy()
+    return np.stack([lean * np.cos(side), lean * np.sin(side)], 1)
 
 
 def _edges(bases: WingBases) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
@@ -114,7 +133,11 @@ def _free_shapes(c: Canvas, roofs: gpd.GeoDataFrame) -> np.ndarray:
     By building, not by wing: wings overlap, and where they meet the higher roof shows.
     """
     free = roofs[roofs["boxed"] <= 0]
-    shapes = list(zip(free.geometry, free["building_id"].tolist(), strict=True))
+    moved = [
+        affinity.translate(shape, *off) if off.any() else shape
+        for shape, off in zip(free.geometry, _leant(c, free), strict=True)
+    ]
+    shapes = list(zip(moved, free["building_id"].tolist(), strict=True))
     return burn(shapes, c.box) if shapes else np.zeros(c.height.shape, np.int32)
 
 
@@ -133,7 +156,7 @@ def _lay_sheets(c: Canvas, wings: np.ndarray) -> None:
         at = (w[0] - w[3] * side, w[1] + w[2] * side, w[2], w[3])
         rows.append([*at, length, width, w[_WING_ID], *colour])
     if rows:
-        roof.paint_tarps(np.array(rows, float), c.px, c.rows, c.height, c.albedo, c.ids)
+        roof.paint_tarps(np.array(rows, float), c.px, c.rows, c.height, c.albedo, c.ids, c.matter)
 
 
 def _boxes(c: Canvas, layer: gpd.GeoDataFrame) -> np.ndarray:
@@ -162,10 +185,39 @@ def paint_things(c: Canvas) -> None:
     _put(c, cars[kept], glazed=True)
 
 
-def _put(c: Canvas, boxes: np.ndarray, *, add: bool = False, glazed: bool = False) -> None:
+def _put(
+    c: Canvas, boxes: np.ndarray, *, add: bool = False, glazed: bool = False, what: str = "object"
+) -> None:
     """Paint boxes on the ground, or on top of roofs."""
     if len(boxes):
-        k.paint_boxes(boxes, c.px, c.rows, c.height, c.albedo, add, c.ids, c.cover, int(glazed))
+        k.paint_boxes(
+            boxes, c.px, c.rows, c.height, c.albedo, add, c.ids, c.cover, int(glazed),
+            c.matter, MATTER[what],
+        )  # fmt: skip
+
+
+def paint_tents(c: Canvas) -> None:
+    """Tents that came after the event."""
+    if c.after:
+        _put(c, _boxes(c, _arrived(c, "tent")), what="tent")
+
+
+def paint_flotsam(c: Canvas) -> None:
+    """What floats on the flood, or was left where it stood."""
+    if not c.after:
+        return
+    things = _arrived(c, "flotsam")
+    boxes = _boxes(c, things)
+    if len(boxes):
+        ny, nx = c.height.shape
+        row = np.clip(ny - boxes[:, 1] / c.px, 0, ny - 1).astype(int)
+        boxes[:, 6] += c.depth[row, np.clip(boxes[:, 0] / c.px, 0, nx - 1).astype(int)]
+        _put(c, boxes, what="flotsam")
+
+
+def _arrived(c: Canvas, kind: str) -> gpd.GeoDataFrame:
+    things = c.event.objects
+    return things[things["kind"] == kind]
 
 
 def _on_whole_roof(c: Canvas, things: gpd.GeoDataFrame) -> np.ndarray:
@@ -189,8 +241,9 @@ def throw_debris(c: Canvas) -> np.ndarray:
     rng = np.random.default_rng([c.seed, 19])
     palette = _RUBBLE[rng.choice(len(_RUBBLE), 6, replace=False)]
     k.scatter_debris(
-        density, count, c.px, c.seed + 23, palette, c.height, c.albedo, c.ids, longest, on_roofs
-    )
+        density, count, c.px, c.seed + 23, palette, c.height, c.albedo, c.ids, longest, on_roofs,
+        c.matter, MATTER["rubble"],
+    )  # fmt: skip
     return (density > 0.25).astype(np.uint8)
 
 
@@ -233,3 +286,4 @@ def paint_trees(c: Canvas) -> None:
     rows = np.stack([np.asarray(column, np.float64) for column in columns], 1)[near]
     n = c.noise
     k.paint_trees(rows, c.px, ny, c.height, c.albedo, c.crown, n.fine, n.mid, c.seed + 31)
+    c.matter[c.crown > 0] = MATTER["crown"]
