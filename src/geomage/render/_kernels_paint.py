@@ -198,39 +198,46 @@ def paint_trees(trees, px, ny, height, albedo, crown, fine, mid, seed):
 
 @njit(cache=True, nogil=True)
 def scatter_debris(
-    density, count, px, seed, palette, height, albedo, ids, biggest, roofs, matter, what
+    density, count, px, seed, palette, height, albedo, ids, clump, shape, matter, what
 ):
-    """Throw `count` small boards and blocks where `density` (y, x) 0..1 is high.
+    """Throw `count` boards and blocks where `density` (y, x) 0..1 is high, in heaps.
 
-    `roofs`: chance that a piece may lie on a standing roof. `what`: value of matter of a piece.
+    clump (y, x): smooth noise 0..1 that gathers pieces in heaps. shape: longest piece beyond the
+    smallest (m), chance that a piece may lie on a standing roof, direction along which pieces lie
+    (radians anticlockwise from east) and how far they turn from it. Lengths follow a power law, so
+    that most pieces are splinters.
     """
     ny, nx = density.shape
+    biggest, roofs, along, turn = shape[0], shape[1], shape[2], shape[3]
     for k in range(count):
         i = int(hash01(k, 1, seed) * ny)
         j = int(hash01(k, 2, seed) * nx)
-        if hash01(k, 3, seed) > density[i, j]:
+        heap = min(1.0, max(0.1, 0.5 + 2.4 * (clump[i, j] - 0.5)))
+        if hash01(k, 3, seed) > density[i, j] * heap * 1.4:
             continue
         if ids[i, j] > 0 and height[i, j] > 1.8 and hash01(k, 10, seed) > roofs:
             continue
         big = hash01(k, 4, seed)
-        length = 0.35 + biggest * big * big * big
-        width = 0.2 + 0.5 * length * hash01(k, 5, seed)
-        a = 3.1415927 * hash01(k, 6, seed)
+        length = 0.15 + biggest * big**5
+        width = 0.08 + 0.5 * length * hash01(k, 5, seed)
+        a = along + turn * (hash01(k, 6, seed) - 0.5)
         c, s = math.cos(a), math.sin(a)
         p = palette[int(hash01(k, 7, seed) * palette.shape[0])]
         tone = 0.5 + 0.7 * hash01(k, 8, seed)
-        lift = 0.1 + 0.35 * length * hash01(k, 9, seed)
+        lift = 0.05 + 0.35 * length * hash01(k, 9, seed)
         base = height[i, j]
         n = int(0.5 * math.hypot(length, width) / px) + 1
+        share = min(1.0, max(0.3, max(width, 0.15) / px))
         for y in range(max(0, i - n), min(ny, i + n + 1)):
             for x in range(max(0, j - n), min(nx, j + n + 1)):
-                dx, dy = (x - j) * px, (y - i) * px
+                dx, dy = (x - j) * px, -(y - i) * px
                 u, v = dx * c + dy * s, -dx * s + dy * c
                 if abs(u) <= max(length, px) / 2 and abs(v) <= max(width, px) / 2:
                     height[y, x] = max(height[y, x], base + lift)
-                    matter[y, x] = what
+                    if share > 0.5:
+                        matter[y, x] = what
                     for b in range(3):
-                        albedo[b, y, x] = p[b] * tone
+                        albedo[b, y, x] += share * (p[b] * tone - albedo[b, y, x])
 
 
 @njit(cache=True, nogil=True)

@@ -34,11 +34,12 @@ _MATERIALS = {
     "concrete": roof.CONCRETE, "gravel": roof.GRAVEL, "thatch": roof.THATCH,
     "glass": roof.GLASS,
 }  # fmt: skip
-_RUBBLE = np.array(  # reflectance of wood, plaster, brick, insulation, tar, concrete
+_RUBBLE = np.array(  # reflectance of wood, plaster, brick, insulation, tar, concrete, new boards
     [
         (0.34, 0.28, 0.21), (0.50, 0.47, 0.43), (0.25, 0.20, 0.15), (0.24, 0.15, 0.11),
         (0.56, 0.55, 0.53), (0.16, 0.14, 0.12), (0.38, 0.31, 0.27), (0.11, 0.105, 0.10),
-        (0.30, 0.285, 0.265), (0.21, 0.18, 0.14),
+        (0.30, 0.285, 0.265), (0.21, 0.18, 0.14), (0.58, 0.45, 0.35), (0.66, 0.52, 0.41),
+        (0.72, 0.70, 0.67),
     ]
 )  # fmt: skip
 _TARP = ((0.06, 0.16, 0.48), (0.06, 0.16, 0.48), (0.10, 0.22, 0.50), (0.55, 0.56, 0.58))
@@ -236,13 +237,15 @@ def throw_debris(c: Canvas) -> np.ndarray:
     if density is None or not (density > 0.02).any():
         return np.zeros(c.height.shape, np.uint8)
     wind = c.event.kind == "storm"
-    a_square_metre, longest, on_roofs = (3.0, 1.9, 0.35) if wind else (1.6, 1.8, 0.12)
+    a_square_metre = 7.0 if wind else 3.0
+    along = float(np.arctan2(*_downwind(c)[::-1])) if wind else 0.0
+    shape = np.array([2.6, 0.35, along, 1.2] if wind else [1.9, 0.12, 0.0, np.pi])
     count = int(density.size * c.px**2 * a_square_metre)
     rng = np.random.default_rng([c.seed, 19])
-    palette = _RUBBLE[rng.choice(len(_RUBBLE), 6, replace=False)]
+    palette = _RUBBLE[rng.choice(len(_RUBBLE), 7, replace=False)]
     k.scatter_debris(
-        density, count, c.px, c.seed + 23, palette, c.height, c.albedo, c.ids, longest, on_roofs,
-        c.matter, MATTER["rubble"],
+        density, count, c.px, c.seed + 23, palette, c.height, c.albedo, c.ids, c.noise.coarse,
+        shape, c.matter, MATTER["rubble"],
     )  # fmt: skip
     return (density > 0.25).astype(np.uint8)
 
