@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import shapely
+from scipy import ndimage
 
 from geomage.geo import Raster
 from geomage.render import _kernels_paint as k
@@ -32,9 +33,9 @@ _SCARS = {  # hazard field: (reflectance, strength, matter)
     "burn": ((0.045, 0.042, 0.040), 1.0, "char"),
     "debris": ((0.27, 0.235, 0.19), 0.7, "rubble"),
 }
-_SOIL = (0.30, 0.21, 0.13)
+_SOIL = (0.20, 0.155, 0.11)
 _LAVA = (0.045, 0.040, 0.038)
-_ASH = (0.23, 0.22, 0.21)
+_ASH = ((0.085, 0.08, 0.075), (0.14, 0.135, 0.13), (0.26, 0.25, 0.235))  # basalt to rhyolite
 _FOAM = 0.55
 _ASH_HIDES_M = 0.002  # thickness of volcanic ash that hides most of what lies below
 _CROWNS_HOLD = 0.55  # share of the ash that lies on crowns
@@ -154,7 +155,8 @@ def scar_ground(c: Canvas) -> None:
         c.height += rubble * (0.4 + 1.2 * n.mid)
     soil = c.hazard("slide")
     if soil is not None:
-        _stain(c, np.clip(np.abs(soil) / 0.15, 0, 1), _SOIL, "soil")
+        moved = ndimage.uniform_filter(np.abs(soil), max(round(2 / c.px), 1))  # bridges the hinge
+        _stain(c, np.clip(moved / 0.1, 0, 1) * (moved > 0.01), _SOIL, "soil")
         _bury(c, np.maximum(soil, 0), _SOIL, 0.5, "soil")
 
 
@@ -174,18 +176,19 @@ def _bury(c: Canvas, depth: np.ndarray, colour: Colour, rough: float, what: str)
 
 
 def bury_all(c: Canvas) -> None:
-    """Lava over what is lower than it, volcanic ash over all."""
-    lava = c.hazard("lava")
-    if lava is not None:
-        _bury(c, lava, _LAVA, 0.6, "lava")
+    """Volcanic ash over all, and lava, the last to come, over what is lower than it."""
     ash = c.hazard("ash")
     if ash is not None:
         n = c.noise
+        tone = _ASH[np.random.default_rng([c.seed, 53]).integers(len(_ASH))]
         hidden = 1 - np.exp(-np.maximum(ash, 0) / _ASH_HIDES_M)
         k.dust(
-            hidden, n.fine, n.mid, c.crown, _CROWNS_HOLD, *_ASH, c.albedo, c.matter,
+            hidden, n.fine, n.mid, c.crown, _CROWNS_HOLD, *tone, c.albedo, c.matter,
             MATTER["volcanic ash"],
         )  # fmt: skip
+    lava = c.hazard("lava")
+    if lava is not None:
+        _bury(c, lava, _LAVA, 0.6, "lava")
 
 
 def flood_ground(c: Canvas) -> np.ndarray:
