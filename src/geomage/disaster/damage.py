@@ -130,6 +130,8 @@ class Struck:
     intensity: (y, x) on the terrain grid, in `unit`.
     fields: (y, x) on the terrain grid, of `FIELDS`.
     trees: standing and scorched (n,) 0..1; None when all stand unharmed.
+    falls: where the top of each tree that lies points (n,), degrees clockwise from north, -1 for
+        others; None when none lies.
     bridge_grades: (n,) D0..D5 of what `bridges` of the city lists; None when none was harmed.
     obstacles: shapes that block a street, with `cause` of `BLOCKS`, such as fallen trees.
     objects: what lies about, with the columns of the city's objects.
@@ -140,6 +142,7 @@ class Struck:
     unit: str
     fields: Mapping[str, np.ndarray] = field(default_factory=dict)
     trees: tuple[np.ndarray, np.ndarray] | None = None
+    falls: np.ndarray | None = None
     bridge_grades: np.ndarray | None = None
     obstacles: gpd.GeoDataFrame | None = None
     objects: gpd.GeoDataFrame | None = None
@@ -177,7 +180,7 @@ def build_event(
         later.buildings,
         streets,
         bridges,
-        tree_states(city, standing, scorched),
+        tree_states(city, standing, scorched, struck.falls),
         no_objects(city, *things),
         layer(city, struck.intensity, "intensity"),
         _rasters(city, later.fields),

@@ -44,6 +44,7 @@ _RUBBLE = np.array(  # reflectance of wood, plaster, brick, insulation, tar, con
 )  # fmt: skip
 _TARP = ((0.06, 0.16, 0.48), (0.06, 0.16, 0.48), (0.10, 0.22, 0.50), (0.55, 0.56, 0.58))
 _BARK = np.array([0.13, 0.105, 0.08])
+_STEM = np.array([0.27, 0.22, 0.16])
 _CHAR = np.array([0.075, 0.055, 0.04])
 _RGB = ["red", "green", "blue"]
 _BOX = ["length", "width", "height", *_RGB]
@@ -59,7 +60,7 @@ def paint_roofs(c: Canvas) -> None:
     roofs = roofs.sort_values("ridge", kind="stable")
     (wings, planes), n = _wings(c, roofs), c.noise
     roof.paint_roofs(
-        wings, planes, _failures(c, roofs), _free_shapes(c, roofs), c.px, c.rows,
+        wings, planes, _failures(c, roofs, wings), _free_shapes(c, roofs), c.px, c.rows,
         c.height, c.albedo, c.ids, c.matter, n.fine, n.mid, n.coarse, n.loss,
     )  # fmt: skip
     if c.after:
@@ -115,12 +116,12 @@ def _recoloured(c: Canvas, ids: np.ndarray, colour: np.ndarray) -> np.ndarray:
     return np.asarray(np.clip(np.where(chosen[ids], fresh[ids], colour * gain[ids]), 0.02, 0.92))
 
 
-def _failures(c: Canvas, roofs: gpd.GeoDataFrame) -> np.ndarray:
-    """Kernel rows (n, 6): how each wing failed."""
+def _failures(c: Canvas, roofs: gpd.GeoDataFrame, wings: np.ndarray) -> np.ndarray:
+    """Kernel rows (n, 6): how each wing failed, its side in the wing's own axes."""
     if not c.after:
         return np.tile([0.0, 0.0, 0.0, 1.0, 0.0, 1.0], (len(roofs), 1))
     struck = c.event.buildings.set_index("building_id").loc[roofs["building_id"]]
-    side = np.radians(struck["side"].to_numpy())
+    side = np.radians(struck["side"].to_numpy()) - np.arctan2(wings[:, 3], wings[:, 2])
     code = struck["failure"].map({name: i for i, name in enumerate(FAILURES)})
     columns = [
         code, struck["lost"], struck["rubble"], np.cos(side), np.sin(side), struck["sink"],
@@ -251,10 +252,13 @@ def throw_debris(c: Canvas) -> np.ndarray:
 
 
 def _downwind(c: Canvas) -> np.ndarray:
-    """Unit vector (east, north) in which trees fell, about along the track of a storm."""
-    rng = np.random.default_rng([c.seed, 47])
-    towards = np.radians(90 - c.event.parameters["heading_deg"]) + rng.normal(0, 0.6)
-    return np.array([np.cos(towards), np.sin(towards)])
+    """Unit vector (east, north) of the wind: the mean of where trees fell, or of the track."""
+    fall = c.event.trees["fall"].to_numpy()
+    fall = np.radians(fall[fall >= 0])
+    way = np.array([np.sin(fall).sum(), np.cos(fall).sum()])
+    track = np.radians(c.event.parameters["heading_deg"])
+    way = way if np.hypot(*way) > 0 else np.array([np.sin(track), np.cos(track)])
+    return np.asarray(way / np.hypot(*way))
 
 
 def paint_trees(c: Canvas) -> None:
@@ -276,10 +280,12 @@ def paint_trees(c: Canvas) -> None:
         colour = colour * (1 - scorched) + _CHAR * scorched
         leaf = np.clip(leaf * (1 - 0.6 * scorched[:, 0]), 0.25, 1)
         fallen = c.event.trees["standing"].to_numpy() < 0.5
-        if c.event.kind == "storm":
-            lying = fallen & (np.random.default_rng([c.seed, 43]).random(len(trees)) < 0.6)
-            thrown = 0.45 * (lying * height)[:, None] * _downwind(c)
-            x, y = x + thrown[:, 0], y + thrown[:, 1]
+        way = np.radians(c.event.trees["fall"].to_numpy())
+        lying = way >= 0
+        if lying.any():
+            _lay_stems(c, *(v[lying & near] for v in (x, y, way, height)))
+            thrown = 0.6 * lying * height
+            x, y = x + thrown * np.sin(way), y + thrown * np.cos(way)
             radius, height = np.where(lying, 0.8 * radius, radius), np.where(lying, 1.6, height)
             colour = np.where(lying[:, None], 0.6 * colour + 0.4 * _BARK, colour)
             leaf = np.where(lying, 0.35, leaf)
@@ -290,3 +296,19 @@ def paint_trees(c: Canvas) -> None:
     n = c.noise
     k.paint_trees(rows, c.px, ny, c.height, c.albedo, c.crown, n.fine, n.mid, c.seed + 31)
     c.matter[c.crown > 0] = MATTER["crown"]
+
+
+def _lay_stems(
+    c: Canvas, x: np.ndarray, y: np.ndarray, way: np.ndarray, height: np.ndarray
+) -> None:
+    """Stems of lying trees, from their feet (n,) towards `way`, radians clockwise from north."""
+    rows = np.stack(
+        [
+            *(x + 0.4 * height * np.sin(way), y + 0.4 * height * np.cos(way)),
+            *(np.sin(way), np.cos(way), 0.8 * height, np.clip(0.05 * height, 0.3, 0.9)),
+            np.full(len(x), 0.5),
+            *np.broadcast_to(_STEM[:, None], (3, len(x))),
+        ],
+        1,
+    )
+    _put(c, rows)
