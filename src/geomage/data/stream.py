@@ -10,12 +10,14 @@ from scipy import ndimage
 
 from geomage.data.sample import Sample
 from geomage.disaster import (
+    CycloneParams,
     EarthquakeParams,
     Event,
     FireParams,
     FloodParams,
     StormParams,
     calm,
+    cyclone,
     earthquake,
     fire,
     flood,
@@ -30,6 +32,7 @@ from geomage.world import City, CityParams, grow_city
 
 __all__ = ["SimulatedPairs", "StreamParams", "sample_event"]
 
+CYCLONES = 0.12  # of all storms
 MARGIN_M = 34.0  # so that shadows and lean reach in from outside
 
 
@@ -79,6 +82,17 @@ def sample_event(rng: np.random.Generator, city: City, hazard: str) -> Event:
         return earthquake(
             city,
             EarthquakeParams(rng.uniform(7.0, 8.2), rng.uniform(500, 7_000), rng.uniform(5, 14)),
+            seed,
+        )
+    if hazard == "storm" and rng.random() < CYCLONES:
+        return cyclone(
+            city,
+            CycloneParams(
+                pressure_hpa=rng.uniform(900, 960),
+                heading_deg=rng.uniform(0, 360),
+                offset_km=rng.uniform(-50, 20),
+                latitude_deg=rng.uniform(12, 32),
+            ),
             seed,
         )
     if hazard == "storm":
