@@ -198,7 +198,7 @@ def strike_storm(
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Send a tornado across a town, or a tropical cyclone past it."""
+    """Send a tornado across a town, or the wind of a tropical cyclone past it (--kind cyclone)."""
     from geomage.disaster import CycloneParams, StormParams, cyclone, storm
 
     lapse = read_hours(after)

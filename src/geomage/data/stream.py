@@ -103,7 +103,7 @@ def sample_event(rng: np.random.Generator, city: City, hazard: str) -> Event:
             city,
             StormParams(
                 int(rng.choice([1, 2, 3, 4, 4, 5])),
-                rng.uniform(15, 110),
+                rng.uniform(25, 160),
                 rng.uniform(0, 360),
                 rng.uniform(-0.5, 0.5) * size,
             ),

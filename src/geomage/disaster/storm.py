@@ -37,7 +37,7 @@ _LATTICE = 9
 _GRAVITY = 9.81
 _PIECES = 48
 # m2 of boards a m2 of lost roof gives, with what stood under it; ours
-_SHED = {"cover": 0.5, "partial": 1.2, "collapse": 3.0, "open": 3.0, "swept": 4.0}
+_SHED = {"cover": 0.3, "partial": 1.2, "collapse": 3.0, "open": 3.0, "swept": 4.0}
 _LEAST_TREE_M = 3.0  # shorter ones block no street
 _WAYS = {3: {"cover": 1.0}, 4: {"partial": 1.0}, 5: {"collapse": 1.0, "open": 1.0}}
 
@@ -226,9 +226,9 @@ def _strike(
     hit = (table["grade_physical"] > 0).to_numpy()
     table["side"] = np.where(hit, (90 - towards + windward) % 360, 0.0)
     boards = _thrown(seed, city, table, felt, towards)
-    litter = _litter(seed, wind.speed, boards)
-    fields = {"debris": np.maximum(boards, litter).astype(np.float32)}
+    fields = {"debris": boards.astype(np.float32)}
     if soil is not None:
+        fields["debris"] = np.maximum(boards, _litter(seed, wind.speed, boards)).astype(np.float32)
         fields["mud"] = soil * np.clip(3 * fields["debris"], 0.3, 1)
     standing, fall = _fell(seed, city, wind, hours)
     struck = Struck(

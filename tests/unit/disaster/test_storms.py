@@ -84,15 +84,10 @@ def test_roofs_open_from_the_side_the_wind_came_from(city, event):
 
 
 def test_boards_lie_downwind_of_what_broke():
-    city = town("informal", 0)
-    event = cyclone(city, CycloneParams(pressure_hpa=900.0, latitude_deg=15.0), 2)
-    assert event.buildings["failure"].isin(["collapse", "open", "swept"]).any()
-    boards = event.rasters["debris"].values[0]
-    assert 0 < boards.max() <= 1
     lone = town("industry", 0, 200.0)  # one hall: its boards go north, with the wind
     event = cyclone(lone, CycloneParams(pressure_hpa=870.0, latitude_deg=15.0), 2)
     boards = event.rasters["debris"].values[0].astype(float)
-    assert boards.any()
+    assert 0 < boards.max() <= 1
     hall = event.buildings[event.buildings["lost"] > 0].geometry.union_all().centroid
     column, row = ~lone.dtm.box.affine @ (hall.x, hall.y)
     rows, columns = np.indices(boards.shape)
@@ -119,7 +114,7 @@ def test_a_track_wavers_about_its_straight_line(city):
 
 
 def test_mobile_homes_are_known_by_their_plan():
-    city = town("mobile", 0, 160.0)
+    city = town("mobile", 0)
     names = indicators(city)
     mobile = (city.buildings["plan"] == "mobile").to_numpy()
     assert mobile.any()
@@ -133,8 +128,8 @@ def test_mobile_homes_are_known_by_their_plan():
 
 
 def test_a_built_up_town_is_rougher_than_a_village(city):
-    assert roughness(town("village", 1, 300.0)).max() < 0.3
-    rough = [roughness(t).mean() for t in (city, town("centre", 0, 200.0))]
+    assert roughness(town("village", 1)).max() < 0.3
+    rough = [roughness(t).mean() for t in (city, town("centre", 0))]
     assert 0.05 <= rough[0] < rough[1] <= 1
     empty = town("village", 2)
     assert (roughness(empty) == 0.05).all()
