@@ -24,7 +24,7 @@ from geomage.disaster.wind import (
 )
 from towns import table_bytes, town
 
-quick = settings(max_examples=25, deadline=None, derandomize=True)
+quick = settings(max_examples=12, deadline=None, derandomize=True)
 ORACLE = Path(__file__).parents[1] / "data" / "oracles" / "holland.json"
 STRENGTHS = ["adobe", "timber", "masonry", "reinforced concrete"]
 
