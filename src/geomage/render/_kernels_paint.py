@@ -149,8 +149,9 @@ def paint_boxes(items, px, ny, height, albedo, add, solid, cover, code, matter, 
 
 @njit(cache=True, nogil=True)
 def paint_trees(trees, px, ny, height, albedo, crown, fine, mid, seed):
-    """Paint crowns: trees (n, 9): x y radius height leaf twig r g b.
+    """Paint crowns: trees (n, 12): x y radius height leaf twig r g b, cos sin stretch.
 
+    `stretch`: how much longer than wide a crown is along (cos, sin); 1 for one that stands.
     `leaf` 0..1 is the share of the crown that is opaque; `twig` 1 where bare branches show.
     """
     nx = height.shape[1]
@@ -165,11 +166,16 @@ def paint_trees(trees, px, ny, height, albedo, crown, fine, mid, seed):
         )
         wobble = 6.2831853 * hash01(k, 3, seed)
         lobes = 3 + int(4 * hash01(k, 5, seed))
-        j0, j1 = max(0, int((x0 - 1.25 * r) / px)), min(nx, int((x0 + 1.25 * r) / px) + 1)
-        i0, i1 = max(0, int(ny - (y0 + 1.25 * r) / px)), min(ny, int(ny - (y0 - 1.25 * r) / px) + 1)
+        c, s, stretch = trees[k, 9], trees[k, 10], trees[k, 11]
+        reach = 1.25 * r * stretch
+        j0, j1 = max(0, int((x0 - reach) / px)), min(nx, int((x0 + reach) / px) + 1)
+        i0, i1 = max(0, int(ny - (y0 + reach) / px)), min(ny, int(ny - (y0 - reach) / px) + 1)
         for i in range(i0, i1):
             for j in range(j0, j1):
                 dx, dy = (j + 0.5) * px - x0, (ny - i - 0.5) * px - y0
+                if stretch > 1:
+                    u, v = (dx * c + dy * s) / stretch, -dx * s + dy * c
+                    dx, dy = u, v
                 edge = (
                     r
                     * (1.0 + 0.16 * math.sin(lobes * math.atan2(dy, dx) + wobble))

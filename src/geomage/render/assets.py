@@ -8,6 +8,7 @@ import shapely
 from shapely import affinity
 
 from geomage.disaster import FAILURES
+from geomage.disaster.damage import at_trees
 from geomage.render import _kernels_paint as k
 from geomage.render import _kernels_roofs as roof
 from geomage.render.canvas import Canvas, burn
@@ -39,7 +40,7 @@ _RUBBLE = np.array(  # reflectance of wood, plaster, brick, insulation, tar, con
         (0.34, 0.28, 0.21), (0.50, 0.47, 0.43), (0.25, 0.20, 0.15), (0.24, 0.15, 0.11),
         (0.56, 0.55, 0.53), (0.16, 0.14, 0.12), (0.38, 0.31, 0.27), (0.11, 0.105, 0.10),
         (0.30, 0.285, 0.265), (0.21, 0.18, 0.14), (0.58, 0.45, 0.35), (0.66, 0.52, 0.41),
-        (0.72, 0.70, 0.67),
+        (0.60, 0.58, 0.55),
     ]
 )  # fmt: skip
 _TARP = ((0.06, 0.16, 0.48), (0.06, 0.16, 0.48), (0.10, 0.22, 0.50), (0.55, 0.56, 0.58))
@@ -240,7 +241,7 @@ def throw_debris(c: Canvas) -> np.ndarray:
     wind = c.event.kind == "storm"
     a_square_metre = 7.0 if wind else 3.0
     along = float(np.arctan2(*_downwind(c)[::-1])) if wind else 0.0
-    shape = np.array([2.6, 0.35, along, 1.2] if wind else [1.9, 0.12, 0.0, np.pi])
+    shape = np.array([2.1, 0.35, along, 1.2] if wind else [1.9, 0.12, 0.0, np.pi])
     count = int(density.size * c.px**2 * a_square_metre)
     rng = np.random.default_rng([c.seed, 19])
     palette = _RUBBLE[rng.choice(len(_RUBBLE), 7, replace=False)]
@@ -262,7 +263,7 @@ def _downwind(c: Canvas) -> np.ndarray:
 
 
 def paint_trees(c: Canvas) -> None:
-    """Crowns over all else; none in water, none that fell."""
+    """Crowns over all else; none in water, none that is gone."""
     trees = c.event.city.trees
     if not len(trees):
         return
@@ -275,33 +276,54 @@ def paint_trees(c: Canvas) -> None:
     near &= c.cover[row, np.clip(x / c.px, 0, nx - 1).astype(int)] != WATER
     colour, leaf, twig = leaf_colour(trees[_RGB].to_numpy(), trees["evergreen"].to_numpy(), c.when)
     radius, height = trees["radius"].to_numpy(), trees["height"].to_numpy()
+    level, upright = np.ones(len(trees)), np.zeros(len(trees))
+    columns = [x, y, radius, height, leaf, twig, *colour.T, level, upright, level]
+    rows = np.stack([np.asarray(column, np.float64) for column in columns], 1)
     if c.after:
-        scorched = c.event.trees["scorched"].to_numpy()[:, None]
-        colour = colour * (1 - scorched) + _CHAR * scorched
-        leaf = np.clip(leaf * (1 - 0.6 * scorched[:, 0]), 0.25, 1)
-        fallen = c.event.trees["standing"].to_numpy() < 0.5
-        way = np.radians(c.event.trees["fall"].to_numpy())
-        lying = way >= 0
-        if lying.any():
-            _lay_stems(c, *(v[lying & near] for v in (x, y, way, height)))
-            thrown = 0.6 * lying * height
-            x, y = x + thrown * np.sin(way), y + thrown * np.cos(way)
-            radius, height = np.where(lying, 0.8 * radius, radius), np.where(lying, 1.6, height)
-            colour = np.where(lying[:, None], 0.6 * colour + 0.4 * _BARK, colour)
-            leaf = np.where(lying, 0.35, leaf)
-            fallen &= ~lying
-        near &= ~fallen
-    columns = [x, y, radius, height, leaf, twig, *colour.T]
-    rows = np.stack([np.asarray(column, np.float64) for column in columns], 1)[near]
+        rows, near = _struck_trees(c, rows, near)
     n = c.noise
-    k.paint_trees(rows, c.px, ny, c.height, c.albedo, c.crown, n.fine, n.mid, c.seed + 31)
+    k.paint_trees(rows[near], c.px, ny, c.height, c.albedo, c.crown, n.fine, n.mid, c.seed + 31)
     c.matter[c.crown > 0] = MATTER["crown"]
+
+
+def _struck_trees(c: Canvas, rows: np.ndarray, near: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Kernel rows (n, 12) of trees after the event, and which are there: scorched, bare, lying."""
+    states = c.event.trees
+    x, y, radius, height, leaf, twig = rows[:, :6].T
+    scorched = states["scorched"].to_numpy()
+    colour = rows[:, 6:9] * (1 - scorched[:, None]) + _CHAR * scorched[:, None]
+    leaf = np.clip(leaf * (1 - 0.6 * scorched), 0.25, 1)
+    bare = _stripped(c)
+    colour = colour * (1 - 0.7 * bare[:, None]) + 0.7 * _BARK * bare[:, None]
+    leaf, twig = leaf * (1 - 0.7 * bare), np.maximum(twig, bare > 0.5)
+    way = np.radians(states["fall"].to_numpy())
+    lying = way >= 0
+    _lay_stems(c, *(v[lying & near] for v in (x, y, way, height)))
+    east, north = np.where(lying, np.sin(way), 1.0), np.where(lying, np.cos(way), 0.0)
+    x, y = x + lying * 0.66 * height * east, y + lying * 0.66 * height * north
+    stretch = np.where(lying, np.clip(0.3 * height / radius, 1.1, 2.5), 1.0)
+    radius, height = np.where(lying, 0.75 * radius, radius), np.where(lying, 1.6, height)
+    colour = np.where(lying[:, None], 0.6 * colour + 0.4 * _BARK, colour)
+    leaf = np.where(lying, 0.35, leaf)
+    gone = (states["standing"].to_numpy() < 0.5) & ~lying
+    columns = [x, y, radius, height, leaf, twig, *colour.T, east, north, stretch]
+    return np.stack(columns, 1), near & ~gone
+
+
+def _stripped(c: Canvas) -> np.ndarray:
+    """Share (n,) of its leaves each tree lost to the wind: none at 45 m/s, all at 70 (ours)."""
+    if c.event.kind != "storm":
+        return np.zeros(len(c.event.trees))
+    gust = at_trees(c.event.city, c.event.intensity.values[0])
+    return np.asarray(np.clip((gust - 45) / 25, 0, 1))
 
 
 def _lay_stems(
     c: Canvas, x: np.ndarray, y: np.ndarray, way: np.ndarray, height: np.ndarray
 ) -> None:
     """Stems of lying trees, from their feet (n,) towards `way`, radians clockwise from north."""
+    if not len(x):
+        return
     rows = np.stack(
         [
             *(x + 0.4 * height * np.sin(way), y + 0.4 * height * np.cos(way)),
