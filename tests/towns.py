@@ -88,6 +88,7 @@ def stage(
         wall=np.array([0.4, 0.4], np.float32),
         storey=np.array([2.9, 2.9], np.float32),
         flood_depth=zero,
+        matter=np.zeros(height.shape, np.uint8),
     )
 
 

@@ -45,6 +45,32 @@ def test_a_flood_over_everything_says_so(geomage, town, tmp_path):
     assert "every building" not in answer.err
 
 
+def test_a_cyclone_strikes_and_says_how_hard_it_blew(geomage, town, tmp_path):
+    words = ["storm", town, "--kind", "cyclone", "--pressure", 930, "--latitude", 20]
+    answer = geomage("strike", *words, "-o", tmp_path / "event")
+    assert answer.code == 0, answer.err
+    assert "the strongest gust in the town is" in answer.err
+    assert (tmp_path / "event" / "event.gpkg").exists()
+
+
+def test_a_storm_that_misses_the_town_says_so(geomage, town, tmp_path):
+    answer = geomage("strike", "storm", town, "--offset", 90000, "-o", tmp_path / "event")
+    assert answer.code == 0, answer.err
+    assert "the tornado misses the town" in answer.err
+
+
+def test_options_of_the_other_kind_of_storm_are_refused(geomage, town, tmp_path):
+    for words, said in (
+        (["--pressure", 940], "--pressure is of a cyclone"),
+        (["--kind", "cyclone", "--ef", 3], "--ef is of a tornado"),
+        (["--kind", "hail"], "choose one of tornado, cyclone"),
+    ):
+        answer = geomage("strike", "storm", town, *words, "-o", tmp_path / "event")
+        assert answer.code == 2
+        assert said in answer.err
+    assert not list(tmp_path.iterdir())
+
+
 def test_parameters_out_of_range_are_refused(geomage, town, tmp_path):
     for words in (
         ["flood", "--level", -1],

@@ -1,4 +1,4 @@
-"""Hazards obey their formulas: water at rest, fronts of fire, wind."""
+"""Hazards obey their formulas: water at rest, fronts of fire."""
 
 from __future__ import annotations
 
@@ -9,11 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
-from geomage.disaster import StormParams
 from geomage.disaster.fire import _ember_fuel, arrival_time
 from geomage.disaster.flood import damage_factor, fill
-from geomage.disaster.storm import wind_field
-from towns import town
 
 quick = settings(max_examples=60, deadline=None, derandomize=True)
 ground = arrays(
@@ -124,27 +121,3 @@ def test_in_still_air_no_gap_is_crossed():
     fuel[:, 10] = 0
     arrival = arrival_time(fuel, 2.0, (10, 3), (0.0, 0.0), 0.02)
     assert np.isinf(arrival[:, 11:]).all()
-
-
-@given(
-    st.floats(0, 360), st.floats(15, 100), st.floats(-40, 40), st.integers(0, 5), st.integers(0, 5)
-)
-@quick
-def test_wind_peaks_on_the_track_and_falls_to_its_sides(heading, radius, offset, one, other):
-    city = town()
-    wind = wind_field(city, StormParams(one, radius, heading, offset))
-    side = abs(city.dtm.box.affine.a)
-    rows, columns = np.indices(wind.shape)
-    x = (columns + 0.5 - wind.shape[1] / 2) * side
-    y = (wind.shape[0] / 2 - rows - 0.5) * side
-    turn = np.radians(heading)
-    to_right = x * np.cos(turn) - y * np.sin(turn)  # heading is clockwise from north
-    away = np.abs(to_right - offset).ravel()
-    order = np.argsort(away)
-    assert (np.diff(wind.ravel()[order]) <= 1e-6).all()
-    assert wind.max() == pytest.approx(wind.ravel()[order[0]])
-    weak, strong = sorted((one, other))
-    assert (
-        wind_field(city, StormParams(weak, radius, heading, offset))
-        <= wind_field(city, StormParams(strong, radius, heading, offset))
-    ).all()

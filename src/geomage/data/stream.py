@@ -10,12 +10,14 @@ from scipy import ndimage
 
 from geomage.data.sample import Sample
 from geomage.disaster import (
+    CycloneParams,
     EarthquakeParams,
     Event,
     FireParams,
     FloodParams,
     StormParams,
     calm,
+    cyclone,
     earthquake,
     fire,
     flood,
@@ -30,6 +32,7 @@ from geomage.world import City, CityParams, grow_city
 
 __all__ = ["SimulatedPairs", "StreamParams", "sample_event"]
 
+CYCLONES = 0.12  # of all storms
 MARGIN_M = 34.0  # so that shadows and lean reach in from outside
 
 
@@ -81,6 +84,17 @@ def sample_event(rng: np.random.Generator, city: City, hazard: str) -> Event:
             EarthquakeParams(rng.uniform(7.0, 8.2), rng.uniform(500, 7_000), rng.uniform(5, 14)),
             seed,
         )
+    if hazard == "storm" and rng.random() < CYCLONES:
+        return cyclone(
+            city,
+            CycloneParams(
+                pressure_hpa=rng.uniform(900, 960),
+                heading_deg=rng.uniform(0, 360),
+                offset_km=rng.uniform(-50, 20),
+                latitude_deg=rng.uniform(12, 32),
+            ),
+            seed,
+        )
     if hazard == "storm":
         params = city.params
         wide = city.dtm.box.boundingbox.span_x
@@ -89,7 +103,7 @@ def sample_event(rng: np.random.Generator, city: City, hazard: str) -> Event:
             city,
             StormParams(
                 int(rng.choice([1, 2, 3, 4, 4, 5])),
-                rng.uniform(15, 110),
+                rng.uniform(25, 160),
                 rng.uniform(0, 360),
                 rng.uniform(-0.5, 0.5) * size,
             ),
@@ -172,6 +186,8 @@ class SimulatedPairs:
         change = there.pick(stage.changed.reshape(-1)[picture.source])
         damage = _damage(event, ids, cover)
         obscured = hidden > 0.5
+        if stage.smoke is not None:
+            obscured |= there.pick(stage.smoke.reshape(-1)[picture.source]) > 0.5
         damage[(obscured) & (damage > 0)] = 255
         change = np.where(obscured, 255, change | ((damage >= 2) & (damage < 255)))
         water = np.where(obscured, 255, water)

@@ -7,11 +7,12 @@ from geomage.disaster.earthquake import EarthquakeParams, Epicentre, earthquake
 from geomage.disaster.event import FAILURES, VISIBLE_OF_PHYSICAL, Event, read_event, write_event
 from geomage.disaster.fire import FireParams, fire
 from geomage.disaster.flood import FloodParams, flood
-from geomage.disaster.storm import StormParams, storm
+from geomage.disaster.storm import CycloneParams, StormParams, cyclone, storm
 
 __all__ = [
     "FAILURES",
     "VISIBLE_OF_PHYSICAL",
+    "CycloneParams",
     "EarthquakeParams",
     "Epicentre",
     "Event",
@@ -19,6 +20,7 @@ __all__ = [
     "FloodParams",
     "StormParams",
     "calm",
+    "cyclone",
     "earthquake",
     "fire",
     "flood",

@@ -25,6 +25,7 @@ _ROOM = ("lawn", "meadow", "field", "bare", "sand", "gravel")
 _TENT = {"length": 6.0, "width": 4.0, "height": 2.2}
 _CANVAS = ((0.62, 0.61, 0.57), (0.50, 0.52, 0.50), (0.20, 0.31, 0.48))
 _PEOPLE_A_TENT = 5.0
+_NARROWEST_M = 20.0  # ground that is taken for a camp; verges are narrower
 _IN_CAMPS = 0.3  # of those whose home cannot be lived in
 
 
@@ -95,9 +96,8 @@ def tents(seed: int, city: City, table: gpd.GeoDataFrame, hours: float) -> gpd.G
     land = city.land[city.land["kind"].isin(_ROOM) & (city.land.area > 900)]
     if wanted < 1 or not len(land):
         return None
-    taken = shapely.union_all(
-        [*city.buildings.geometry.buffer(6.0), *city.streets.geometry.buffer(5.0)]
-    )
+    verges = city.streets.geometry.buffer(city.streets["width"] / 2 + 4)
+    taken = shapely.union_all([*city.buildings.geometry.buffer(6.0), *verges])
     spots: list[tuple[float, float, float]] = []
     for plot in land.loc[land.area.sort_values(ascending=False, kind="stable").index].geometry:
         spots += _rows(shapely.difference(plot.buffer(-3.0), taken))
@@ -127,7 +127,7 @@ def _rows(ground: shapely.Geometry) -> list[tuple[float, float, float]]:
     ring = shapely.get_coordinates(shapely.oriented_envelope(ground))
     sides = np.diff(ring[:3], axis=0)
     long, short = sorted(sides, key=lambda side: -float(np.hypot(*side)))
-    if np.hypot(*short) < 8:
+    if np.hypot(*short) < _NARROWEST_M:
         return []
     angle = float(np.degrees(np.arctan2(long[1], long[0])))
     u, v = long / np.hypot(*long), short / np.hypot(*short)

@@ -120,6 +120,7 @@ def fail(
     rubble = np.where(fallen, np.clip(height * 0.28, 0.7, 4.5), np.clip(height * 0.3, 0.6, 3.0))
     flat, soft = failure == "pancake", failure == "soft_storey"
     sink[flat] = 0.2 + 0.35 * more[flat]
+    lost[flat] = 0.1 + 0.4 * much[flat]  # most of the top slab lies whole
     share = _STOREY_M / np.maximum(height, _STOREY_M)
     sink[soft] = np.clip(1 - share[soft] * (0.75 + 0.25 * more[soft]), 0.2, 1)
     lean[soft] = _STOREY_M * (0.2 + 0.6 * much[soft])
@@ -138,6 +139,8 @@ class Struck:
     intensity: (y, x) on the terrain grid, in `unit`.
     fields: (y, x) on the terrain grid, of `FIELDS`.
     trees: standing and scorched (n,) 0..1; None when all stand unharmed.
+    falls: where the top of each tree that lies points (n,), degrees clockwise from north, -1 for
+        others; None when none lies.
     bridge_grades: (n,) D0..D5 of what `bridges` of the city lists; None when none was harmed.
     obstacles: shapes that block a street, with `cause` of `BLOCKS`, such as fallen trees.
     objects: what lies about, with the columns of the city's objects.
@@ -148,6 +151,7 @@ class Struck:
     unit: str
     fields: Mapping[str, np.ndarray] = field(default_factory=dict)
     trees: tuple[np.ndarray, np.ndarray] | None = None
+    falls: np.ndarray | None = None
     bridge_grades: np.ndarray | None = None
     obstacles: gpd.GeoDataFrame | None = None
     objects: gpd.GeoDataFrame | None = None
@@ -185,7 +189,7 @@ def build_event(
         later.buildings,
         streets,
         bridges,
-        tree_states(city, standing, scorched),
+        tree_states(city, standing, scorched, struck.falls),
         no_objects(city, *things),
         layer(city, struck.intensity, "intensity"),
         _rasters(city, later.fields),

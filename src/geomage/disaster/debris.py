@@ -16,7 +16,7 @@ __all__ = ["BULK", "cover_of", "debris_field", "rubble_reach", "spill", "spilled
 BULK = 0.30
 """Volume of loose rubble over the volume a building enclosed, walls, floors and voids."""
 _HIDING_M = 0.12  # of rubble that hides most of the ground
-_SPILT = {"collapse": 0.30, "pancake": 0.12, "partial": 0.35, "soft_storey": 0.05, "open": 0.2}
+_SPILT = {"collapse": 0.30, "pancake": 0.35, "partial": 0.35, "soft_storey": 0.05, "open": 0.2}
 """Share of a building's rubble that comes to lie outside its footprint, by failure."""
 
 

@@ -107,7 +107,9 @@ _COLUMNS = {
         COLUMNS["objects"],
         numbers={k: v for k, v in COLUMNS["objects"].numbers.items() if k != "on_roof"},
     ),
-    "trees": Columns(COLUMNS["trees"].shapes, {"standing": FLAG, "scorched": FLAG}),
+    "trees": Columns(
+        COLUMNS["trees"].shapes, {"standing": FLAG, "scorched": FLAG, "fall": (-1, 360)}
+    ),
 }
 
 
@@ -117,11 +119,13 @@ class Event:
 
     buildings: building_id, grade_physical 0..5, grade_visible 0..3, intensity, cause, depth (m),
         velocity (m/s), burn (0..1), debris (m of it around the building), failure (of
-        `FAILURES`), lost (share of the roof), rubble (m), side (degrees), sink (factor on its
-        height), lean (m), tarp (0/1), geometry.
+        `FAILURES`), lost (share of the roof), rubble (m), side (degrees counter-clockwise from
+        east: from what failed first to what held longest), sink (factor on its height), lean (m),
+        tarp (0/1), geometry.
     streets: state (of `STATES`), cause (of `BLOCKS`), depth (m), debris (m), geometry.
     bridges: as streets, with street (row in streets) and grade_physical 0..5.
-    trees: standing 0..1, scorched 0..1, in the order of the city's trees.
+    trees: standing 0..1, scorched 0..1, fall (where its top lies from its foot, degrees clockwise
+        from north; -1 for one that stands or is gone), in the order of the city's trees.
     objects: what came after: tents, flotsam, heaps (kind, angle, length, width, height, rgb).
     intensity: (1, y, x) in `unit`.
     rasters: any of `FIELDS`.
@@ -152,9 +156,15 @@ def ids_on(city: City, box: GeoBox | None = None) -> np.ndarray:
     return rasterise(city.buildings, box or city.dtm.box, column="building_id", dtype="int32")
 
 
-def tree_states(city: City, standing: np.ndarray, scorched: np.ndarray) -> gpd.GeoDataFrame:
-    """Return the trees table of an event: standing and scorched, 0..1."""
-    columns = {"standing": standing.astype(float), "scorched": scorched.astype(float)}
+def tree_states(
+    city: City, standing: np.ndarray, scorched: np.ndarray, fall: np.ndarray | None = None
+) -> gpd.GeoDataFrame:
+    """Return the trees table of an event: standing and scorched, 0..1, and fall, -1 where None."""
+    columns = {
+        "standing": standing.astype(float),
+        "scorched": scorched.astype(float),
+        "fall": np.full(len(standing), -1.0) if fall is None else fall.astype(float),
+    }
     return gpd.GeoDataFrame(columns, geometry=city.trees.geometry.to_numpy(), crs=city.trees.crs)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import geopandas as gpd
 import numpy as np
@@ -14,6 +15,7 @@ __all__ = ["bridge_states", "bridges", "street_states"]
 
 LANE_M = 2.5  # of clear width that lets a lorry through
 _STEP_M = 2.0
+_ACROSS = (-0.4, -0.2, 0.0, 0.2, 0.4)  # of the width
 _RUBBLE_M, _WATER_M, _THICK_M = 0.3, 0.15, 0.1
 _LIMITS = {  # field: (more than this blocks, cause)
     "debris_height": (_RUBBLE_M, "debris"),
@@ -79,15 +81,14 @@ def street_states(
     state = np.full(n, "passable", object)
     cause = np.full(n, "none", object)
     zero = np.zeros(city.dtm.values.shape[1:], np.float32)
-    middle = _along(city, lines, np.zeros(n))
-    depth = middle.most(fields.get("water_depth", zero))
-    rubble = middle.most(fields.get("debris_height", zero))
+    points = _along(lines)
+    depth = points.most(city, fields.get("water_depth", zero))
+    rubble = points.most(city, fields.get("debris_height", zero))
     wet = depth > _WATER_M
     state[wet], cause[wet] = "flooded", "water"
-    across = [_along(city, lines, width * t) for t in (-0.4, -0.2, 0.0, 0.2, 0.4)]
     for name, (limit, why) in _LIMITS.items():
         if name in fields and (fields[name] > limit).any():
-            _block(state, cause, _narrowed(across, width, fields[name] > limit), why)
+            _block(state, cause, _narrowed(city, points, width, fields[name] > limit), why)
     for shapes, why in _crossing(obstacles):
         hit = np.zeros(n, bool)
         if n and len(shapes):
@@ -96,7 +97,7 @@ def street_states(
     broken = np.zeros(n, bool)
     broken[over.loc[over["state"] == "blocked", "street"].to_numpy(int)] = True
     _block(state, cause, broken, "bridge")
-    unseen = middle.most(np.ones(zero.shape)) <= 0
+    unseen = points.most(city, np.ones(zero.shape)) <= 0
     state[unseen], cause[unseen] = "unknown", "none"
     return gpd.GeoDataFrame(
         {"state": state, "cause": cause, "depth": depth, "debris": rubble},
@@ -116,53 +117,55 @@ def _crossing(obstacles: gpd.GeoDataFrame | None) -> list[tuple[np.ndarray, str]
     return [(part.geometry.to_numpy(), str(why)) for why, part in groups]
 
 
+@dataclass(frozen=True)
 class _Points:
-    """Points every 2 m along lines, by line, with the cells of the terrain grid they fall in."""
+    """Points every 2 m along lines, metres: (n, 2), unit vectors to their left, first of a line."""
 
-    def __init__(self, cells: np.ndarray, inside: np.ndarray, first: np.ndarray) -> None:
-        self.cells, self.inside, self.first = cells, inside, first
+    at: np.ndarray
+    left: np.ndarray
+    first: np.ndarray
+    count: np.ndarray
 
-    def values(self, field: np.ndarray) -> np.ndarray:
-        """Values of a field (y, x) at the points; 0 outside."""
-        out = np.zeros(len(self.inside))
-        out[self.inside] = field[self.cells[0, self.inside], self.cells[1, self.inside]]
+    def values(self, city: City, field: np.ndarray, aside: np.ndarray) -> np.ndarray:
+        """Values (n,) of a field (y, x) of the terrain grid `aside` metres to the left of lines."""
+        x, y = (self.at + np.repeat(aside, self.count)[:, None] * self.left).T
+        columns, rows = ~city.dtm.box.affine @ (x, y)
+        ny, nx = field.shape
+        inside = (rows >= 0) & (columns >= 0) & (rows < ny) & (columns < nx)
+        out = np.zeros(len(inside))
+        out[inside] = field[rows[inside].astype(int), columns[inside].astype(int)]
         return out
 
-    def most(self, field: np.ndarray) -> np.ndarray:
-        """Largest value (n,) of a field (y, x) along each line; 0 outside."""
+    def most(self, city: City, field: np.ndarray) -> np.ndarray:
+        """Largest value (n,) of a field (y, x) along the middle of each line; 0 outside."""
         if not len(self.first):
             return np.empty(0)
-        return np.asarray(np.maximum.reduceat(self.values(field), self.first))
+        values = self.values(city, field, np.zeros(len(self.first)))
+        return np.asarray(np.maximum.reduceat(values, self.first))
 
 
-def _along(city: City, lines: np.ndarray, aside: np.ndarray) -> _Points:
-    """Points along lines, moved `aside` metres to the left of each."""
+def _along(lines: np.ndarray) -> _Points:
+    """Points along lines, and the direction across them there."""
     if not len(lines):
-        return _Points(np.zeros((2, 0), int), np.zeros(0, bool), np.zeros(0, int))
+        none = np.zeros(0, int)
+        return _Points(np.zeros((0, 2)), np.zeros((0, 2)), none, none)
     count = np.maximum(np.ceil(shapely.length(lines) / _STEP_M).astype(int), 1)
     first = np.cumsum(count) - count
-    at = _STEP_M * (np.arange(count.sum()) - np.repeat(first, count))
+    along = _STEP_M * (np.arange(count.sum()) - np.repeat(first, count))
     every = np.repeat(lines, count)
-    here = shapely.get_coordinates(shapely.line_interpolate_point(every, at))
-    ahead = shapely.get_coordinates(shapely.line_interpolate_point(every, at + 0.5))
-    behind = shapely.get_coordinates(
-        shapely.line_interpolate_point(every, np.maximum(at - 0.5, 0.0))
-    )
-    d = ahead - behind
+    here = shapely.get_coordinates(shapely.line_interpolate_point(every, along))
+    ahead = shapely.get_coordinates(shapely.line_interpolate_point(every, along + 0.5))
+    d = ahead - here
+    bare = np.hypot(*d.T) < 1e-9  # at the very end of a line
+    d[bare] = np.roll(d, 1, axis=0)[bare]
     d /= np.maximum(np.hypot(*d.T), 1e-9)[:, None]
-    here = here + np.repeat(aside, count)[:, None] * np.stack([-d[:, 1], d[:, 0]], 1)
-    columns, rows = ~city.dtm.box.affine @ here.T
-    ny, nx = city.dtm.values.shape[1:]
-    inside = (rows >= 0) & (columns >= 0) & (rows < ny) & (columns < nx)
-    cells = np.stack([np.floor(rows), np.floor(columns)]).astype(int)
-    return _Points(cells, inside, first)
+    return _Points(here, np.stack([-d[:, 1], d[:, 0]], 1), first, count)
 
 
-def _narrowed(across: list[_Points], width: np.ndarray, covered: np.ndarray) -> np.ndarray:
+def _narrowed(city: City, points: _Points, width: np.ndarray, covered: np.ndarray) -> np.ndarray:
     """Which streets have a place where what covers them leaves less than a lane."""
-    first = across[0].first
-    if not len(first):
+    if not len(points.first):
         return np.zeros(0, bool)
-    free = np.mean([1.0 - p.values(covered.astype(float)) for p in across], 0)
-    least = np.minimum.reduceat(free, first)
+    taken = [points.values(city, covered.astype(float), width * t) for t in _ACROSS]
+    least = np.minimum.reduceat(1 - np.mean(taken, 0), points.first)
     return np.asarray((least * width < np.minimum(LANE_M, 0.6 * width)) & (least < 1))

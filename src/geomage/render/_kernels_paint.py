@@ -91,11 +91,12 @@ def paint_ground(index, table, fine, mid, coarse, broad, px, albedo, cover):
 
 
 @njit(cache=True, nogil=True)
-def paint_boxes(items, px, ny, height, albedo, add, solid, cover, code):
+def paint_boxes(items, px, ny, height, albedo, add, solid, cover, code, matter, what):
     """Paint oriented boxes: items (n, 10): x y cos sin length width height r g b.
 
     `add`: on top of what stands there. `solid` (y, x): 0 free ground, else no vehicle is painted.
     `code`: 1 for vehicles, which have windows and make what is no road under them developed.
+    `what`: value of matter that they are made of.
     """
     nx = height.shape[1]
     for k in range(items.shape[0]):
@@ -130,6 +131,7 @@ def paint_boxes(items, px, ny, height, albedo, add, solid, cover, code):
                 if base + h < height[i, j] - 0.01:
                     continue
                 height[i, j] = base + h
+                matter[i, j] = what
                 glass = (
                     0.45
                     if (
@@ -147,8 +149,9 @@ def paint_boxes(items, px, ny, height, albedo, add, solid, cover, code):
 
 @njit(cache=True, nogil=True)
 def paint_trees(trees, px, ny, height, albedo, crown, fine, mid, seed):
-    """Paint crowns: trees (n, 9): x y radius height leaf twig r g b.
+    """Paint crowns: trees (n, 12): x y radius height leaf twig r g b, cos sin stretch.
 
+    `stretch`: how much longer than wide a crown is along (cos, sin); 1 for one that stands.
     `leaf` 0..1 is the share of the crown that is opaque; `twig` 1 where bare branches show.
     """
     nx = height.shape[1]
@@ -163,11 +166,16 @@ def paint_trees(trees, px, ny, height, albedo, crown, fine, mid, seed):
         )
         wobble = 6.2831853 * hash01(k, 3, seed)
         lobes = 3 + int(4 * hash01(k, 5, seed))
-        j0, j1 = max(0, int((x0 - 1.25 * r) / px)), min(nx, int((x0 + 1.25 * r) / px) + 1)
-        i0, i1 = max(0, int(ny - (y0 + 1.25 * r) / px)), min(ny, int(ny - (y0 - 1.25 * r) / px) + 1)
+        c, s, stretch = trees[k, 9], trees[k, 10], trees[k, 11]
+        reach = 1.25 * r * stretch
+        j0, j1 = max(0, int((x0 - reach) / px)), min(nx, int((x0 + reach) / px) + 1)
+        i0, i1 = max(0, int(ny - (y0 + reach) / px)), min(ny, int(ny - (y0 - reach) / px) + 1)
         for i in range(i0, i1):
             for j in range(j0, j1):
                 dx, dy = (j + 0.5) * px - x0, (ny - i - 0.5) * px - y0
+                if stretch > 1:
+                    u, v = (dx * c + dy * s) / stretch, -dx * s + dy * c
+                    dx, dy = u, v
                 edge = (
                     r
                     * (1.0 + 0.16 * math.sin(lobes * math.atan2(dy, dx) + wobble))
@@ -195,42 +203,55 @@ def paint_trees(trees, px, ny, height, albedo, crown, fine, mid, seed):
 
 
 @njit(cache=True, nogil=True)
-def scatter_debris(density, count, px, seed, palette, height, albedo, ids, biggest, roofs):
-    """Throw `count` small boards and blocks where `density` (y, x) 0..1 is high.
+def scatter_debris(
+    density, count, px, seed, palette, height, albedo, ids, clump, shape, matter, what
+):
+    """Throw `count` boards and blocks where `density` (y, x) 0..1 is high, in heaps.
 
-    `roofs`: chance that a piece may lie on a standing roof.
+    clump (y, x): smooth noise 0..1 that gathers pieces in heaps. shape: longest piece beyond the
+    smallest (m), chance that a piece may lie on a standing roof, direction along which pieces lie
+    (radians anticlockwise from east) and how far they turn from it. Lengths follow a power law, so
+    that most pieces are splinters.
     """
     ny, nx = density.shape
+    biggest, roofs, along, turn = shape[0], shape[1], shape[2], shape[3]
     for k in range(count):
         i = int(hash01(k, 1, seed) * ny)
         j = int(hash01(k, 2, seed) * nx)
-        if hash01(k, 3, seed) > density[i, j]:
+        heap = min(1.0, max(0.1, 0.5 + 2.4 * (clump[i, j] - 0.5)))
+        if hash01(k, 3, seed) > density[i, j] * heap * 1.4:
             continue
         if ids[i, j] > 0 and height[i, j] > 1.8 and hash01(k, 10, seed) > roofs:
             continue
         big = hash01(k, 4, seed)
-        length = 0.35 + biggest * big * big * big
-        width = 0.2 + 0.5 * length * hash01(k, 5, seed)
-        a = 3.1415927 * hash01(k, 6, seed)
+        length = 0.15 + biggest * big**5
+        width = 0.08 + 0.5 * length * hash01(k, 5, seed)
+        a = along + turn * (hash01(k, 6, seed) - 0.5)
         c, s = math.cos(a), math.sin(a)
         p = palette[int(hash01(k, 7, seed) * palette.shape[0])]
         tone = 0.5 + 0.7 * hash01(k, 8, seed)
-        lift = 0.1 + 0.35 * length * hash01(k, 9, seed)
+        lift = 0.05 + 0.35 * length * hash01(k, 9, seed)
         base = height[i, j]
         n = int(0.5 * math.hypot(length, width) / px) + 1
+        share = min(1.0, max(0.3, max(width, 0.15) / px))
         for y in range(max(0, i - n), min(ny, i + n + 1)):
             for x in range(max(0, j - n), min(nx, j + n + 1)):
-                dx, dy = (x - j) * px, (y - i) * px
+                dx, dy = (x - j) * px, -(y - i) * px
                 u, v = dx * c + dy * s, -dx * s + dy * c
                 if abs(u) <= max(length, px) / 2 and abs(v) <= max(width, px) / 2:
                     height[y, x] = max(height[y, x], base + lift)
+                    if share > 0.5:
+                        matter[y, x] = what
                     for b in range(3):
-                        albedo[b, y, x] = p[b] * tone
+                        albedo[b, y, x] += share * (p[b] * tone - albedo[b, y, x])
 
 
 @njit(cache=True, nogil=True)
-def stain(amount, fine, mid, coarse, r, g, b, height, limit, albedo):
-    """Mix a colour over what lies below `limit` metres, by `amount` (y, x) 0..1 broken by noise."""
+def stain(amount, fine, mid, coarse, r, g, b, height, limit, albedo, matter, what):
+    """Mix a colour over what lies below `limit` metres, by `amount` (y, x) 0..1 broken by noise.
+
+    Where more than half of a pixel is stained, its matter is `what`.
+    """
     ny, nx = amount.shape
     for i in range(ny):
         for j in range(nx):
@@ -241,6 +262,8 @@ def stain(amount, fine, mid, coarse, r, g, b, height, limit, albedo):
                 1.0, max(0.0, a * 1.6 + 0.9 * (mid[i, j] - 0.5) + 0.9 * (coarse[i, j] - 0.5) - 0.3)
             )
             tone = 0.75 + 0.5 * fine[i, j]
+            if t > 0.5:
+                matter[i, j] = what
             albedo[0, i, j] += t * (r * tone - albedo[0, i, j])
             albedo[1, i, j] += t * (g * tone - albedo[1, i, j])
             albedo[2, i, j] += t * (b * tone - albedo[2, i, j])
@@ -267,3 +290,46 @@ def flood_water(depth, height, ids, crown, r, g, b, mid, broad, albedo, cover, w
             crown[i, j] = 0
             cover[i, j] = 6
             water[i, j] = 1
+
+
+@njit(cache=True, nogil=True)
+def bury(depth, height, ids, crown, r, g, b, fine, mid, rough, albedo, cover, matter, what):
+    """Bury all that stands lower than a layer of `depth` (y, x) metres, such as lava or soil.
+
+    rough: relative height of its surface's bumps; cover becomes bareland.
+    """
+    ny, nx = depth.shape
+    for i in range(ny):
+        for j in range(nx):
+            d = depth[i, j] * (1.0 + rough * (mid[i, j] - 0.5))
+            if d <= 0.05 or height[i, j] > d:
+                continue
+            tone = 0.6 + 0.5 * fine[i, j] + 0.3 * mid[i, j]
+            albedo[0, i, j] = r * tone
+            albedo[1, i, j] = g * tone
+            albedo[2, i, j] = b * tone
+            height[i, j] = d
+            ids[i, j] = 0
+            crown[i, j] = 0
+            cover[i, j] = 1
+            matter[i, j] = what
+
+
+@njit(cache=True, nogil=True)
+def dust(amount, fine, mid, crown, held, r, g, b, albedo, matter, what):
+    """Lay dust over every surface, by `amount` (y, x) 0..1; crowns hold the share `held` of it."""
+    ny, nx = amount.shape
+    for i in range(ny):
+        for j in range(nx):
+            a = amount[i, j]
+            if a <= 0:
+                continue
+            t = min(1.0, a * (0.85 + 0.3 * mid[i, j]))
+            if crown[i, j] > 0:
+                t *= held
+            tone = 0.9 + 0.2 * fine[i, j]
+            if t > 0.5:
+                matter[i, j] = what
+            albedo[0, i, j] += t * (r * tone - albedo[0, i, j])
+            albedo[1, i, j] += t * (g * tone - albedo[1, i, j])
+            albedo[2, i, j] += t * (b * tone - albedo[2, i, j])

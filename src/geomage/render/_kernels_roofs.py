@@ -14,6 +14,9 @@ FLAT, GABLE, HIP, SHED, HALF_HIP, MANSARD, SAWTOOTH, BARREL, DOME = 0, 1, 2, 3, 
 SHINGLE, TILE, METAL, MEMBRANE, CONCRETE, GRAVEL, THATCH, GLASS = 0, 1, 2, 3, 4, 5, 6, 7
 # ways a building fails: see `disaster.event`
 INTACT, COVER, PARTIAL, COLLAPSE, GUTTED, SWEPT, PANCAKE, OPEN = 0, 1, 2, 3, 4, 5, 6, 7
+SOFT, CRACKED, CLEARED = 8, 9, 10
+# of `matter.MATTER`; a law of the tests holds the two together
+ROOF, SHEET, RUBBLE, CHAR, FOUNDATION = 20, 32, 40, 41, 47
 # of `world.roofs`, which says what they mean; a law of the tests holds the two together
 TOOTH_M, TOOTH_RISE, KINK, KINK_HEIGHT, CLIP = 6.0, 0.8, 0.25, 0.7, 0.5
 BARREL_FACETS, DOME_FACETS = 4, 6
@@ -176,7 +179,9 @@ def room_floor(u, v, who, kind):
 
 
 @njit(cache=True, nogil=True)
-def paint_roofs(wings, planes, state, burnt, px, ny, height, albedo, ids, fine, mid, coarse, loss):
+def paint_roofs(
+    wings, planes, state, burnt, px, ny, height, albedo, ids, matter, fine, mid, coarse, loss
+):
     """Paint roofs, whole or damaged, highest last.
 
     wings (n, 20): x y cos sin length width eave ridge form material r g b id kind boxed row, then
@@ -233,17 +238,21 @@ def paint_roofs(wings, planes, state, burnt, px, ny, height, albedo, ids, fine, 
                 gain = roof_texture(material, u, v, form, px, grain, mid[i, j], blotch, edge, kind)
                 if form > SHED:
                     gain *= form_texture(form, u, v, length, width, inset, px, kind)
-                if mode != INTACT:
+                what = ROOF + material
+                if mode not in (INTACT, CRACKED):
                     along = (u * s[3] + v * s[4]) / (0.5 * (length + width))
                     # value noise gathers around one half: stretched, so that `lost` is about
                     # the share lost
                     d = min(1.0, max(0.0, 0.5 + 1.15 * (loss[i, j] - 0.5) + 0.9 * along))
                     chip = hash01(i // 2, j // 2, 7 + int(w[13]))
-                    if mode == SWEPT:
+                    if mode in (SWEPT, CLEARED):
                         if ids[i, j] == 0:
                             ids[i, j] = int(w[13])
-                            height[i, j] = 0.1
+                            height[i, j] = 0.1 if mode == SWEPT else 0.02
+                            matter[i, j] = FOUNDATION
                             bare = 0.24 + 0.16 * mid[i, j]
+                            if mode == CLEARED:  # raked earth
+                                bare = 0.20 + 0.07 * mid[i, j] + 0.05 * coarse[i, j]
                             albedo[0, i, j], albedo[1, i, j], albedo[2, i, j] = (
                                 bare,
                                 bare * 0.93,
@@ -251,6 +260,7 @@ def paint_roofs(wings, planes, state, burnt, px, ny, height, albedo, ids, fine, 
                             )
                         continue
                     if mode == GUTTED:
+                        what = CHAR
                         wall = edge < 0.45
                         if wall and d > lost * 0.5:
                             h = eave * (0.55 + 0.45 * mid[i, j])
@@ -263,6 +273,7 @@ def paint_roofs(wings, planes, state, burnt, px, ny, height, albedo, ids, fine, 
                                 r, g, b = 0.26, 0.16, 0.10
                         gain = 1.0
                     elif d < lost:
+                        what = RUBBLE
                         if mode == COVER:  # tiles gone: deck or battens show
                             t = 0.5 + 0.5 * chip
                             if kind % 3 == 0:
@@ -291,6 +302,8 @@ def paint_roofs(wings, planes, state, burnt, px, ny, height, albedo, ids, fine, 
                                     h = 0.2 + 0.5 * grain
                                     if chip < 0.72:
                                         r, g, b = fr, fg, fb
+                    elif mode == SOFT:  # it leans to the side that gave way
+                        h -= 0.12 * along * eave
                     elif mode == PANCAKE:
                         h += 0.5 * along * eave
                         gain *= 0.8 + 0.4 * mid[i, j]
@@ -298,13 +311,14 @@ def paint_roofs(wings, planes, state, burnt, px, ny, height, albedo, ids, fine, 
                 if h >= height[i, j] or (fallen and ids[i, j] == int(w[13])):
                     height[i, j] = h
                     ids[i, j] = int(w[13])
+                    matter[i, j] = what
                     albedo[0, i, j] = r * gain
                     albedo[1, i, j] = g * gain
                     albedo[2, i, j] = b * gain
 
 
 @njit(cache=True, nogil=True)
-def paint_tarps(tarps, px, ny, height, albedo, ids):
+def paint_tarps(tarps, px, ny, height, albedo, ids, matter):
     """Lay sheets over roofs: tarps (n, 10): x y cos sin length width id r g b."""
     nx = height.shape[1]
     for k in range(tarps.shape[0]):
@@ -318,5 +332,6 @@ def paint_tarps(tarps, px, ny, height, albedo, ids):
                 u, v = dx * t[2] + dy * t[3], -dx * t[3] + dy * t[2]
                 if abs(u) > t[4] / 2 or abs(v) > t[5] / 2 or ids[i, j] != int(t[6]):
                     continue
+                matter[i, j] = SHEET
                 for b in range(3):
                     albedo[b, i, j] = t[7 + b]

@@ -5,16 +5,25 @@ from __future__ import annotations
 import geopandas as gpd
 import numpy as np
 import shapely
+from shapely import affinity
 
 from geomage.disaster import FAILURES
+from geomage.disaster.damage import at_trees
 from geomage.render import _kernels_paint as k
 from geomage.render import _kernels_roofs as roof
 from geomage.render.canvas import Canvas, burn
-from geomage.render.matter import WATER, leaf_colour
+from geomage.render.matter import MATTER, WATER, leaf_colour
 from geomage.world.skeleton import edge_planes
 from geomage.world.solids import WingBases, wing_bases
 
-__all__ = ["paint_roofs", "paint_things", "paint_trees", "throw_debris"]
+__all__ = [
+    "paint_flotsam",
+    "paint_roofs",
+    "paint_tents",
+    "paint_things",
+    "paint_trees",
+    "throw_debris",
+]
 
 _FORMS = {
     "flat": roof.FLAT, "gable": roof.GABLE, "hip": roof.HIP, "shed": roof.SHED,
@@ -26,15 +35,17 @@ _MATERIALS = {
     "concrete": roof.CONCRETE, "gravel": roof.GRAVEL, "thatch": roof.THATCH,
     "glass": roof.GLASS,
 }  # fmt: skip
-_RUBBLE = np.array(  # reflectance of wood, plaster, brick, insulation, tar, concrete
+_RUBBLE = np.array(  # reflectance of wood, plaster, brick, insulation, tar, concrete, new boards
     [
         (0.34, 0.28, 0.21), (0.50, 0.47, 0.43), (0.25, 0.20, 0.15), (0.24, 0.15, 0.11),
         (0.56, 0.55, 0.53), (0.16, 0.14, 0.12), (0.38, 0.31, 0.27), (0.11, 0.105, 0.10),
-        (0.30, 0.285, 0.265), (0.21, 0.18, 0.14),
+        (0.30, 0.285, 0.265), (0.21, 0.18, 0.14), (0.58, 0.45, 0.35), (0.66, 0.52, 0.41),
+        (0.60, 0.58, 0.55),
     ]
 )  # fmt: skip
 _TARP = ((0.06, 0.16, 0.48), (0.06, 0.16, 0.48), (0.10, 0.22, 0.50), (0.55, 0.56, 0.58))
 _BARK = np.array([0.13, 0.105, 0.08])
+_STEM = np.array([0.27, 0.22, 0.16])
 _CHAR = np.array([0.075, 0.055, 0.04])
 _RGB = ["red", "green", "blue"]
 _BOX = ["length", "width", "height", *_RGB]
@@ -50,8 +61,8 @@ def paint_roofs(c: Canvas) -> None:
     roofs = roofs.sort_values("ridge", kind="stable")
     (wings, planes), n = _wings(c, roofs), c.noise
     roof.paint_roofs(
-        wings, planes, _failures(c, roofs), _free_shapes(c, roofs), c.px, c.rows,
-        c.height, c.albedo, c.ids, n.fine, n.mid, n.coarse, n.loss,
+        wings, planes, _failures(c, roofs, wings), _free_shapes(c, roofs), c.px, c.rows,
+        c.height, c.albedo, c.ids, c.matter, n.fine, n.mid, n.coarse, n.loss,
     )  # fmt: skip
     if c.after:
         _lay_sheets(c, wings)
@@ -65,13 +76,24 @@ def _wings(c: Canvas, roofs: gpd.GeoDataFrame) -> tuple[np.ndarray, np.ndarray]:
     colour = _recoloured(c, ids, look[_RGB].to_numpy())
     planes, which = _edges(bases)
     columns = [
-        *(bases.centres - c.corner).T, np.cos(bases.angles), np.sin(bases.angles),
+        *(bases.centres - c.corner + _leant(c, roofs)).T,
+        np.cos(bases.angles), np.sin(bases.angles),
         roofs["length"], roofs["width"], roofs["eave"], roofs["ridge"],
         [_FORMS[form] for form in bases.forms], look["material"].map(_MATERIALS),
         *colour.T, ids, (ids * 7919) % 60, roofs["boxed"], np.arange(len(roofs)),
         *which,
     ]  # fmt: skip
     return np.stack([np.asarray(column, np.float64) for column in columns], 1), planes
+
+
+def _leant(c: Canvas, roofs: gpd.GeoDataFrame) -> np.ndarray:
+    """How far (n, 2) each roof moved sideways with a storey that gave way, metres."""
+    if not c.after:
+        return np.zeros((len(roofs), 2))
+    struck = c.event.buildings.set_index("building_id").loc[roofs["building_id"]]
+    side = np.radians(struck["side"].to_numpy())
+    lean = struck["lean"].to_numpy()
+    return np.stack([lean * np.cos(side), lean * np.sin(side)], 1)
 
 
 def _edges(bases: WingBases) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
@@ -95,12 +117,12 @@ def _recoloured(c: Canvas, ids: np.ndarray, colour: np.ndarray) -> np.ndarray:
     return np.asarray(np.clip(np.where(chosen[ids], fresh[ids], colour * gain[ids]), 0.02, 0.92))
 
 
-def _failures(c: Canvas, roofs: gpd.GeoDataFrame) -> np.ndarray:
-    """Kernel rows (n, 6): how each wing failed."""
+def _failures(c: Canvas, roofs: gpd.GeoDataFrame, wings: np.ndarray) -> np.ndarray:
+    """Kernel rows (n, 6): how each wing failed, its side in the wing's own axes."""
     if not c.after:
         return np.tile([0.0, 0.0, 0.0, 1.0, 0.0, 1.0], (len(roofs), 1))
     struck = c.event.buildings.set_index("building_id").loc[roofs["building_id"]]
-    side = np.radians(struck["side"].to_numpy())
+    side = np.radians(struck["side"].to_numpy()) - np.arctan2(wings[:, 3], wings[:, 2])
     code = struck["failure"].map({name: i for i, name in enumerate(FAILURES)})
     columns = [
         code, struck["lost"], struck["rubble"], np.cos(side), np.sin(side), struck["sink"],
@@ -114,7 +136,11 @@ def _free_shapes(c: Canvas, roofs: gpd.GeoDataFrame) -> np.ndarray:
     By building, not by wing: wings overlap, and where they meet the higher roof shows.
     """
     free = roofs[roofs["boxed"] <= 0]
-    shapes = list(zip(free.geometry, free["building_id"].tolist(), strict=True))
+    moved = [
+        affinity.translate(shape, *off) if off.any() else shape
+        for shape, off in zip(free.geometry, _leant(c, free), strict=True)
+    ]
+    shapes = list(zip(moved, free["building_id"].tolist(), strict=True))
     return burn(shapes, c.box) if shapes else np.zeros(c.height.shape, np.int32)
 
 
@@ -133,7 +159,7 @@ def _lay_sheets(c: Canvas, wings: np.ndarray) -> None:
         at = (w[0] - w[3] * side, w[1] + w[2] * side, w[2], w[3])
         rows.append([*at, length, width, w[_WING_ID], *colour])
     if rows:
-        roof.paint_tarps(np.array(rows, float), c.px, c.rows, c.height, c.albedo, c.ids)
+        roof.paint_tarps(np.array(rows, float), c.px, c.rows, c.height, c.albedo, c.ids, c.matter)
 
 
 def _boxes(c: Canvas, layer: gpd.GeoDataFrame) -> np.ndarray:
@@ -162,10 +188,39 @@ def paint_things(c: Canvas) -> None:
     _put(c, cars[kept], glazed=True)
 
 
-def _put(c: Canvas, boxes: np.ndarray, *, add: bool = False, glazed: bool = False) -> None:
+def _put(
+    c: Canvas, boxes: np.ndarray, *, add: bool = False, glazed: bool = False, what: str = "object"
+) -> None:
     """Paint boxes on the ground, or on top of roofs."""
     if len(boxes):
-        k.paint_boxes(boxes, c.px, c.rows, c.height, c.albedo, add, c.ids, c.cover, int(glazed))
+        k.paint_boxes(
+            boxes, c.px, c.rows, c.height, c.albedo, add, c.ids, c.cover, int(glazed),
+            c.matter, MATTER[what],
+        )  # fmt: skip
+
+
+def paint_tents(c: Canvas) -> None:
+    """Tents that came after the event."""
+    if c.after:
+        _put(c, _boxes(c, _arrived(c, "tent")), what="tent")
+
+
+def paint_flotsam(c: Canvas) -> None:
+    """What floats on the flood, or was left where it stood."""
+    if not c.after:
+        return
+    things = _arrived(c, "flotsam")
+    boxes = _boxes(c, things)
+    if len(boxes):
+        ny, nx = c.height.shape
+        row = np.clip(ny - boxes[:, 1] / c.px, 0, ny - 1).astype(int)
+        boxes[:, 6] += c.depth[row, np.clip(boxes[:, 0] / c.px, 0, nx - 1).astype(int)]
+        _put(c, boxes, what="flotsam")
+
+
+def _arrived(c: Canvas, kind: str) -> gpd.GeoDataFrame:
+    things = c.event.objects
+    return things[things["kind"] == kind]
 
 
 def _on_whole_roof(c: Canvas, things: gpd.GeoDataFrame) -> np.ndarray:
@@ -184,25 +239,31 @@ def throw_debris(c: Canvas) -> np.ndarray:
     if density is None or not (density > 0.02).any():
         return np.zeros(c.height.shape, np.uint8)
     wind = c.event.kind == "storm"
-    a_square_metre, longest, on_roofs = (3.0, 1.9, 0.35) if wind else (1.6, 1.8, 0.12)
+    a_square_metre = 7.0 if wind else 3.0
+    along = float(np.arctan2(*_downwind(c)[::-1])) if wind else 0.0
+    shape = np.array([2.1, 0.35, along, 1.2] if wind else [1.9, 0.12, 0.0, np.pi])
     count = int(density.size * c.px**2 * a_square_metre)
     rng = np.random.default_rng([c.seed, 19])
-    palette = _RUBBLE[rng.choice(len(_RUBBLE), 6, replace=False)]
+    palette = _RUBBLE[rng.choice(len(_RUBBLE), 7, replace=False)]
     k.scatter_debris(
-        density, count, c.px, c.seed + 23, palette, c.height, c.albedo, c.ids, longest, on_roofs
-    )
+        density, count, c.px, c.seed + 23, palette, c.height, c.albedo, c.ids, c.noise.coarse,
+        shape, c.matter, MATTER["rubble"],
+    )  # fmt: skip
     return (density > 0.25).astype(np.uint8)
 
 
 def _downwind(c: Canvas) -> np.ndarray:
-    """Unit vector (east, north) in which trees fell, about along the track of a storm."""
-    rng = np.random.default_rng([c.seed, 47])
-    towards = np.radians(90 - c.event.parameters["heading_deg"]) + rng.normal(0, 0.6)
-    return np.array([np.cos(towards), np.sin(towards)])
+    """Unit vector (east, north) of the wind: the mean of where trees fell, or of the track."""
+    fall = c.event.trees["fall"].to_numpy()
+    fall = np.radians(fall[fall >= 0])
+    way = np.array([np.sin(fall).sum(), np.cos(fall).sum()])
+    track = np.radians(c.event.parameters["heading_deg"])
+    way = way if np.hypot(*way) > 0 else np.array([np.sin(track), np.cos(track)])
+    return np.asarray(way / np.hypot(*way))
 
 
 def paint_trees(c: Canvas) -> None:
-    """Crowns over all else; none in water, none that fell."""
+    """Crowns over all else; none in water, none that is gone."""
     trees = c.event.city.trees
     if not len(trees):
         return
@@ -215,21 +276,61 @@ def paint_trees(c: Canvas) -> None:
     near &= c.cover[row, np.clip(x / c.px, 0, nx - 1).astype(int)] != WATER
     colour, leaf, twig = leaf_colour(trees[_RGB].to_numpy(), trees["evergreen"].to_numpy(), c.when)
     radius, height = trees["radius"].to_numpy(), trees["height"].to_numpy()
+    level, upright = np.ones(len(trees)), np.zeros(len(trees))
+    columns = [x, y, radius, height, leaf, twig, *colour.T, level, upright, level]
+    rows = np.stack([np.asarray(column, np.float64) for column in columns], 1)
     if c.after:
-        scorched = c.event.trees["scorched"].to_numpy()[:, None]
-        colour = colour * (1 - scorched) + _CHAR * scorched
-        leaf = np.clip(leaf * (1 - 0.6 * scorched[:, 0]), 0.25, 1)
-        fallen = c.event.trees["standing"].to_numpy() < 0.5
-        if c.event.kind == "storm":
-            lying = fallen & (np.random.default_rng([c.seed, 43]).random(len(trees)) < 0.6)
-            thrown = 0.45 * (lying * height)[:, None] * _downwind(c)
-            x, y = x + thrown[:, 0], y + thrown[:, 1]
-            radius, height = np.where(lying, 0.8 * radius, radius), np.where(lying, 1.6, height)
-            colour = np.where(lying[:, None], 0.6 * colour + 0.4 * _BARK, colour)
-            leaf = np.where(lying, 0.35, leaf)
-            fallen &= ~lying
-        near &= ~fallen
-    columns = [x, y, radius, height, leaf, twig, *colour.T]
-    rows = np.stack([np.asarray(column, np.float64) for column in columns], 1)[near]
+        rows, near = _struck_trees(c, rows, near)
     n = c.noise
-    k.paint_trees(rows, c.px, ny, c.height, c.albedo, c.crown, n.fine, n.mid, c.seed + 31)
+    k.paint_trees(rows[near], c.px, ny, c.height, c.albedo, c.crown, n.fine, n.mid, c.seed + 31)
+    c.matter[c.crown > 0] = MATTER["crown"]
+
+
+def _struck_trees(c: Canvas, rows: np.ndarray, near: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Kernel rows (n, 12) of trees after the event, and which are there: scorched, bare, lying."""
+    states = c.event.trees
+    x, y, radius, height, leaf, twig = rows[:, :6].T
+    scorched = states["scorched"].to_numpy()
+    colour = rows[:, 6:9] * (1 - scorched[:, None]) + _CHAR * scorched[:, None]
+    leaf = np.clip(leaf * (1 - 0.6 * scorched), 0.25, 1)
+    bare = _stripped(c)
+    colour = colour * (1 - 0.7 * bare[:, None]) + 0.7 * _BARK * bare[:, None]
+    leaf, twig = leaf * (1 - 0.7 * bare), np.maximum(twig, bare > 0.5)
+    way = np.radians(states["fall"].to_numpy())
+    lying = way >= 0
+    _lay_stems(c, *(v[lying & near] for v in (x, y, way, height)))
+    east, north = np.where(lying, np.sin(way), 1.0), np.where(lying, np.cos(way), 0.0)
+    x, y = x + lying * 0.66 * height * east, y + lying * 0.66 * height * north
+    stretch = np.where(lying, np.clip(0.3 * height / radius, 1.1, 2.5), 1.0)
+    radius, height = np.where(lying, 0.75 * radius, radius), np.where(lying, 1.6, height)
+    colour = np.where(lying[:, None], 0.6 * colour + 0.4 * _BARK, colour)
+    leaf = np.where(lying, 0.35, leaf)
+    gone = (states["standing"].to_numpy() < 0.5) & ~lying
+    columns = [x, y, radius, height, leaf, twig, *colour.T, east, north, stretch]
+    return np.stack(columns, 1), near & ~gone
+
+
+def _stripped(c: Canvas) -> np.ndarray:
+    """Share (n,) of its leaves each tree lost to the wind: none at 45 m/s, all at 70 (ours)."""
+    if c.event.kind != "storm":
+        return np.zeros(len(c.event.trees))
+    gust = at_trees(c.event.city, c.event.intensity.values[0])
+    return np.asarray(np.clip((gust - 45) / 25, 0, 1))
+
+
+def _lay_stems(
+    c: Canvas, x: np.ndarray, y: np.ndarray, way: np.ndarray, height: np.ndarray
+) -> None:
+    """Stems of lying trees, from their feet (n,) towards `way`, radians clockwise from north."""
+    if not len(x):
+        return
+    rows = np.stack(
+        [
+            *(x + 0.4 * height * np.sin(way), y + 0.4 * height * np.cos(way)),
+            *(np.sin(way), np.cos(way), 0.8 * height, np.clip(0.05 * height, 0.3, 0.9)),
+            np.full(len(x), 0.5),
+            *np.broadcast_to(_STEM[:, None], (3, len(x))),
+        ],
+        1,
+    )
+    _put(c, rows)

@@ -38,7 +38,8 @@ class Canvas:
     """What is being painted, in place. Arrays (y, x) on `box` unless said otherwise.
 
     height: above terrain, metres; albedo (3, y, x); cover: land cover class of the ground;
-    ids: building; crown: 1 under a tree; water: 1 under water; depth: of flood water, metres.
+    ids: building; crown: 1 under a tree; water: 1 under water; depth: of flood water, metres;
+    matter: value of `MATTER`.
     """
 
     event: Event
@@ -52,6 +53,7 @@ class Canvas:
     ids: np.ndarray
     crown: np.ndarray
     depth: np.ndarray
+    matter: np.ndarray
 
     @staticmethod
     def blank(event: Event, box: GeoBox, when: Appearance, noise: Noise, *, after: bool) -> Canvas:
@@ -62,6 +64,7 @@ class Canvas:
             height=np.zeros(shape, np.float32), albedo=np.zeros((3, *shape), np.float32),
             cover=np.zeros(shape, np.uint8), ids=np.zeros(shape, np.int32),
             crown=np.zeros(shape, np.uint8), depth=np.zeros(shape, np.float32),
+            matter=np.zeros(shape, np.uint8),
         )  # fmt: skip
 
     @property

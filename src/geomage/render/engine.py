@@ -18,6 +18,7 @@ __all__ = ["Picture", "light_and_view", "sky_view"]
 
 # share of the irradiance on a level plane that comes from the sun, in red, green, blue, clear sky
 _SUN_SHARE = np.array([0.84, 0.80, 0.73], np.float32)
+_SMOKE = np.array([0.42, 0.41, 0.40], np.float32)  # reflectance of a thick plume, ours
 _BLOCK = 16
 _SKY_ELEVATIONS = (20.7, 45.0, 69.3)  # equal parts of the cosine-weighted hemisphere
 
@@ -84,6 +85,9 @@ def light_and_view(stage: Stage, when: Appearance) -> Picture:
         (1 - sun).astype(np.float32),
         0.3,
     )
+    if stage.smoke is not None:  # a plume lies far over what it hides
+        light = sun * np.float32(0.6) + (1 - sun)
+        image += stage.smoke * (_SMOKE[:, None, None] * light[:, None, None] - image)
     ny, nx = surface.shape
     if when.off_nadir < 1.0:
         return Picture(

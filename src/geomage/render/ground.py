@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import shapely
+from scipy import ndimage
 
 from geomage.geo import Raster
 from geomage.render import _kernels_paint as k
 from geomage.render.canvas import Canvas, burn, onto
-from geomage.render.matter import DEVELOPED, ROAD, WATER, ground_row
+from geomage.render.matter import DEVELOPED, MATTER, ROAD, WATER, ground_row
 
-__all__ = ["flood_ground", "paint_ground", "scar_ground"]
+__all__ = ["bury_all", "flood_ground", "paint_ground", "scar_ground"]
 
 _SURFACES = {  # reflectance (red, green, blue)
     "asphalt": [(0.115, 0.115, 0.115), (0.16, 0.16, 0.155), (0.20, 0.195, 0.185)],
@@ -23,19 +24,26 @@ _STEEL = np.array([0.25, 0.22, 0.20])
 _PAINT = np.array([0.55, 0.54, 0.50])
 _FLOOD_WATER = np.array(
     [
-        (0.15, 0.12, 0.08), (0.10, 0.085, 0.06), (0.035, 0.04, 0.035),
-        (0.05, 0.055, 0.04), (0.19, 0.15, 0.10), (0.02, 0.028, 0.028),
+        (0.15, 0.12, 0.08), (0.10, 0.085, 0.06), (0.045, 0.05, 0.043),
+        (0.06, 0.065, 0.05), (0.19, 0.15, 0.10), (0.26, 0.20, 0.135),
     ]
 )  # fmt: skip
-_SCARS = {  # hazard field: (reflectance, strength)
-    "mud": ((0.24, 0.19, 0.14), 1.0),
-    "burn": ((0.045, 0.042, 0.040), 1.0),
-    "debris": ((0.27, 0.235, 0.19), 0.7),
+_SCARS = {  # hazard field: (reflectance, strength, matter)
+    "mud": ((0.24, 0.19, 0.14), 1.0, "mud"),
+    "burn": ((0.045, 0.042, 0.040), 1.0, "char"),
+    "debris": ((0.27, 0.235, 0.19), 0.7, "rubble"),
 }
+_SOIL = (0.20, 0.155, 0.11)
+_LAVA = (0.045, 0.040, 0.038)
+_ASH = ((0.085, 0.08, 0.075), (0.14, 0.135, 0.13), (0.26, 0.25, 0.235))  # basalt to rhyolite
+_FOAM = 0.55
+_ASH_HIDES_M = 0.002  # thickness of volcanic ash that hides most of what lies below
+_CROWNS_HOLD = 0.55  # share of the ash that lies on crowns
 _COUNTS = 10_000  # of the orthophoto at a reflectance of 1
 _STREETS = ["geometry", "kind", "surface", "width"]
 
 Burnt = list[tuple[shapely.Geometry, int]]
+Colour = tuple[float, float, float]
 
 
 def paint_ground(c: Canvas) -> None:
@@ -55,6 +63,9 @@ def paint_ground(c: Canvas) -> None:
     lines = [(g, len(rows) - 2) for g in paint] + [(g, len(rows) - 1) for g in steel]
     index = burn(low + water + streets + high + lines, c.box)
     n = c.noise
+    kinds = ["meadow", *land["kind"], *["water"] * len(c.event.city.water)]
+    kinds += [*c.event.city.streets["surface"], "line", "line"]
+    c.matter[:] = np.array([MATTER[kind] for kind in kinds], np.uint8)[index]
     table = np.array(rows, np.float32)
     k.paint_ground(index, table, n.fine, n.mid, n.coarse, n.broad, c.px, c.albedo, c.cover)
     _drape(c)
@@ -130,12 +141,54 @@ def _markings(line: shapely.LineString, width: float, *, dashed: bool) -> list[s
 
 
 def scar_ground(c: Canvas) -> None:
-    """Mud, ash and dust over the ground, before anything stands on it."""
+    """Mud, ash, dust and soil over the ground, before anything stands on it."""
     n = c.noise
-    for name, (colour, strength) in _SCARS.items():
+    for name, (colour, strength, what) in _SCARS.items():
         amount = c.hazard(name)
         if amount is not None:
-            k.stain(amount * strength, n.fine, n.mid, n.coarse, *colour, c.height, 0.5, c.albedo)
+            _stain(c, amount * strength, colour, what)
+    wet = c.hazard("wet")
+    if wet is not None:
+        c.albedo *= 1 - 0.35 * np.clip(wet, 0, 1)
+    rubble = c.hazard("debris_height")
+    if rubble is not None:
+        c.height += rubble * (0.4 + 1.2 * n.mid)
+    soil = c.hazard("slide")
+    if soil is not None:
+        moved = ndimage.uniform_filter(np.abs(soil), max(round(2 / c.px), 1))  # bridges the hinge
+        _stain(c, np.clip(moved / 0.1, 0, 1) * (moved > 0.01), _SOIL, "soil")
+        _bury(c, np.maximum(soil, 0), _SOIL, 0.5, "soil")
+
+
+def _stain(c: Canvas, amount: np.ndarray, colour: Colour, what: str) -> None:
+    n = c.noise
+    k.stain(
+        amount, n.fine, n.mid, n.coarse, *colour, c.height, 0.5, c.albedo, c.matter, MATTER[what]
+    )
+
+
+def _bury(c: Canvas, depth: np.ndarray, colour: Colour, rough: float, what: str) -> None:
+    n = c.noise
+    k.bury(
+        depth, c.height, c.ids, c.crown, *colour, n.fine, n.mid, rough, c.albedo, c.cover,
+        c.matter, MATTER[what],
+    )  # fmt: skip
+
+
+def bury_all(c: Canvas) -> None:
+    """Volcanic ash over all, and lava, the last to come, over what is lower than it."""
+    ash = c.hazard("ash")
+    if ash is not None:
+        n = c.noise
+        tone = _ASH[np.random.default_rng([c.seed, 53]).integers(len(_ASH))]
+        hidden = 1 - np.exp(-np.maximum(ash, 0) / _ASH_HIDES_M)
+        k.dust(
+            hidden, n.fine, n.mid, c.crown, _CROWNS_HOLD, *tone, c.albedo, c.matter,
+            MATTER["volcanic ash"],
+        )  # fmt: skip
+    lava = c.hazard("lava")
+    if lava is not None:
+        _bury(c, lava, _LAVA, 0.6, "lava")
 
 
 def flood_ground(c: Canvas) -> np.ndarray:
@@ -151,4 +204,11 @@ def flood_ground(c: Canvas) -> np.ndarray:
     k.flood_water(
         depth, c.height, c.ids, c.crown, r, g, b, n.mid, n.broad, c.albedo, c.cover, water
     )
+    c.matter[(water > 0) & (depth > 0.02)] = MATTER["flood water"]
+    foam = c.hazard("foam")
+    if foam is not None:
+        broken = 1.4 * foam + 1.2 * (n.mid - 0.5) + 0.6 * (n.fine - 0.5) - 0.45
+        white = np.clip(broken, 0, 1) * ((water > 0) & (foam > 0))
+        c.albedo += white * (_FOAM - c.albedo)
+        c.matter[white > 0.5] = MATTER["foam"]
     return water

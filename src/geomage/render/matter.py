@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
-__all__ = ["GROUND", "Appearance", "Ground", "ground_row", "sample_appearance"]
+__all__ = ["GROUND", "MATTER", "Appearance", "Ground", "ground_row", "sample_appearance"]
 
 NO_DATA, BARE, RANGE, DEVELOPED, ROAD, TREE, WATER, FARM, BUILDING = range(9)
 
@@ -40,6 +42,21 @@ GROUND = {
     "line": Ground(DEVELOPED, 0.05, 0.2, 0.4, 0.2, 0.8),
     "water": Ground(WATER, 0.03, 0.10, 0.22, 0.7, 0.78),
 }
+_ROOFS = ("shingle", "tile", "metal", "membrane", "concrete", "gravel", "thatch", "glass")
+_THINGS = ("crown", "object", "sheet", "tent")
+_LEFT = (
+    *("rubble", "char", "mud", "flood water", "lava", "volcanic ash", "soil", "foundation"),
+    *("foam", "flotsam"),
+)
+MATTER: Mapping[str, int] = MappingProxyType(
+    {
+        **{name: 1 + i for i, name in enumerate(GROUND)},
+        **{f"roof {name}": 20 + i for i, name in enumerate(_ROOFS)},
+        **{name: 30 + i for i, name in enumerate(_THINGS)},
+        **{name: 40 + i for i, name in enumerate(_LEFT)},
+    }
+)
+"""What the topmost surface is made of: name -> value of the matter rasters; 0 is nothing."""
 _DRY = np.array([0.19, 0.155, 0.095])
 _TWIG = np.array([0.10, 0.085, 0.068])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,15 +18,17 @@ from geomage.disaster import Event
 from geomage.errors import BudgetError, InputError
 from geomage.geo import Raster, fresh_folder, write_cog, write_vectors
 from geomage.geo.stac import write_item
-from geomage.render.canvas import stage_noise
+from geomage.render.canvas import onto, stage_noise
 from geomage.render.engine import Picture, light_and_view
-from geomage.render.matter import BUILDING, Appearance, sample_appearance
+from geomage.render.matter import BUILDING, MATTER, Appearance, sample_appearance
 from geomage.render.stage import Stage, paint
 from geomage.sensor import Framing, SensorModel, Shot, capture, frame, sample_shot, sensor
 
 __all__ = ["RenderParams", "Scene", "render_event", "write_scene"]
 
-BYTES_A_PIXEL = 110  # of the fine grid, measured at the peak of painting and lighting
+BYTES_A_PIXEL = 118  # of the fine grid, measured at the peak of painting and lighting
+HIDDEN = 0.5  # opacity of smoke that hides a building
+NOT_ANALYSED = 255  # in damage.tif
 MARGIN_M = 30.0
 """Outer rim of a town that is not pictured: shadows and leaning roofs come in from there."""
 
@@ -62,12 +65,17 @@ class Scene:
 
     rasters: before, after (3, y, x) uint8 counts; landcover_before, landcover_after (0..8);
     building (ids as the first date sees them); damage (0 no building, 1..4); height_before,
-    height_after (metres above terrain); water_depth (metres); valid (0/1).
+    height_after (metres above terrain); matter_before, matter_after (values of `MATTER`);
+    water_depth, debris_height (metres), burn (severity 0..1), all three as the second date sees
+    them; valid (0/1).
+    buildings, streets, bridges: tables of the event; buildings with the pixels that show each.
     """
 
     box: GeoBox
     rasters: Mapping[str, np.ndarray]
     buildings: gpd.GeoDataFrame
+    streets: gpd.GeoDataFrame
+    bridges: gpd.GeoDataFrame
     parameters: Mapping[str, Any]
 
 
@@ -132,14 +140,20 @@ def render_event(event: Event, params: RenderParams | None = None) -> Scene:
     picture = light_and_view(stage, then)
     rasters |= _date("after", stage, picture, there, shots[1], model)
     rasters["water_depth"] = _depth(event, stage, picture, there)
+    for name in ("debris_height", "burn"):
+        rasters[name] = _hazard(event, name, fine, picture, there)
     rasters["damage"] = _graded(event, rasters["building"], rasters["landcover_before"])
+    if stage.smoke is not None:
+        smoky = there.pick(stage.smoke.reshape(-1)[picture.source]) > HIDDEN
+        rasters["damage"][smoky & (rasters["damage"] > 0)] = NOT_ANALYSED
     rasters["valid"] = np.ones(shape, np.uint8)
     facts = {
         "render": asdict(params), "before": asdict(when) | {"shot": asdict(shots[0])},
         "after": asdict(then) | {"shot": asdict(shots[1])}, "shift_m": off, "event": event.kind,
         "event_parameters": dict(event.parameters), "city": event.city.params.as_dict(),
     }  # fmt: skip
-    return Scene(box, rasters, _buildings(event, rasters["building"]), facts)
+    buildings = _buildings(event, rasters["building"])
+    return Scene(box, rasters, buildings, event.streets, event.bridges, facts)
 
 
 def _looked(when: Appearance, off_nadir: float | None) -> Appearance:
@@ -158,7 +172,10 @@ def _date(
 
     counts, _ = capture(picture.radiance, framing, shot, model)
     height = np.maximum(seen(stage.height) - framing.pick(picture.wall), 0)
-    found = {name: counts, f"landcover_{name}": seen(stage.cover), f"height_{name}": height}
+    found = {
+        name: counts, f"landcover_{name}": seen(stage.cover), f"height_{name}": height,
+        f"matter_{name}": seen(stage.matter),
+    }  # fmt: skip
     if name == "before":
         found["building"] = np.where(found["landcover_before"] == BUILDING, seen(stage.ids), 0)
     return found
@@ -170,6 +187,16 @@ def _depth(event: Event, stage: Stage, picture: Picture, framing: Framing) -> np
         return np.zeros((framing.rows, framing.columns), np.float32)
     depth = np.where(stage.water > 0, stage.flood_depth, 0)
     return framing.pick(depth.reshape(-1)[picture.source]).astype(np.float32)
+
+
+def _hazard(
+    event: Event, name: str, fine: GeoBox, picture: Picture, framing: Framing
+) -> np.ndarray:
+    """One of the event's fields as the second date sees it; 0 where it has none."""
+    if name not in event.rasters:
+        return np.zeros((framing.rows, framing.columns), np.float32)
+    field = onto(event.rasters[name], fine)
+    return framing.pick(field.reshape(-1)[picture.source]).astype(np.float32)
 
 
 def _graded(event: Event, ids: np.ndarray, cover: np.ndarray) -> np.ndarray:
@@ -187,23 +214,30 @@ def _buildings(event: Event, ids: np.ndarray) -> gpd.GeoDataFrame:
     return event.buildings.assign(pixels=seen[number])
 
 
+_CLASSES = json.dumps(dict(MATTER))
 _DTYPES = {
     "building": np.int32,
     "height_before": np.float32,
     "height_after": np.float32,
     "water_depth": np.float32,
+    "debris_height": np.float32,
+    "burn": np.float32,
 }  # of the written rasters; the others are bytes
 
 
 def write_scene(scene: Scene, folder: Path, *, overwrite: bool = False) -> Path:
-    """Write a scene folder: COGs, `buildings.gpkg`, `item.json`; whole or not at all."""
+    """Write a scene folder, whole or not at all: COGs, buildings, roads and `item.json`."""
     with fresh_folder(folder, overwrite=overwrite) as tmp:
         for name, values in scene.rasters.items():
             stack = values if values.ndim == 3 else values[None]
             bands = ("red", "green", "blue") if values.ndim == 3 else (name,)
             stack = stack.astype(_DTYPES.get(name, np.uint8))
-            write_cog(tmp / f"{name}.tif", Raster(stack, scene.box, None, bands))
+            tags = {"classes": _CLASSES} if name.startswith("matter") else {}
+            write_cog(tmp / f"{name}.tif", Raster(stack, scene.box, None, bands), tags=tags)
         write_vectors(tmp / "buildings.gpkg", {"buildings": scene.buildings})
-        assets = {name: f"{name}.tif" for name in scene.rasters} | {"buildings": "buildings.gpkg"}
+        roads = {"streets": scene.streets, "bridges": scene.bridges}
+        write_vectors(tmp / "roads.gpkg", roads)
+        assets = {name: f"{name}.tif" for name in scene.rasters}
+        assets |= {"buildings": "buildings.gpkg", "roads": "roads.gpkg"}
         write_item(tmp, kind="scene", parameters=scene.parameters, assets=assets, box=scene.box)
     return folder

@@ -8,15 +8,29 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 
 from geomage.disaster import Event
-from geomage.render.assets import paint_roofs, paint_things, paint_trees, throw_debris
+from geomage.render.assets import (
+    paint_flotsam,
+    paint_roofs,
+    paint_tents,
+    paint_things,
+    paint_trees,
+    throw_debris,
+)
 from geomage.render.canvas import Canvas, Noise, onto
-from geomage.render.ground import flood_ground, paint_ground, scar_ground
+from geomage.render.ground import bury_all, flood_ground, paint_ground, scar_ground
 from geomage.render.matter import BUILDING, TREE, Appearance
 
 __all__ = ["Stage", "paint"]
 
 BRIGHTEST = 0.95  # reflectance: no matter gives back more light than it gets
-_CHANGES = {"water_depth": 0.1, "burn": 0.3, "mud": 0.4}  # field: least that counts as change
+_CHANGES = {
+    "water_depth": 0.1,
+    "burn": 0.3,
+    "mud": 0.4,
+    "ash": 0.001,
+    "lava": 0.05,
+    "slide": 0.1,
+}  # field: least that counts as change
 
 
 @dataclass(frozen=True)
@@ -25,7 +39,8 @@ class Stage:
 
     ground: terrain, metres; height: above it; albedo (3, y, x); cover: land cover class;
     ids: building on top; footprint: building below whatever grows over it; water: 0/1;
-    changed: by the hazard 0/1; flood_depth: metres; by building id, wall: brightness of its walls,
+    changed: by the hazard 0/1; flood_depth: metres; matter: value of `MATTER`; smoke: opacity 0..1,
+    None where there is none; by building id, wall: brightness of its walls,
     storey: height of one, metres.
     """
 
@@ -41,6 +56,8 @@ class Stage:
     wall: np.ndarray
     storey: np.ndarray
     flood_depth: np.ndarray
+    matter: np.ndarray
+    smoke: np.ndarray | None = None
 
 
 def paint(event: Event, box: GeoBox, when: Appearance, noise: Noise, *, after: bool) -> Stage:
@@ -58,21 +75,24 @@ def paint(event: Event, box: GeoBox, when: Appearance, noise: Noise, *, after: b
     scar_ground(c)
     paint_roofs(c)
     paint_things(c)
+    paint_tents(c)
     changed = throw_debris(c)
     footprint = c.ids.copy()
     paint_trees(c)
     c.ids[c.crown > 0] = 0
     water = flood_ground(c)
+    paint_flotsam(c)
+    bury_all(c)
     for name, least in _CHANGES.items():
         field = c.hazard(name)
         if field is not None:
-            changed |= (field > least).astype(np.uint8)
+            changed |= (np.abs(field) > least).astype(np.uint8)
     np.minimum(c.albedo, BRIGHTEST, out=c.albedo)
     cover = np.where(c.crown > 0, TREE, np.where(c.ids > 0, BUILDING, c.cover)).astype(np.uint8)
     ground = onto(event.city.dtm, box)
     return Stage(
         box, ground, c.height, c.albedo, cover, c.ids, footprint, water, changed, *_walls(event),
-        c.depth,
+        c.depth, c.matter, c.hazard("smoke"),
     )  # fmt: skip
 
 

@@ -14,6 +14,8 @@ from geomage.sensor.models import SensorModel
 
 __all__ = ["Framing", "Shot", "capture", "cloud_alpha", "frame", "sample_shot"]
 
+_STRIP = 0.75
+
 
 @dataclass(frozen=True)
 class Framing:
@@ -199,10 +201,15 @@ def _cloudy(
 
 
 def _white_point(image: np.ndarray, shot: Shot) -> float:
-    """Reflectance that maps to 255: `white`, or what the scene itself asks for."""
+    """Reflectance that maps to 255: `white`, or what the scene itself asks for.
+
+    A strip is much longer than a scene: where all of a scene is dark, under water or ash, something
+    else in the strip is not, and the white point stays at three quarters of `white` or more.
+    """
     if shot.clipped <= 0:
         return shot.white
-    return float(np.clip(np.quantile(image.max(0), 1 - shot.clipped), 0.12, 1.2))
+    asked = float(np.quantile(image.max(0), 1 - shot.clipped))
+    return float(np.clip(asked, _STRIP * shot.white, 1.2))
 
 
 def _tone(image: np.ndarray, shot: Shot, white: float) -> np.ndarray:

@@ -21,12 +21,14 @@ from geomage.render import (
     stage_noise,
     write_scene,
 )
+from geomage.render.matter import MATTER
 from towns import plain_town, town
 
 FILES = {
     "before.tif", "after.tif", "landcover_before.tif", "landcover_after.tif", "building.tif",
     "damage.tif", "height_before.tif", "height_after.tif", "water_depth.tif", "valid.tif",
-    "buildings.gpkg", "item.json",
+    "matter_before.tif", "matter_after.tif", "debris_height.tif", "burn.tif",
+    "buildings.gpkg", "roads.gpkg", "item.json",
 }  # fmt: skip
 NADIR = RenderParams("vhr-0.5", 3, shift_px=0.0, off_nadir_before=0.0, off_nadir_after=0.0)
 WATER, BUILDING = 6, 8
@@ -68,7 +70,10 @@ def test_every_raster_lies_on_the_grid_with_its_type_and_range(scene):
         assert set(np.unique(scene.rasters[name])) <= set(range(1, 9))
     assert set(np.unique(scene.rasters["damage"])) <= set(range(5))
     assert (scene.rasters["valid"] == 1).all()
-    for name in ("height_before", "height_after", "water_depth"):
+    for name in ("matter_before", "matter_after"):
+        assert set(np.unique(scene.rasters[name])) <= set(MATTER.values())
+    assert scene.rasters["burn"].max() <= 1
+    for name in ("height_before", "height_after", "water_depth", "debris_height", "burn"):
         assert scene.rasters[name].min() >= 0
         assert scene.rasters[name].max() < 60
 
@@ -277,6 +282,10 @@ def test_a_scene_folder_has_every_file_of_the_design(scene, tmp_path):
     table = gpd.read_file(folder / "buildings.gpkg")
     assert len(table) == len(scene.buildings)
     assert {"building_id", "grade_physical", "grade_visible", "pixels"} <= set(table.columns)
+    roads = gpd.read_file(folder / "roads.gpkg", layer="streets")
+    assert roads["state"].tolist() == scene.streets["state"].tolist()
+    with rasterio.open(folder / "matter_after.tif") as raster:
+        assert json.loads(raster.tags()["classes"]) == dict(MATTER)
     item = json.loads((folder / "item.json").read_text())
     stated = item["properties"]["geomage:parameters"]
     assert stated["render"]["sensor"] == "vhr-0.5"
