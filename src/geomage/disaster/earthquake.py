@@ -78,22 +78,24 @@ _TOGETHER = ((0.40, 60.0), (0.30, 400.0))
 _NODE_M = 32.0  # between nodes of the field of shaking
 _MOST_NODES = 4096  # along a side, for bounded memory
 _UNFIT_D3 = 0.4  # of the homes at D3, and all above (Bramerini et al. 1995)
-# Ways to fail, weights ours. Heaps and fallen corners are masonry's, floors that lie on each other
-# and storeys that give way those of concrete frames: Schweier and Markus (2006), Bull. Earthquake
-# Eng. 4, 177-192; D3 and D4 as EMS-98 draws them.
+# Ways to fail, weights ours, within what EMS-98 (Gruenthal 1998) says of each grade. Masonry: tiles
+# and chimneys at D3, walls and parts of roofs at D4, all at D5. Concrete: cracks to D4, where a
+# single upper floor may go; at D5 the ground floor, a wing or all of it. Heaps are masonry's,
+# floors that lie on each other are those of frames: Schweier and Markus (2006), Bull. Earthquake
+# Eng. 4, 177-192.
 _HEAPS = {
     3: {"cracked": 0.45, "cover": 0.35, "partial": 0.2},
     4: {"partial": 0.65, "open": 0.25, "cracked": 0.1},
     5: {"collapse": 0.85, "open": 0.15},
 }
 _FRAMES = {
-    3: {"cracked": 0.9, "partial": 0.1},
-    4: {"soft_storey": 0.45, "partial": 0.25, "cracked": 0.3},
-    5: {"pancake": 0.55, "collapse": 0.25, "soft_storey": 0.2},
+    3: {"cracked": 0.95, "partial": 0.05},
+    4: {"cracked": 0.5, "soft_storey": 0.3, "partial": 0.2},
+    5: {"pancake": 0.45, "soft_storey": 0.3, "collapse": 0.25},
 }
 _LOW_FRAMES = {
     3: {"cracked": 0.9, "cover": 0.1},
-    4: {"partial": 0.6, "cracked": 0.4},
+    4: {"cracked": 0.6, "partial": 0.4},
     5: {"pancake": 0.5, "collapse": 0.5},
 }
 _TIMBER = {
