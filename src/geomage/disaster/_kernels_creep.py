@@ -2,9 +2,9 @@
 
 A parcel stands on a cell of a surface z + h, h being what parcels before it left. Material with a
 yield strength rests while rho g h s <= tau, s the slope of its surface (Hulme 1974): against a
-neighbour at distance d whose surface is S it rests up to the thickness h with
+neighbour at distance d, of thickness n and surface S, it rests up to the thickness h with
 
-    h (z + h - S) = k d,   k = tau / (rho g).
+    (h + n) / 2 (z + h - S) = k d,   k = tau / (rho g).
 
 The parcel leaves what its cell still lacks of that and carries the rest on.
 """
@@ -47,7 +47,8 @@ def walk(z, h, passed, fast, i, j, load, head, reach, k, gsd, rough, seed, parce
             parcel moves on and leaves nothing.
         k: yield strength over unit weight, metres.
         gsd: side of a cell, metres.
-        rough: how much unevenness of the ground deflects it, metres (DOWNFLOW, Favalli 2005).
+        rough: how much unevenness of the ground deflects it, metres, on level ground; it grows
+            with the slope, or lava would run as a thread one cell wide (ours).
         seed: of the event.
         parcel: number of this one, for its draws.
         trace: (n, 2) surface left and surface reached of each step, metres; may be empty.
@@ -75,9 +76,12 @@ def walk(z, h, passed, fast, i, j, load, head, reach, k, gsd, rough, seed, parce
                         best, bi, bj = -drop * (0.4 + u), i + a, j + b
                     continue
                 fall = z[i, j] - there
-                need = 0.5 * (math.sqrt(fall * fall + 4 * k * d) - fall)
-                if need + rough * u < best:
-                    best, bi, bj, rest = need + rough * u, i + a, j + b, need
+                near = h[i + a, j + b]
+                need = 0.5 * (math.sqrt((fall - near) ** 2 + 8 * k * d) - fall - near)
+                need = max(need, 0.0)
+                chosen = need + rough * u * (1 + 6 * max(fall, 0.0) / d)
+                if chosen < best:
+                    best, bi, bj, rest = chosen, i + a, j + b, need
         if moving:
             if bi < 0:
                 head = NO_HEAD

@@ -19,6 +19,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 
+import geopandas as gpd
 import numpy as np
 from scipy import ndimage
 from scipy.special import ndtri
@@ -30,7 +31,7 @@ from geomage.disaster.event import Event
 from geomage.disaster.lava import WALL_M, building_heights
 from geomage.disaster.vulnerability import draws, grades, lognormal_grades
 from geomage.errors import InputError
-from geomage.geo import rasterise
+from geomage.geo import rasterise, vectorise
 from geomage.world import City
 
 __all__ = [
@@ -58,9 +59,11 @@ _TAPER_M = 3.0  # from the rim of a scar to its full depth
 _COHESION_SD, _FRICTION_SD = 0.35, 0.09  # of the logarithms, between units (ours)
 _CORRELATION_M = 40.0  # of strength from unit to unit (ours)
 _SPREAD_M = 2.4  # of what a parcel leaves (ours)
+_PILE_M = 4.0  # of soil that stands without spreading (ours)
 _REST_M = 0.12  # k of soil that comes to rest: some 2 kPa of yield strength (ours)
 _LOSS = np.array([0.05, 0.2, 0.4, 0.6, 0.8])  # degree of loss at which D1..D5 is as likely as not
 _BETA = 0.3  # ours
+_GAP_M = 0.5  # of a street that broke away and lets nobody pass (ours)
 _FELLS_M = 0.3  # of soil that takes a tree (ours)
 _WAYS = {
     3: {"cover": 0.3, "partial": 0.7},
@@ -341,12 +344,30 @@ def _run_out(
     )  # fmt: skip
     # parcels are as wide as a cell; mirrored at the rim, the filter keeps their volume
     rest = ndimage.gaussian_filter(rest, _SPREAD_M / gsd, mode="reflect", truncate=3.0)
-    return rest, passed, speed, away
+    return _slumped(rest, gsd), passed, speed, away
+
+
+def _slumped(rest: np.ndarray, gsd: float) -> np.ndarray:
+    """Thickness (y, x) when what lies over 4 m, left by slides that met, spreads to its sides.
+
+    Each pass keeps the volume, and more soil never comes to lie thinner anywhere.
+    """
+    for wide in (6.0, 10.0, 16.0):
+        over = np.maximum(rest - _PILE_M, 0.0)
+        rest = rest - over + ndimage.gaussian_filter(over, wide / gsd, mode="reflect", truncate=3)
+    return rest
 
 
 def impact(city: City, found: Slides) -> np.ndarray:
     """Depth (n,) of soil at each building, metres: at rest, in motion, or gone from under it."""
     return around(city, np.maximum(found.scar, np.maximum(found.rest, found.passed)))
+
+
+def _gaps(city: City, scar: np.ndarray) -> gpd.GeoDataFrame:
+    """Shapes of scars that no car drives through, as obstacles."""
+    deep = scar > _GAP_M
+    shapes = vectorise(deep.astype(np.uint8), city.dtm.box, mask=deep)
+    return shapes.assign(cause="landslide")
 
 
 def loss_chance(depth_m: np.ndarray) -> np.ndarray:
@@ -369,6 +390,7 @@ def landslide(city: City, params: LandslideParams, seed: int = 0, *, hours: floa
     table["velocity"] = around(city, found.speed)
     table["cause"] = np.where(table["grade_physical"] > 0, "landslide", "none")
     fail(seed, table, city, _WAYS)
+    table.loc[table["failure"] == "intact", "side"] = 0.0
     touched = np.maximum(found.scar, np.maximum(found.rest, found.passed))
     gone = at_trees(city, touched) > _FELLS_M
     struck = Struck(
@@ -381,5 +403,6 @@ def landslide(city: City, params: LandslideParams, seed: int = 0, *, hours: floa
             "debris_height": spill(city, table),
         },
         trees=(np.where(gone, 0.0, 1.0), np.zeros(len(gone))),
+        obstacles=_gaps(city, found.scar),
     )
     return build_event("landslide", city, asdict(params) | {"seed": seed}, struck, hours)

@@ -35,6 +35,7 @@ _C = 0.04  # m2/s^(5/2), apparent eddy diffusivity (Suzuki 1983)
 _HOUR = 3600.0  # fall time that parts coarse from fine grains (Bonadonna et al. 2005)
 _AIR, _VISCOSITY = 1.2, 1.8e-5  # kg/m3, Pa s
 _GRAIN = 1500.0  # kg/m3, between pumice and lithics (ours)
+_FAINT = 1e-30  # of the middle of a Gaussian: nothing, and slow to reckon with
 _HEIGHTS, _SIZES = 24, 13
 _WET = 1.5  # rain adds a half to the weight of ash (USGS Volcanic Ash Impacts: 50 to 100 %)
 _CLASS_KPA = {
@@ -98,6 +99,8 @@ def deposit(column: AshColumn, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     to_x, to_y = (w * fall.ravel()[:, None] for w in column.wind)
     along = np.exp(-((x[None] - to_x) ** 2) / (2 * s2[:, None]))
     across = np.exp(-((y[None] - to_y) ** 2) / (2 * s2[:, None]))
+    for factor in (along, across):
+        factor[factor < _FAINT] = 0.0
     return np.asarray((across * (mass / (2 * np.pi * s2))[:, None]).T @ along)
 
 

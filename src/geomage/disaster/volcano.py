@@ -177,6 +177,7 @@ def _break(
     fail(seed, in_lava, city, _LAVA_WAYS)
     for name in _FAILED:
         table.loc[flowed, name] = in_lava.loc[flowed, name]
+    table.loc[table["failure"] == "intact", "side"] = 0.0
     under = flowed & (deep > _BURIED * city.buildings["height"].to_numpy(float))
     under &= (table["grade_physical"] == 5).to_numpy()
     table.loc[under, ["failure", "rubble", "lost"]] = ["swept", 0.0, 1.0]
