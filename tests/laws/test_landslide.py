@@ -12,15 +12,13 @@ from hypothesis import strategies as st
 
 from geomage.disaster import LandslideParams, calm, landslide
 from geomage.disaster._kernels_creep import contributing
-from geomage.disaster.landslide import (
-    degree_of_loss,
+from geomage.disaster.landslide import degree_of_loss, loss_chance, slides
+from geomage.disaster.stability import (
     displacement_cm,
     failure_chance,
-    loss_chance,
     peak_acceleration,
     reach_tangent,
     safety_factor,
-    slides,
     slope_of,
     wetness,
 )
@@ -41,11 +39,10 @@ def hillside(slope: float, size_m: float = 160.0, *, facing: int = 0):
 
 
 def fs(slope_deg, m=0.0, cohesion=0.0, friction_deg=35.0, soil_m=1.5):
-    soil = LandslideParams(soil_m=soil_m)
     return safety_factor(
         np.radians(np.atleast_1d(slope_deg)),
         np.atleast_1d(m),
-        soil,
+        soil_m,
         np.atleast_1d(cohesion),
         np.atleast_1d(np.tan(np.radians(friction_deg))),
     )

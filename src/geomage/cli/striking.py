@@ -264,7 +264,7 @@ def strike_landslide(
 ) -> None:
     """Let slopes fail under rain or shaking, and soil run out over the town."""
     from geomage.disaster import LandslideParams, landslide
-    from geomage.disaster.landslide import peak_acceleration
+    from geomage.disaster.stability import peak_acceleration
 
     lapse = read_hours(after)
     if pga is not None and magnitude is not None:

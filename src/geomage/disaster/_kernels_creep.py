@@ -121,6 +121,35 @@ def pour(z, h, loads, i, j, k, gsd, rough, seed):
 
 
 @njit(cache=True, nogil=True)
+def nearest_unit(south, east, step, long, seed):
+    """Number (y, x) of the nearest point of a lattice thrown about, numbered row by row.
+
+    Args:
+        south: (y, x) southward part of the direction uphill, a unit vector.
+        east: its eastward part.
+        step: side of a cell over the spacing of the lattice.
+        long: by what distance along the slope is divided, and across it multiplied.
+        seed: of the event.
+    """
+    ny, nx = south.shape
+    wide = int(nx * step) + 8
+    unit = np.zeros(south.shape, np.int64)
+    for i in range(ny):
+        for j in range(nx):
+            y, x, best = i * step, j * step, 1e300
+            for row in range(int(y) - 2, int(y) + 3):
+                for column in range(int(x) - 2, int(x) + 3):
+                    name = (row + 4) * wide + column + 4
+                    dy = row + hashed(seed, name, 0, 0) - y
+                    dx = column + hashed(seed, name, 0, 1) - x
+                    down = (dy * south[i, j] + dx * east[i, j]) / long
+                    across = (dx * south[i, j] - dy * east[i, j]) * long
+                    if down * down + across * across < best:
+                        best, unit[i, j] = down * down + across * across, name
+    return unit
+
+
+@njit(cache=True, nogil=True)
 def contributing(z, order, gsd):
     """Area (y, x) that drains through each cell, m2, by multiple flow directions.
 

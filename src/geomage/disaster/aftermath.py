@@ -94,7 +94,7 @@ def _left_on_roofs(seed: int, city: City, table: gpd.GeoDataFrame, hours: float)
     """Share (y, x) of the ash that still lies on roofs: each is swept at once, in the order drawn.
 
     From the third day on, half of the roofs that stand within ten days (ours; on La Palma in 2021
-    cleaning set in after a month, Biass et al. 2024).
+    roofs began to be cleaned after about a month, doi 10.3389/feart.2023.1303330).
     """
     swept = -np.expm1(-max(hours - 48.0, 0.0) / 240.0 * np.log(2))
     stands = (table["grade_physical"] < 4).to_numpy()

@@ -1,17 +1,9 @@
 """Landslide: slopes that fail under rain or shaking, and soil that runs out downhill.
 
-Stability is that of the infinite slope, wetness that of steady flow along the slope (Montgomery and
-Dietrich 1994, Water Resour. Res. 30, 1153-1171):
-
-    FS = c / (gamma t sin a) + (1 - m gamma_w / gamma) tan phi / tan a,
-    m  = min(1, q A / (b T sin a)),
-
-t being the depth of soil across the slope (the form of Jibson et al. 2000, Eng. Geol. 58, 271-289,
-eq. 1). Shaking moves soil by the displacement of Jibson (2007), and slides break out with the
-chance that Jibson et al. (2000) found at Northridge. The terrain is parted into units of some
-hundred square metres, the sizes that shallow slides have most often (Malamud et al. 2004: 400 m2);
-each has strengths of its own and fails as a whole or not at all, and each runs out as if it were
-alone. So more rain only ever adds slides.
+Stability is that of the infinite slope, made wet by rain or moved by shaking (`stability`). The
+terrain is parted into units of some hundred square metres, the sizes that shallow slides have most
+often (Malamud et al. 2004: 400 m2); each has strengths of its own and fails as a whole or not at
+all, and each runs out as if it were alone. So more rain only ever adds slides.
 """
 
 from __future__ import annotations
@@ -24,11 +16,20 @@ import numpy as np
 from scipy import ndimage
 from scipy.special import ndtri
 
-from geomage.disaster._kernels_creep import contributing, slide_down
+from geomage.disaster._kernels_creep import contributing, nearest_unit, slide_down
 from geomage.disaster.damage import Struck, around, at_trees, build_event, fail, untouched
 from geomage.disaster.debris import spill
 from geomage.disaster.event import Event
 from geomage.disaster.lava import WALL_M, building_heights
+from geomage.disaster.stability import (
+    SMOOTH_M,
+    displacement_cm,
+    failure_chance,
+    reach_tangent,
+    safety_factor,
+    slope_of,
+    wetness,
+)
 from geomage.disaster.vulnerability import draws, grades, lognormal_grades
 from geomage.errors import InputError
 from geomage.geo import rasterise, vectorise
@@ -38,23 +39,14 @@ __all__ = [
     "LandslideParams",
     "Slides",
     "degree_of_loss",
-    "displacement_cm",
-    "failure_chance",
     "landslide",
-    "peak_acceleration",
-    "reach_tangent",
-    "safety_factor",
     "slides",
-    "slope_of",
-    "wetness",
 ]
 
-_WATER_N, _SOIL_N = 9_810.0, 18_000.0  # N/m3, unit weights; the soil's is ours
 _UNIT_M = 22.0  # spacing of the units a slope is parted into
 _STOOD = 1.1  # factor of safety that each slope had at least before it was struck (ours)
 _LONG = 1.35  # square root of the length of a unit over its width (ours)
 _LEAST_M2 = 40.0
-_SMOOTH_M = 6.0  # over which the slope of a unit is taken
 _TAPER_M = 3.0  # from the rim of a scar to its full depth
 _COHESION_SD, _FRICTION_SD = 0.35, 0.09  # of the logarithms, between units (ours)
 _CORRELATION_M = 40.0  # of strength from unit to unit (ours)
@@ -124,68 +116,6 @@ class Slides:
     steepest_deg: float
 
 
-def safety_factor(
-    slope: np.ndarray, m: np.ndarray, soil: LandslideParams, cohesion_pa: np.ndarray,
-    friction: np.ndarray,
-) -> np.ndarray:  # fmt: skip
-    """Factor of safety (n,) of the infinite slope; infinite on level ground.
-
-    Args:
-        slope: radians.
-        m: share of the soil's depth under water, 0..1.
-        soil: its depth.
-        cohesion_pa: Pa.
-        friction: tangent of the angle of internal friction.
-    """
-    sin = np.maximum(np.sin(slope), 1e-9)
-    held = cohesion_pa / (_SOIL_N * soil.soil_m * sin)
-    rubbed = (1 - m * _WATER_N / _SOIL_N) * friction / np.maximum(np.tan(slope), 1e-9)
-    return np.asarray(np.where(slope > 1e-6, held + rubbed, np.inf))
-
-
-def wetness(area_m: np.ndarray, slope: np.ndarray, rain_mm: float, t_m2: float) -> np.ndarray:
-    """Share m of the soil under water, from the area drained per width of contour, metres."""
-    flow = rain_mm / 1000 * area_m / (t_m2 * np.maximum(np.sin(slope), 1e-3))
-    return np.asarray(np.minimum(flow, 1.0))
-
-
-def displacement_cm(critical_g: np.ndarray, pga_g: float) -> np.ndarray:
-    """Newmark displacement in cm, Jibson (2007), Eng. Geol. 91, 209-218, eq. 6.
-
-    log D = 0.215 + log((1 - a_c / a_max)^2.341 (a_c / a_max)^-1.438); 0 where a_c >= a_max.
-    """
-    if pga_g <= 0:
-        return np.zeros(np.shape(critical_g))
-    ratio = np.clip(np.asarray(critical_g, float) / pga_g, 1e-3, 1.0)
-    return np.asarray(10**0.215 * (1 - ratio) ** 2.341 * ratio**-1.438)
-
-
-def failure_chance(moved_cm: np.ndarray) -> np.ndarray:
-    """Chance that a slope fails, P = 0.335 (1 - exp(-0.048 D^1.565)) (Jibson et al. 2000)."""
-    return np.asarray(0.335 * -np.expm1(-0.048 * np.maximum(moved_cm, 0.0) ** 1.565))
-
-
-def peak_acceleration(magnitude: float, distance_m: float) -> float:
-    """Peak ground acceleration on rock in g (Ambraseys, Simpson and Bommer 1996).
-
-    log a = -1.48 + 0.266 M - 0.922 log sqrt(d^2 + 3.5^2), d in km.
-    """
-    if not 4 <= magnitude <= 9:
-        raise InputError(f"magnitude {magnitude:g} is outside 4..9: choose one within")
-    if not 0 <= distance_m <= 1e7:
-        raise InputError(f"distance {distance_m:g} m is outside 0..1e7 m: choose one within")
-    r = float(np.hypot(distance_m / 1000, 3.5))
-    return float(10 ** (-1.48 + 0.266 * magnitude - 0.922 * np.log10(r)))
-
-
-def reach_tangent(volume_m3: np.ndarray) -> np.ndarray:
-    """Tangent H/L of the angle of reach by volume (Corominas 1996, all landslides).
-
-    log(H / L) = -0.085 log V - 0.047.
-    """
-    return np.asarray(10 ** (-0.047 - 0.085 * np.log10(np.maximum(volume_m3, 1.0))))
-
-
 def degree_of_loss(depth_m: np.ndarray) -> np.ndarray:
     """Share of a building's value lost at a depth of debris, metres.
 
@@ -199,38 +129,17 @@ def _depth_of_loss(loss: np.ndarray) -> np.ndarray:
     return np.asarray(3.189 * (-np.log1p(-loss) / 1.671) ** (1 / 1.746))
 
 
-def slope_of(z: np.ndarray, gsd: float) -> np.ndarray:
-    """Slope (y, x) in radians of a terrain, smoothed over 6 m, as wide as the slides it carries."""
-    smooth = ndimage.gaussian_filter(z, _SMOOTH_M / 2 / gsd, mode="nearest")
-    south, east = np.gradient(smooth, gsd)
-    return np.asarray(np.arctan(np.hypot(south, east)))
-
-
 def _units(z: np.ndarray, gsd: float, seed: int) -> np.ndarray:
     """Number (y, x) of the unit each cell belongs to: nearest point of a lattice thrown about.
 
     Distance counts for less downhill than across, since slides are longer than wide.
     """
-    shape = z.shape
-    smooth = ndimage.gaussian_filter(z, 2 * _SMOOTH_M / gsd, mode="nearest")
+    smooth = ndimage.gaussian_filter(z, 2 * SMOOTH_M / gsd, mode="nearest")
     south, east = np.gradient(smooth, gsd)
     steep = np.maximum(np.hypot(south, east), 1e-9)
     south, east = south / steep, east / steep
-    i, j = np.indices(shape)
-    y, x = i * gsd / _UNIT_M, j * gsd / _UNIT_M
-    wide = int(shape[1] * gsd / _UNIT_M) + 8
-    best, unit = np.full(shape, np.inf), np.zeros(shape, np.int64)
-    for a in range(-2, 3):
-        for b in range(-2, 3):
-            row, column = np.floor(y).astype(int) + a, np.floor(x).astype(int) + b
-            name = (row + 4) * wide + column + 4
-            to_y = row + draws(seed, "unit y", name.ravel()).reshape(shape) - y
-            to_x = column + draws(seed, "unit x", name.ravel()).reshape(shape) - x
-            down, across = to_y * south + to_x * east, to_x * south - to_y * east
-            away = np.hypot(down / _LONG, across * _LONG)
-            nearer = away < best
-            best, unit = np.where(nearer, away, best), np.where(nearer, name, unit)
-    return np.asarray(np.unique(unit, return_inverse=True)[1].reshape(shape))
+    unit = nearest_unit(south, east, gsd / _UNIT_M, _LONG, seed)
+    return np.asarray(np.unique(unit, return_inverse=True)[1].reshape(z.shape))
 
 
 def slides(city: City, params: LandslideParams, seed: int = 0) -> Slides:
@@ -282,8 +191,8 @@ def _unit_safety(
     strong, rough = (_alike(seed, n, unit, gsd) for n in (72, 73))
     cohesion = params.cohesion_pa * np.exp(_COHESION_SD * strong)
     friction = np.tan(np.radians(params.friction_deg)) * np.exp(_FRICTION_SD * rough)
-    dry = safety_factor(tilt, np.full(count, stood), params, cohesion, friction)
-    factor = safety_factor(tilt, m, params, cohesion, friction)
+    dry = safety_factor(tilt, np.full(count, stood), params.soil_m, cohesion, friction)
+    factor = safety_factor(tilt, m, params.soil_m, cohesion, friction)
     return np.asarray(factor * np.maximum(_STOOD / dry, 1.0))
 
 

@@ -1,7 +1,7 @@
 """Ash fall: closed form of advection and diffusion, and the load it puts on roofs.
 
 Every height of the column and every grain size falls to a Gaussian around where the wind carried
-it (Suzuki 1983; Bonadonna et al. 2005, J. Geophys. Res. 110, B03206, eq. 2-9):
+it (Suzuki 1983; Bonadonna et al. 2005, J. Geophys. Res. 110, B03206):
 
     m(x, y) = sum M_ij / (2 pi s^2) exp(-((x - x_ij)^2 + (y - y_ij)^2) / (2 s^2)),
 

@@ -42,7 +42,7 @@ __all__ = [
 _LAVA_M = np.array([0.1, 0.2, 0.35, 0.6, 1.0])  # medians of D1..D5, ours
 _LAVA_BETA = 0.3
 _ASH_SHARE = np.array([0.4, 0.6, 0.8, 1.0, 1.35])  # of the collapse load: D4 is Spence's, rest ours
-_ASH_BETA = 0.25  # ours, near the spread of Spence et al. (2005), figure 8
+_ASH_BETA = 0.25  # ours
 _ASH_WAYS = {
     3: {"cover": 0.5, "partial": 0.5},
     4: {"partial": 0.6, "open": 0.4},

@@ -9,7 +9,8 @@ import pytest
 
 from geomage.disaster import LandslideParams, landslide
 from geomage.disaster.damage import at_trees
-from geomage.disaster.landslide import _units, impact, peak_acceleration, slides
+from geomage.disaster.landslide import _units, impact, slides
+from geomage.disaster.stability import peak_acceleration
 from geomage.errors import InputError
 from geomage.geo import Raster, rasterise
 from towns import town
