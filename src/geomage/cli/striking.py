@@ -231,7 +231,10 @@ def _say_of_lava(town: Any, params: Any, event: Any) -> None:
             f"note: no lava reaches the town: its vent lies {away:.0f} m beyond the rim; give more "
             "(--lava) or a vent uphill (--azimuth)"
         )
-    say(f"note: {100 * ash.min():.1f} to {100 * ash.max():.1f} cm of ash lie in the town")
+    if ash.any():
+        say(f"note: {100 * ash.min():.1f} to {100 * ash.max():.1f} cm of ash lie in the town")
+    elif params.ash_kg > 0:
+        say("note: no ash reaches the town: the vent is too far, or the wind blows elsewhere")
 
 
 @strikes.command(
@@ -297,9 +300,10 @@ def _say_of_slides(town: Any, params: Any, seed: int, event: Any) -> None:
         )
         return
     found = slides(town, params, seed)
+    safe = f", its least factor of safety {found.least_safety:.1f}"
     say(
-        f"note: no slope slides: the steepest is {found.steepest_deg:.0f} degrees, the least "
-        f"factor of safety {found.least_safety:.1f}; grow a town on steeper ground "
+        f"note: no slope slides: the steepest is {found.steepest_deg:.0f} degrees"
+        f"{safe if found.least_safety < 1e6 else ''}; grow a town on steeper ground "
         "(geomage city grow --dtm), or give more rain (--rain) or shaking (--pga)"
     )
 
