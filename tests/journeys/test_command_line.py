@@ -70,7 +70,10 @@ def test_wrong_use_is_two_and_says_so_on_stderr(geomage):
 SEEDED = [
     ["demo"],
     ["city", "grow"],
-    *(["strike", hazard, "no"] for hazard in ("flood", "earthquake", "fire", "storm")),
+    *(
+        ["strike", hazard, "no"]
+        for hazard in ("flood", "earthquake", "fire", "storm", "volcano", "landslide")
+    ),
     ["render", "no"],
     ["map", "no.tif"],
 ]

@@ -11,6 +11,7 @@ HAZARDS = {
     "earthquake": ["--magnitude", 7.5, "--distance", 2000],
     "fire": ["--wind-speed", 12, "--hours", 2],
     "storm": ["--ef", 4],
+    "volcano": ["--distance", 60, "--ash", 2e9],
 }
 
 
@@ -71,12 +72,34 @@ def test_options_of_the_other_kind_of_storm_are_refused(geomage, town, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
+def test_lava_that_does_not_reach_the_town_says_so(geomage, town, tmp_path):
+    words = ["strike", "volcano", town, "--ash", 0]
+    answer = geomage(*words, "--distance", 40_000, "-o", tmp_path / "far")
+    assert answer.code == 0
+    assert "no lava reaches the town: the vent lies" in answer.err
+    answer = geomage(*words, "--distance", 800, "--lava", 100, "-o", tmp_path / "little")
+    assert "no lava reaches the town" in answer.err
+    answer = geomage(*words, "--distance", 0, "-o", tmp_path / "here")
+    assert "lava covers" in answer.err
+
+
+def test_a_town_without_steep_ground_does_not_slide_and_says_why(geomage, town, tmp_path):
+    answer = geomage("strike", "landslide", town, "-o", tmp_path / "event", "--json")
+    assert answer.code == 0
+    assert "no slope slides: the steepest is" in answer.err
+    assert answer.facts["buildings"]["none"] == sum(answer.facts["buildings"].values())
+
+
 def test_parameters_out_of_range_are_refused(geomage, town, tmp_path):
     for words in (
         ["flood", "--level", -1],
         ["flood", "--level", 1e308],
         ["earthquake", "--magnitude", 12],
         ["storm", "--ef", 7],
+        ["volcano", "--lava", -1],
+        ["volcano", "--wind-speed", -3],
+        ["landslide", "--rain", -1],
+        ["landslide", "--pga", 0.3, "--magnitude", 7],
     ):
         answer = geomage("strike", words[0], town, *words[1:], "-o", tmp_path / "event")
         assert answer.code == 2

@@ -328,6 +328,167 @@ def _tell_storm(kind: str, event: Any) -> None:
         say(f"note: the {kind} is felt but damages no building")
 
 
+@strikes.command(
+    "volcano",
+    epilog=examples(
+        "geomage strike volcano town --lava 1e6 --distance 300 --azimuth 90 -o event",
+        "geomage strike volcano town --lava 0 --ash 2e10 --distance 5000 --wet -o event",
+    ),
+)
+def strike_volcano(
+    city: City,
+    *,
+    out: Out,
+    distance: Annotated[
+        float, typer.Option(help="Of the vent from the town's centre, metres.")
+    ] = 250.0,
+    azimuth: Annotated[
+        float | None,
+        typer.Option(help="Of the vent, degrees clockwise from north; uphill when left out."),
+    ] = None,
+    lava: Annotated[float, typer.Option(help="Volume of lava, m3.")] = 200_000.0,
+    yield_strength: Annotated[float, typer.Option(help="Of the lava, Pa.")] = 6_000.0,
+    ash: Annotated[float, typer.Option(help="Mass of ash, kg.")] = 1e9,
+    column: Annotated[float, typer.Option(help="Height of the ash column, metres.")] = 3_000.0,
+    wind_speed: Annotated[float, typer.Option(help="Wind speed, m/s.")] = 8.0,
+    wind_from: Annotated[
+        float | None,
+        typer.Option(
+            help="Where the wind comes from, degrees clockwise from north; from the vent to the "
+            "town when left out."
+        ),
+    ] = None,
+    grain: Annotated[float, typer.Option(help="Median grain size, phi.")] = 0.0,
+    wet: Annotated[bool, typer.Option("--wet", help="Rain fell on the ash.")] = False,
+    after: Later = "1d",
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Let a volcano erupt: lava flows from a vent, ash falls from a column."""
+    from geomage.disaster import VolcanoParams, volcano
+
+    lapse = read_hours(after)
+    params = VolcanoParams(
+        distance_m=distance,
+        azimuth_deg=azimuth,
+        lava_m3=lava,
+        yield_pa=yield_strength,
+        ash_kg=ash,
+        column_m=column,
+        wind_speed=wind_speed,
+        wind_from_deg=wind_from,
+        grain_phi=grain,
+        wet=wet,
+    )
+
+    def hit(town: Any) -> Any:
+        event = volcano(town, params, seed, hours=lapse)
+        _say_of_lava(town, params, event)
+        return event
+
+    _strike(hit, city, out, overwrite=overwrite, as_json=as_json)
+
+
+def _say_of_lava(town: Any, params: Any, event: Any) -> None:
+    from geomage.disaster.lava import FOLLOWED_M, rim_distance, uphill_of, vent_place
+    from geomage.disaster.volcano import vent_azimuth
+
+    flat = uphill_of(town) is None
+    if params.lava_m3 > 0 and flat:
+        say("note: the town has no relief: lava spreads as a disc")
+    lava, ash = (event.rasters[name].values for name in ("lava", "ash"))
+    place = vent_place(town, params.distance_m, vent_azimuth(town, params))
+    away = rim_distance(town, place)
+    if lava.any():
+        say(f"note: lava covers {(lava > 0).mean():.1%} of the town, {lava.max():.1f} m at most")
+    elif params.lava_m3 > 0 and away > FOLLOWED_M:
+        say(
+            f"note: no lava reaches the town: the vent lies {away:.0f} m beyond its rim, and lava "
+            f"is followed over {FOLLOWED_M:.0f} m (--distance)"
+        )
+    elif params.lava_m3 > 0:
+        say(
+            f"note: no lava reaches the town: its vent lies {away:.0f} m beyond the rim; give more "
+            "(--lava) or a vent uphill (--azimuth)"
+        )
+    if ash.any():
+        say(f"note: {100 * ash.min():.1f} to {100 * ash.max():.1f} cm of ash lie in the town")
+    elif params.ash_kg > 0:
+        say("note: no ash reaches the town: the vent is too far, or the wind blows elsewhere")
+
+
+@strikes.command(
+    "landslide",
+    epilog=examples(
+        "geomage strike landslide town --rain 250 -o event",
+        "geomage strike landslide town --magnitude 7 --distance 10000 -o event",
+    ),
+)
+def strike_landslide(
+    city: City,
+    *,
+    out: Out,
+    rain: Annotated[float, typer.Option(help="Rain that seeps in, mm a day.")] = 150.0,
+    pga: Annotated[
+        float | None,
+        typer.Option(help="Peak ground acceleration, g: shaking is the trigger, not rain."),
+    ] = None,
+    magnitude: Annotated[
+        float | None, typer.Option(help="Of an earthquake whose shaking is the trigger.")
+    ] = None,
+    distance: Annotated[float, typer.Option(help="Of that earthquake, metres.")] = 10_000.0,
+    soil: Annotated[float, typer.Option(help="Depth of soil, metres.")] = 1.5,
+    cohesion: Annotated[float, typer.Option(help="Of soil and roots, Pa.")] = 5_000.0,
+    friction: Annotated[float, typer.Option(help="Angle of internal friction, degrees.")] = 34.0,
+    after: Later = "1d",
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Let slopes fail under rain or shaking, and soil run out over the town."""
+    from geomage.disaster import LandslideParams, landslide
+    from geomage.disaster.stability import peak_acceleration
+
+    lapse = read_hours(after)
+    if pga is not None and magnitude is not None:
+        raise InputError("--pga and --magnitude say the same: give one of them")
+    if magnitude is not None:
+        pga = peak_acceleration(magnitude, distance)
+        say(f"note: {pga:.2f} g at {distance / 1000:g} km")
+    soils = {"soil_m": soil, "cohesion_pa": cohesion, "friction_deg": friction}
+    if pga is None:
+        params = LandslideParams("rain", rain_mm=rain, **soils)
+    else:
+        params = LandslideParams("shaking", pga_g=pga, **soils)
+
+    def hit(town: Any) -> Any:
+        event = landslide(town, params, seed, hours=lapse)
+        _say_of_slides(town, params, seed, event)
+        return event
+
+    _strike(hit, city, out, overwrite=overwrite, as_json=as_json)
+
+
+def _say_of_slides(town: Any, params: Any, seed: int, event: Any) -> None:
+    from geomage.disaster.landslide import slides
+
+    slid = event.rasters["slide"].values
+    if (slid < 0).any():
+        say(
+            f"note: soil broke away from {(slid < 0).mean():.1%} of the ground and lies up to "
+            f"{slid.max():.1f} m deep"
+        )
+        return
+    found = slides(town, params, seed)
+    safe = f", its least factor of safety {found.least_safety:.1f}"
+    say(
+        f"note: no slope slides: the steepest is {found.steepest_deg:.0f} degrees"
+        f"{safe if found.least_safety < 1e6 else ''}; grow a town on steeper ground "
+        "(geomage city grow --dtm), or give more rain (--rain) or shaking (--pga)"
+    )
+
+
 def _strike(
     hit: Callable[[Any], Any], city: Path, out: Path, *, overwrite: bool, as_json: bool
 ) -> None:

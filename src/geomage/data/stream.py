@@ -15,13 +15,17 @@ from geomage.disaster import (
     Event,
     FireParams,
     FloodParams,
+    LandslideParams,
     StormParams,
+    VolcanoParams,
     calm,
     cyclone,
     earthquake,
     fire,
     flood,
+    landslide,
     storm,
+    volcano,
 )
 from geomage.render.canvas import stage_box, stage_noise
 from geomage.render.engine import light_and_view
@@ -121,6 +125,17 @@ def sample_event(rng: np.random.Generator, city: City, hazard: str) -> Event:
         return flood(
             city, FloodParams(max(relief + rng.uniform(0, 0.7), 0.3), surge, drained), seed
         )
+    if hazard == "volcano":
+        return volcano(_hillside(rng, city, rng.uniform(0.02, 0.2)), _eruption(rng), seed)
+    if hazard == "landslide":
+        shaken = rng.random() < 0.35
+        soil = LandslideParams(
+            "shaking" if shaken else "rain",
+            rain_mm=rng.uniform(60, 300),
+            pga_g=rng.uniform(0.25, 0.7),
+            soil_m=rng.uniform(0.8, 2.5),
+        )
+        return landslide(_hillside(rng, city, rng.uniform(0.25, 0.42)), soil, seed)
     return fire(
         city,
         FireParams(
@@ -128,6 +143,35 @@ def sample_event(rng: np.random.Generator, city: City, hazard: str) -> Event:
         ),
         seed,
     )
+
+
+def _eruption(rng: np.random.Generator) -> VolcanoParams:
+    """Draw lava near by, a rain of ash from farther off, or both."""
+    what = rng.choice(["lava", "ash", "both"], p=[0.4, 0.35, 0.25])
+    return VolcanoParams(
+        distance_m=float(rng.uniform(2_000, 8_000) if what == "ash" else rng.uniform(50, 500)),
+        lava_m3=0.0 if what == "ash" else float(np.exp(rng.uniform(np.log(2e4), np.log(1e6)))),
+        yield_pa=float(np.exp(rng.uniform(np.log(1e3), np.log(2e4)))),
+        ash_kg=float(
+            0.0
+            if what == "lava"
+            else np.exp(rng.uniform(*np.log([2e8, 3e9]))) * (6.0 if what == "ash" else 1.0)
+        ),
+        wet=bool(rng.random() < 0.3),
+    )
+
+
+def _hillside(rng: np.random.Generator, city: City, slope: float) -> City:
+    """Tilt the terrain of a city by a mean slope, with spurs and hollows some 80 m across."""
+    z = city.dtm.values
+    gsd = abs(city.dtm.box.affine.a)
+    turn = rng.uniform(0, 2 * np.pi)
+    i, j = np.indices(z.shape[1:]) * gsd
+    plane = slope * (j * np.sin(turn) + i * np.cos(turn))
+    bumps = ndimage.gaussian_filter(rng.normal(size=z.shape[1:]), 16.0 / gsd)
+    bumps *= 20.0 * slope / max(float(bumps.std()), 1e-9)
+    steep = z + (plane - plane.min() + bumps)[None].astype(z.dtype)
+    return replace(city, dtm=replace(city.dtm, values=steep))
 
 
 def _flood_plain(city: City, relief_m: float) -> City:

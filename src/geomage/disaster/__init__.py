@@ -7,7 +7,9 @@ from geomage.disaster.earthquake import EarthquakeParams, Epicentre, earthquake
 from geomage.disaster.event import FAILURES, VISIBLE_OF_PHYSICAL, Event, read_event, write_event
 from geomage.disaster.fire import FireParams, fire
 from geomage.disaster.flood import FloodParams, flood
+from geomage.disaster.landslide import LandslideParams, landslide
 from geomage.disaster.storm import CycloneParams, StormParams, cyclone, storm
+from geomage.disaster.volcano import VolcanoParams, volcano
 
 __all__ = [
     "FAILURES",
@@ -18,13 +20,17 @@ __all__ = [
     "Event",
     "FireParams",
     "FloodParams",
+    "LandslideParams",
     "StormParams",
+    "VolcanoParams",
     "calm",
     "cyclone",
     "earthquake",
     "fire",
     "flood",
+    "landslide",
     "read_event",
     "storm",
+    "volcano",
     "write_event",
 ]

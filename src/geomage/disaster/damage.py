@@ -25,7 +25,17 @@ from geomage.disaster.vulnerability import draws
 from geomage.geo import Raster
 from geomage.world import City
 
-__all__ = ["SHOWS", "Struck", "at_trees", "build_event", "calm", "fail", "untouched", "values_at"]
+__all__ = [
+    "SHOWS",
+    "Struck",
+    "around",
+    "at_trees",
+    "build_event",
+    "calm",
+    "fail",
+    "untouched",
+    "values_at",
+]
 
 SHOWS: Mapping[str, int] = {
     "intact": 0, "cracked": 0, "cover": 1, "partial": 2, "soft_storey": 2, "collapse": 3,
@@ -180,7 +190,7 @@ def build_event(
     standing, scorched = struck.trees or (np.ones(n), np.zeros(n))
     things = [t for t in (struck.objects, later.objects) if t is not None and len(t)]
     if "debris_height" in later.fields:
-        later.buildings["debris"] = _around(city, later.fields["debris_height"])
+        later.buildings["debris"] = around(city, later.fields["debris_height"])
     return Event(
         kind,
         city,
@@ -197,12 +207,12 @@ def build_event(
     )
 
 
-def _around(city: City, height: np.ndarray) -> np.ndarray:
-    """Greatest height (n,) of debris within a cell of each footprint, metres."""
+def around(city: City, field: np.ndarray) -> np.ndarray:
+    """Greatest value (n,) of a field (y, x) within a cell of each footprint."""
     ids = ids_on(city)
     near = np.where(ids > 0, ids, ndimage.grey_dilation(ids, 3))
     labels = city.buildings["building_id"].to_numpy()
-    return np.asarray(np.nan_to_num(ndimage.maximum(height, near, labels)), float)
+    return np.asarray(np.nan_to_num(ndimage.maximum(field, near, labels)), float)
 
 
 def _rasters(city: City, fields: Mapping[str, np.ndarray]) -> dict[str, Raster]:

@@ -150,7 +150,7 @@ def test_hazards_are_those_asked_for():
     assert any(s.change.any() for s in samples)
 
 
-@pytest.mark.parametrize("hazard", ["storm", "earthquake", "flood", "fire"])
+@pytest.mark.parametrize("hazard", ["storm", "earthquake", "flood", "fire", "volcano", "landslide"])
 def test_drawn_strikes_are_within_nature_and_repeat(hazard):
     for seed in range(12):
         one, other = (

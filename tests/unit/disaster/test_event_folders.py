@@ -13,13 +13,17 @@ from geomage.disaster import (
     EarthquakeParams,
     FireParams,
     FloodParams,
+    LandslideParams,
     StormParams,
+    VolcanoParams,
     calm,
     earthquake,
     fire,
     flood,
+    landslide,
     read_event,
     storm,
+    volcano,
     write_event,
 )
 from geomage.errors import InputError, OutputError
@@ -32,6 +36,8 @@ EVENTS = {
     "fire": lambda city: fire(city, FireParams()),
     "flood": lambda city: flood(city, FloodParams(2)),
     "storm": lambda city: storm(city, StormParams()),
+    "volcano": lambda city: volcano(city, VolcanoParams(40.0, ash_kg=3e9)),
+    "landslide": lambda city: landslide(city, LandslideParams(soil_m=3.0, cohesion_pa=0.0)),
 }
 ADDED = {
     "none": set(),
@@ -39,6 +45,8 @@ ADDED = {
     "fire": {"burn", "debris"},
     "flood": {"water_depth", "velocity", "mud", "debris"},
     "storm": {"debris", "mud"},
+    "volcano": {"lava", "ash", "debris", "debris_height"},
+    "landslide": {"slide", "velocity", "debris", "debris_height"},
 }
 
 

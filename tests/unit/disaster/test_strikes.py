@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import shapely
@@ -12,12 +14,16 @@ from geomage.disaster import (
     EarthquakeParams,
     FireParams,
     FloodParams,
+    LandslideParams,
     StormParams,
+    VolcanoParams,
     calm,
     earthquake,
     fire,
     flood,
+    landslide,
     storm,
+    volcano,
 )
 from geomage.disaster.damage import values_at
 from geomage.disaster.earthquake import VULNERABILITY
@@ -32,11 +38,22 @@ STRIKES = {
     "flood": lambda city, seed=0: flood(city, FloodParams(2.5), seed),
     "surge": lambda city, seed=0: flood(city, FloodParams(3.5, 0.8, 0.5), seed),
     "storm": lambda city, seed=0: storm(city, StormParams(4, 40), seed),
+    "volcano": lambda city, seed=0: volcano(
+        city, VolcanoParams(50.0, lava_m3=6_000.0, ash_kg=2e9), seed
+    ),
+    "landslide": lambda city, seed=0: landslide(steep(city), LandslideParams(rain_mm=300.0), seed),
 }
 UNITS = {
     "earthquake": "EMS-98 intensity", "fire": "min to arrival, -1 never", "flood": "m",
-    "surge": "m", "storm": "m/s",
+    "surge": "m", "storm": "m/s", "volcano": "m of lava or ash", "landslide": "m of soil",
 }  # fmt: skip
+
+
+def steep(city):
+    """The same town on a hillside."""
+    i, j = np.indices(city.dtm.values.shape[1:]) * 2.0
+    z = 200 - 0.5 * i + 7 * (np.sin(i / 25) + np.sin(j / 20))
+    return replace(city, dtm=replace(city.dtm, values=z[None].astype(np.float32)))
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +75,7 @@ def test_the_table_follows_the_city(event, city):
     assert event.buildings.geometry.geom_equals(city.buildings.geometry).all()
     assert len(event.streets) == len(city.streets)
     assert len(event.trees) == len(city.trees)
-    assert event.city is city
+    assert event.city.buildings is city.buildings
 
 
 def test_values_are_within_their_ranges(event):
