@@ -17,6 +17,7 @@ INTACT, COVER, PARTIAL, COLLAPSE, GUTTED, SWEPT, PANCAKE, OPEN = 0, 1, 2, 3, 4, 
 SOFT, CRACKED, CLEARED = 8, 9, 10
 # of `matter.MATTER`; a law of the tests holds the two together
 ROOF, SHEET, RUBBLE, CHAR, FOUNDATION = 20, 32, 40, 41, 47
+DUST = 0.33  # reflectance of dust of mortar and concrete
 # of `world.roofs`, which says what they mean; a law of the tests holds the two together
 TOOTH_M, TOOTH_RISE, KINK, KINK_HEIGHT, CLIP = 6.0, 0.8, 0.25, 0.7, 0.5
 BARREL_FACETS, DOME_FACETS = 4, 6
@@ -160,6 +161,31 @@ def rubble_tone(chip, kind):
 
 
 @njit(cache=True, nogil=True)
+def slab(u, v, who):
+    """Tone of a broken concrete slab, its lift 0..1; 0.07 in the gaps, -1 between slabs.
+
+    (u, v): metres in the building's axes.
+    """
+    a = 6.2831853 * hash01(who, 1, 5)
+    p, q = u * math.cos(a) + v * math.sin(a), -u * math.sin(a) + v * math.cos(a)
+    deep = 1.2 + 1.2 * hash01(who, 2, 5)
+    row = math.floor(q / deep)
+    wide = 1.4 + 2.4 * hash01(int(row) + 500, 3, who)
+    shifted = p / wide + hash01(int(row) + 500, 4, who) + 0.16 * q  # courses do not line up
+    column = math.floor(shifted)
+    pick = hash01(int(column) + 500, int(row) + 500, who)
+    if pick < 0.4:
+        return -1.0, 0.0
+    fu, fv = shifted - column, q / deep - row
+    if (
+        min(min(fu, 1 - fu) * wide, min(fv, 1 - fv) * deep)
+        < 0.05 + 0.5 * hash01(int(column) + 700, int(row) + 700, who) ** 3
+    ):
+        return 0.07, 0.0
+    return 0.20 + 0.24 * hash01(int(column) + 900, int(row) + 300, who), pick
+
+
+@njit(cache=True, nogil=True)
 def room_floor(u, v, who, kind):
     """Reflectance of the floor of a room seen from above, and metres to its nearest wall."""
     wide, deep = 2.6 + 0.45 * (kind % 5), 2.4 + 0.5 * (kind % 4)
@@ -187,7 +213,8 @@ def paint_roofs(
     wings (n, 20): x y cos sin length width eave ridge form material r g b id kind boxed row, then
         first and number of its planes, and its largest inset
     planes (m, 3): edges of convex wings that are no boxes, see `inset_of`
-    state (n, 6): mode, lost share, rubble height (m), side cos, side sin, eave factor
+    state (n, 7): mode, lost share, rubble height (m), side cos, side sin, eave factor, share of
+        dust that lies on what broke
     burnt (y, x): id of the building whose wings cover the pixel, for wings that are no boxes:
     such a wing is its roof over the smallest box around it, clipped by them.
     loss (y, x): smooth noise 0..1 that decides what falls first.
@@ -285,13 +312,19 @@ def paint_roofs(
                             gain = 1.0
                         else:
                             deep = lost - d
-                            low = rubble * (0.25 + 0.75 * grain) * (0.4 + 0.9 * mid[i, j])
+                            low = rubble * (0.6 + 0.3 * grain) * (0.4 + 0.9 * mid[i, j])
                             h = low if deep > 0.06 else max(low, h * (0.35 + 0.4 * grain))
                             if 0.45 < chip < 0.62:
                                 r, g, b = w[10] * 1.1, w[11] * 1.05, w[12]
                             else:
                                 r, g, b = rubble_tone(chip, kind)
                             gain = 0.75 + 0.5 * grain
+                            if mode != OPEN and material in (MEMBRANE, CONCRETE, GRAVEL):
+                                tone, lift = slab(u, v, int(w[13]))
+                                if tone > 0:
+                                    r, g, b = tone, 0.97 * tone, 0.93 * tone
+                                    h = rubble * (0.15 + lift) * (0.6 + 0.6 * blotch)
+                                    gain = 0.85 + 0.3 * grain
                             if mode in (OPEN, PARTIAL) and kind % 3 != 0:  # rooms lie open
                                 fr, fg, fb, wall = room_floor(u, v, int(w[13]), kind)
                                 standing = min(wall, edge) < max(0.16, 0.4 * px)
@@ -302,6 +335,11 @@ def paint_roofs(
                                     h = 0.2 + 0.5 * grain
                                     if chip < 0.72:
                                         r, g, b = fr, fg, fb
+                        if what == RUBBLE and s[6] > 0:
+                            dusty = s[6] * (0.7 + 0.6 * mid[i, j])
+                            r += dusty * (DUST * 1.05 - r)
+                            g += dusty * (DUST - g)
+                            b += dusty * (DUST * 0.92 - b)
                     elif mode == SOFT:  # it leans to the side that gave way
                         h -= 0.12 * along * eave
                     elif mode == PANCAKE:

@@ -43,6 +43,15 @@ _RUBBLE = np.array(  # reflectance of wood, plaster, brick, insulation, tar, con
         (0.60, 0.58, 0.55),
     ]
 )  # fmt: skip
+_MASONRY = np.array(  # reflectance of plaster, brick, concrete, mortar, tiles
+    [
+        (0.50, 0.47, 0.43), (0.31, 0.21, 0.16), (0.36, 0.35, 0.33), (0.44, 0.42, 0.39),
+        (0.26, 0.25, 0.23), (0.30, 0.285, 0.265), (0.38, 0.31, 0.27), (0.42, 0.26, 0.19),
+        (0.56, 0.55, 0.53),
+    ]
+)  # fmt: skip
+_DUSTY = 0.45  # share of dust on what an earthquake broke, by eye
+_WOODEN = ("storm", "flood")
 _TARP = ((0.06, 0.16, 0.48), (0.06, 0.16, 0.48), (0.10, 0.22, 0.50), (0.55, 0.56, 0.58))
 _BARK = np.array([0.13, 0.105, 0.08])
 _STEM = np.array([0.27, 0.22, 0.16])
@@ -118,14 +127,15 @@ def _recoloured(c: Canvas, ids: np.ndarray, colour: np.ndarray) -> np.ndarray:
 
 
 def _failures(c: Canvas, roofs: gpd.GeoDataFrame, wings: np.ndarray) -> np.ndarray:
-    """Kernel rows (n, 6): how each wing failed, its side in the wing's own axes."""
+    """Kernel rows (n, 7): how each wing failed, its side in the wing's own axes."""
     if not c.after:
-        return np.tile([0.0, 0.0, 0.0, 1.0, 0.0, 1.0], (len(roofs), 1))
+        return np.tile([0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0], (len(roofs), 1))
     struck = c.event.buildings.set_index("building_id").loc[roofs["building_id"]]
     side = np.radians(struck["side"].to_numpy()) - np.arctan2(wings[:, 3], wings[:, 2])
     code = struck["failure"].map({name: i for i, name in enumerate(FAILURES)})
     columns = [
         code, struck["lost"], struck["rubble"], np.cos(side), np.sin(side), struck["sink"],
+        np.full(len(roofs), _DUSTY if c.event.kind == "earthquake" else 0.0),
     ]  # fmt: skip
     return np.stack([np.asarray(column, np.float64) for column in columns], 1)
 
@@ -244,7 +254,8 @@ def throw_debris(c: Canvas) -> np.ndarray:
     shape = np.array([2.1, 0.35, along, 1.2] if wind else [1.9, 0.12, 0.0, np.pi])
     count = int(density.size * c.px**2 * a_square_metre)
     rng = np.random.default_rng([c.seed, 19])
-    palette = _RUBBLE[rng.choice(len(_RUBBLE), 7, replace=False)]
+    pieces = _RUBBLE if c.event.kind in _WOODEN else _MASONRY
+    palette = pieces[rng.choice(len(pieces), 7, replace=False)]
     k.scatter_debris(
         density, count, c.px, c.seed + 23, palette, c.height, c.albedo, c.ids, c.noise.coarse,
         shape, c.matter, MATTER["rubble"],

@@ -33,6 +33,7 @@ _SCARS = {  # hazard field: (reflectance, strength, matter)
     "burn": ((0.045, 0.042, 0.040), 1.0, "char"),
     "debris": ((0.27, 0.235, 0.19), 0.7, "rubble"),
 }
+_DUST = (0.33, 0.315, 0.29)  # of concrete and mortar
 _SOIL = (0.20, 0.155, 0.11)
 _LAVA = (0.045, 0.040, 0.038)
 _ASH = ((0.085, 0.08, 0.075), (0.14, 0.135, 0.13), (0.26, 0.25, 0.235))  # basalt to rhyolite
@@ -146,7 +147,8 @@ def scar_ground(c: Canvas) -> None:
     for name, (colour, strength, what) in _SCARS.items():
         amount = c.hazard(name)
         if amount is not None:
-            _stain(c, amount * strength, colour, what)
+            dusty = what == "rubble" and c.event.kind == "earthquake"
+            _stain(c, amount * strength, _DUST if dusty else colour, what)
     wet = c.hazard("wet")
     if wet is not None:
         c.albedo *= 1 - 0.35 * np.clip(wet, 0, 1)
