@@ -87,6 +87,19 @@ def read_lonlat(text: str) -> tuple[float, float]:
     return lon, lat
 
 
+def read_east_north(option: str, text: str) -> tuple[float, float]:
+    """Read EAST,NORTH in metres from the middle of a town."""
+    try:
+        east, north = (float(part) for part in text.split(","))
+    except ValueError:
+        east = north = math.nan
+    if not (abs(east) < 1e6 and abs(north) < 1e6):
+        raise InputError(
+            f"{option} {text!r} is no place: write EAST,NORTH in metres, such as -200,150"
+        )
+    return east, north
+
+
 HOURS = {"min": 1 / 60, "h": 1.0, "d": 24.0, "w": 168.0}
 LONGEST_HOURS = 10 * 365.25 * 24
 

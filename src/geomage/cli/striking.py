@@ -168,31 +168,83 @@ def _felt(event: Any, params: Any) -> list[str]:
     ]
 
 
-@strikes.command("fire", epilog=examples("geomage strike fire town --wind-from 270 -o event"))
+@strikes.command(
+    "fire", epilog=examples("geomage strike fire town --wind-speed 20 --wind-from 30 -o event")
+)
 def strike_fire(
     city: City,
     *,
     out: Out,
-    wind_speed: Annotated[float, typer.Option(help="Wind speed, m/s.")] = 9.0,
+    wind_speed: Annotated[float, typer.Option(help="Wind at 10 m, m/s.")] = 9.0,
     wind_from: Annotated[
         float, typer.Option(help="Where the wind comes from, degrees clockwise from north.")
     ] = 45.0,
-    hours: Annotated[float, typer.Option(help="Burning time.")] = 1.0,
-    moisture: Annotated[float, typer.Option(help="Of the fuel, 0 dry to 1 wet.")] = 0.3,
-    after: Later = "1d",
+    hours: Annotated[
+        float, typer.Option(help="From ignition until nothing burns any further.")
+    ] = 3.0,
+    moisture: Annotated[
+        float,
+        typer.Option(help="Water in fine dead fuel, % of its dry weight: 3 very dry, 12 damp."),
+    ] = 6.0,
+    live_moisture: Annotated[
+        float, typer.Option(help="Water in live herbs, %: 30 cured, 120 green.")
+    ] = 60.0,
+    ignition: Annotated[
+        str | None,
+        typer.Option(
+            metavar="EAST,NORTH",
+            help="Middle of the line where it enters, metres from the middle of the town; on the "
+            "windward side when left out.",
+        ),
+    ] = None,
+    front: Annotated[
+        float, typer.Option(help="Length of that line across the wind, metres; 0 a point.")
+    ] = 60.0,
+    embers: Annotated[bool, typer.Option(help="Let wind carry embers over gaps.")] = True,
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="Show what still smokes: with a short --after.")
+    ] = False,
+    after: Annotated[
+        str,
+        typer.Option(
+            "--after",
+            metavar="DURATION",
+            help="From the end of burning to the second picture: 1h, 1d, 30d.",
+        ),
+    ] = "1d",
     seed: Seed = 0,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Burn a town: a fire enters from one point and spreads with the wind."""
+    """Burn a town: a wildfire enters with the wind, houses light each other."""
+    from geomage.cli.options import read_east_north
     from geomage.disaster import FireParams, fire
+    from geomage.disaster.fire import why_unburnt
 
     lapse = read_hours(after)
     params = FireParams(
-        wind_speed=wind_speed, wind_from_deg=wind_from, hours=hours, moisture=moisture
+        wind_speed=wind_speed,
+        wind_from_deg=wind_from,
+        hours=hours,
+        moisture=moisture,
+        live_moisture=live_moisture,
+        ignition=read_east_north("--ignition", ignition) if ignition else None,
+        front_m=front,
+        embers=embers,
+        smoke=smoke,
     )
-    strike = partial(fire, params=params, seed=seed, hours=lapse)
-    _strike(strike, city, out, overwrite=overwrite, as_json=as_json)
+
+    def hit(town: Any) -> Any:
+        event = fire(town, params, seed, hours=lapse)
+        burnt = (event.rasters["arrival"].values >= 0).mean()
+        lit = int((event.buildings["grade_physical"] >= 3).sum())
+        if burnt == 0:
+            say(f"note: nothing burnt: {why_unburnt(town, params)}")
+        else:
+            say(f"note: {burnt:.1%} of the ground burnt; {lit} buildings caught fire")
+        return event
+
+    _strike(hit, city, out, overwrite=overwrite, as_json=as_json)
 
 
 _STORMS: dict[str, dict[str, str]] = {  # option: field of the parameters

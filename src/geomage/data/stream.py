@@ -139,7 +139,12 @@ def sample_event(rng: np.random.Generator, city: City, hazard: str) -> Event:
     return fire(
         city,
         FireParams(
-            rng.uniform(0, 20), rng.uniform(0, 360), rng.uniform(0.5, 6), rng.uniform(0, 0.4)
+            wind_speed=rng.uniform(3, 24),
+            wind_from_deg=rng.uniform(0, 360),
+            hours=rng.uniform(1, 10),
+            moisture=rng.uniform(3, 9),
+            live_moisture=rng.uniform(30, 90),
+            front_m=rng.uniform(0, 400),
         ),
         seed,
     )

@@ -42,7 +42,7 @@ EVENTS = {
 ADDED = {
     "none": set(),
     "earthquake": {"debris", "debris_height"},
-    "fire": {"burn", "debris"},
+    "fire": {"arrival", "burn", "debris"},
     "flood": {"water_depth", "velocity", "mud", "debris"},
     "storm": {"debris", "mud"},
     "volcano": {"lava", "ash", "debris", "debris_height"},

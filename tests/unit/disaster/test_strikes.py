@@ -29,12 +29,11 @@ from geomage.disaster.damage import values_at
 from geomage.disaster.earthquake import VULNERABILITY
 from geomage.disaster.event import ids_on
 from geomage.errors import InputError
-from geomage.geo import rasterise
 from towns import plain_town, table_bytes, town
 
 STRIKES = {
     "earthquake": lambda city, seed=0: earthquake(city, EarthquakeParams(7.4, 2_000, 8), seed),
-    "fire": lambda city, seed=0: fire(city, FireParams(10, 45, 3, 0.1), seed),
+    "fire": lambda city, seed=0: fire(city, FireParams(15, 45, 6, 5.0), seed),
     "flood": lambda city, seed=0: flood(city, FloodParams(2.5), seed),
     "surge": lambda city, seed=0: flood(city, FloodParams(3.5, 0.8, 0.5), seed),
     "storm": lambda city, seed=0: storm(city, StormParams(4, 40), seed),
@@ -44,7 +43,7 @@ STRIKES = {
     "landslide": lambda city, seed=0: landslide(steep(city), LandslideParams(rain_mm=300.0), seed),
 }
 UNITS = {
-    "earthquake": "EMS-98 intensity", "fire": "min to arrival, -1 never", "flood": "m",
+    "earthquake": "EMS-98 intensity", "fire": "kW/m", "flood": "m",
     "surge": "m", "storm": "m/s", "volcano": "m of lava or ash", "landslide": "m of soil",
 }  # fmt: skip
 
@@ -258,29 +257,8 @@ def test_streets_under_water_are_flooded(city):
     assert set(event.streets.loc[~here, "state"]) <= {"unknown", "flooded"}
 
 
-def test_a_longer_fire_burns_more_and_spares_nothing_it_burnt_before(city):
-    events = [fire(city, FireParams(6, 200, hours)) for hours in (0.1, 0.5, 1, 3, 10)]
-    burnt = np.array([e.rasters["burn"].values[0] > 0 for e in events])
-    assert (burnt[1:] >= burnt[:-1]).all()
-    assert burnt[0].sum() < burnt[-1].sum()
-    grades = np.array([e.buildings["grade_physical"] for e in events])
-    assert (np.diff(grades, axis=0) >= 0).all()
-    minutes = events[0].intensity.values[0]
-    assert ((minutes >= 0) & (minutes <= 6 + 1e-3) == burnt[0]).all()
-
-
-def test_a_house_alone_on_asphalt_does_not_burn_nor_drown():
-    city = plain_town(houses=2)
-    scorched = fire(city, FireParams(0, 45, 5)).buildings["grade_physical"]
-    assert (scorched > 0).sum() <= 1  # the fire starts on the only fuel there is: one house
-    assert np.allclose(flood(city, FloodParams(1.0)).buildings["depth"], 1.0)
-
-
-def test_water_does_not_burn():
-    city = town("suburb", 16, 300.0)
-    burn = fire(city, FireParams(18, 45, 5, 0.1)).rasters["burn"].values[0]
-    wet = rasterise(list(city.water.geometry), city.dtm.box).astype(bool)
-    assert (burn[wet] > 0.3).mean() < 0.05  # what counts as change in a sample
+def test_a_house_alone_on_asphalt_does_not_drown():
+    assert np.allclose(flood(plain_town(houses=2), FloodParams(1.0)).buildings["depth"], 1.0)
 
 
 @pytest.mark.parametrize(
@@ -296,12 +274,6 @@ def test_water_does_not_burn():
         (FloodParams, {"level_m": float("inf")}),
         (FloodParams, {"surge": 1.5}),
         (FloodParams, {"drained": -0.1}),
-        (FireParams, {"wind_speed": -1.0}),
-        (FireParams, {"wind_speed": 61.0}),
-        (FireParams, {"wind_from_deg": float("nan")}),
-        (FireParams, {"hours": 0.0}),
-        (FireParams, {"hours": float("nan")}),
-        (FireParams, {"moisture": 1.0}),
     ],
 )
 def test_hazards_beyond_nature_are_refused(params, values):
@@ -310,11 +282,9 @@ def test_hazards_beyond_nature_are_refused(params, values):
 
 
 def test_every_typology_that_grows_is_known_to_every_hazard():
-    from geomage.disaster.fire import _IGNITION
     from geomage.disaster.gusts import _OF_TYPOLOGY
     from geomage.world.buildings import _SHEET_TOWNS, _TYPOLOGY
 
     grown = set(_TYPOLOGY.values()) | set(_SHEET_TOWNS.values())
     assert grown <= set(VULNERABILITY)
-    assert grown <= set(_IGNITION)
     assert grown <= set(_OF_TYPOLOGY)
