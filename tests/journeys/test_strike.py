@@ -90,6 +90,23 @@ def test_a_town_without_steep_ground_does_not_slide_and_says_why(geomage, town, 
     assert answer.facts["buildings"]["none"] == sum(answer.facts["buildings"].values())
 
 
+def test_a_fire_says_what_burnt_or_why_nothing_did(geomage, town, tmp_path):
+    answer = geomage("strike", "fire", town, "--wind-speed", 20, "-o", tmp_path / "burnt")
+    assert answer.code == 0
+    assert "% of the ground burnt;" in answer.err
+    answer = geomage("strike", "fire", town, "--moisture", 50, "-o", tmp_path / "wet")
+    assert answer.code == 0
+    assert "note: nothing burnt: dead fuel of 50 % is too wet" in answer.err
+    for words, why in (
+        (["--ignition", "-9000,0"], "outside the town"),
+        (["--ignition", "here"], "write EAST,NORTH"),
+        (["--moisture", 0.3], "outside 1..60"),
+    ):
+        answer = geomage("strike", "fire", town, *words, "-o", tmp_path / "no")
+        assert answer.code == 2
+        assert why in answer.err
+
+
 def test_parameters_out_of_range_are_refused(geomage, town, tmp_path):
     for words in (
         ["flood", "--level", -1],

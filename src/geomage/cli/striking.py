@@ -242,6 +242,12 @@ def strike_fire(
             say(f"note: nothing burnt: {why_unburnt(town, params)}")
         else:
             say(f"note: {burnt:.1%} of the ground burnt; {lit} buildings caught fire")
+        if 0 < burnt < 0.02:
+            say(
+                "note: the fire found no way on from where it entered: more wind (--wind-speed), "
+                "drier fuel (--moisture), more time (--hours) or another place (--ignition) give "
+                "it one"
+            )
         return event
 
     _strike(hit, city, out, overwrite=overwrite, as_json=as_json)

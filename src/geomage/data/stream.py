@@ -139,12 +139,12 @@ def sample_event(rng: np.random.Generator, city: City, hazard: str) -> Event:
     return fire(
         city,
         FireParams(
-            wind_speed=rng.uniform(3, 24),
+            wind_speed=rng.uniform(0, 18),
             wind_from_deg=rng.uniform(0, 360),
-            hours=rng.uniform(1, 10),
-            moisture=rng.uniform(3, 9),
+            hours=rng.uniform(0.5, 5),
+            moisture=rng.uniform(3, 11),
             live_moisture=rng.uniform(30, 90),
-            front_m=rng.uniform(0, 400),
+            front_m=rng.uniform(0, 200),
         ),
         seed,
     )

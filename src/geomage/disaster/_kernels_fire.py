@@ -69,9 +69,9 @@ def cascade(ground, gsd, begin, ways, houses, embers, seed):
     ways: besides those over ground, as compressed rows over n + m nodes: first, target, delay in s.
     houses: (n,) row of the house on a cell, -1 where none; (m,) a cell of each; (m,) chance that a
     firebrand lights it.
-    embers: (n + m,) how many a node throws that could light something; (n + m, 3) mu, sigma of the
-    log distance and deviation across, m; unit vector (east, north) of the wind; chance that one
-    lights the ground; shortest and longest time until it does, s.
+    embers: (n + m,) how many a node throws that could light something; (1 + m, 3) mu, sigma of the
+    log distance and deviation across in m, of cells and of each house; unit vector (east, north) of
+    the wind; chance that one lights the ground; shortest and longest time until it does, s.
     """
     shape = ground[0].shape
     ny, nx = shape
@@ -127,7 +127,8 @@ def cascade(ground, gsd, begin, ways, houses, embers, seed):
                     pace[other] = 0.0
                 heapq.heappush(queue, (when, np.int64(other)))
         for k in range(brands[node]):
-            down, across = landing(seed, node, k, flight[node, 0], flight[node, 1], flight[node, 2])
+            own = 0 if node < n else 1 + node - n
+            down, across = landing(seed, node, k, flight[own, 0], flight[own, 1], flight[own, 2])
             spot = node if node < n else home[node - n]
             a = math.floor(spot // nx + 0.5 - (wind[1] * down + wind[0] * across) / gsd)
             b = math.floor(spot % nx + 0.5 + (wind[0] * down - wind[1] * across) / gsd)
@@ -147,3 +148,15 @@ def cascade(ground, gsd, begin, ways, houses, embers, seed):
                         pace[other] = 0.0
                     heapq.heappush(queue, (t + rest, other))
     return np.where(arrival <= until, arrival, np.inf), pace
+
+
+@njit(cache=True, nogil=True)
+def crowns(x, y, radius, height, out):
+    """Height of the highest tree over each cell (in place); crowns are discs, x and y in cells."""
+    ny, nx = out.shape
+    for t in range(x.size):
+        r = radius[t]
+        for i in range(max(0, math.floor(y[t] - r)), min(ny, math.ceil(y[t] + r) + 1)):
+            for j in range(max(0, math.floor(x[t] - r)), min(nx, math.ceil(x[t] + r) + 1)):
+                if (i + 0.5 - y[t]) ** 2 + (j + 0.5 - x[t]) ** 2 <= r * r:
+                    out[i, j] = max(out[i, j], height[t])

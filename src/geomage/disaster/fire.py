@@ -17,7 +17,7 @@ from geomage.disaster.damage import Struck, at_trees, build_event, fail, untouch
 from geomage.disaster.debris import debris_field
 from geomage.disaster.event import Event
 from geomage.disaster.firefront import Town, course_of, entry_of, town_of
-from geomage.disaster.fuel import FireParams, extinction, fuel_map
+from geomage.disaster.fuel import FireParams, crown_heights, extinction, fuel_map
 from geomage.disaster.ignition import EMISSIVE_KW_M2, FLAME_M
 from geomage.disaster.smoke import smoke_field
 from geomage.disaster.spread import scorch_height, severity_of_intensity
@@ -31,8 +31,9 @@ _FLAMES_S = 4 * 3600.0  # a house's flames close the street before it; ours
 _BURN = np.array([0, 0.05, 0.1, 0.25, 0.55, 0.95])  # severity of a house by its grade; ours
 # of houses that catch fire, chance of at least D4 and of D5, fitted to the Eaton fire 2025
 _LOST = np.array([0.984, 0.977])
-# exposure over that which lights a house, at which half are D1 and D2, and its spread: ours
-_SCORCHED = (np.array([0.55, 1.0]), 0.5)
+# exposure over that which lights a house, at which half are D1 and D2 (fitted, as above), and its
+# logarithmic spread (ours)
+_SCORCHED = (np.array([0.8, 1.4]), 0.5)
 
 
 def _grades(
@@ -197,7 +198,7 @@ def _burning(city: City, arrival: np.ndarray, now: float) -> gpd.GeoDataFrame:
 
 def why_unburnt(city: City, params: FireParams) -> str:
     """Say why nothing of a city burnt."""
-    fuel = fuel_map(city)
+    fuel = fuel_map(city, crown_heights(city))
     if not fuel.any():
         return "the town holds no grass, no leaves on soft ground and no buildings"
     entry = fuel.ravel()[entry_of(fuel, abs(city.dtm.box.affine.a), params)]

@@ -69,8 +69,8 @@ class _Built:
 
     house: np.ndarray  # (cells,) row of the house on it, -1 where none
     home: np.ndarray  # (houses,) a cell of each
-    brands: np.ndarray  # (cells + houses,)
-    flight: np.ndarray  # (cells + houses, 3)
+    brands: np.ndarray  # (cells + houses,) that could light something
+    flight: np.ndarray  # (1 + houses, 3) of any cell and of each house
     accept: np.ndarray  # (houses,)
     wind: tuple[float, float] = (0.0, 1.0)
     catch: float = 0.0
@@ -81,7 +81,7 @@ class _Built:
         """No houses, no embers."""
         empty = np.zeros(0, np.int64)
         return cls(
-            np.full(cells, -1, np.int32), empty, np.zeros(cells, np.int64), np.zeros((1, 3)),
+            np.full(cells, -1, np.int32), empty, np.zeros(cells, np.uint16), np.zeros((1, 3)),
             np.zeros(0),
         )  # fmt: skip
 
@@ -149,7 +149,8 @@ def _rows(source: np.ndarray, target: np.ndarray, delay: np.ndarray, nodes: int)
 class Town:
     """All that a fire asks of a town."""
 
-    fuel: np.ndarray
+    fuel: np.ndarray  # (y, x) of `fuel_map`
+    leafy: np.ndarray  # (y, x) whether crowns stand over it
     ground: Ground
     houses: Houses
     house: np.ndarray
@@ -161,17 +162,18 @@ class Town:
 
 def town_of(city: City, params: FireParams, seed: int) -> Town:
     """Ask a town what of it burns, and how; draws are lasting."""
-    fuel = fuel_map(city)
+    crowns = crown_heights(city)
+    fuel = fuel_map(city, crowns)
     noise = np.random.default_rng([seed, 5]).normal(size=fuel.shape)
     patchy = np.clip(1 + _PATCHY * 14 * ndimage.gaussian_filter(noise, 4), 0.4, 1.8)
-    ground = ground_of(city, fuel, params, patchy)
+    ground = ground_of(city, fuel, crowns, params, patchy)
     houses = houses_of(city, seed)
     house, home = _places(city)
     fuel[house >= 0], ground.rate[house >= 0] = 0, 0
     pairs = radiating_pairs(city, houses)
     touching = _beside(house, ground.rate)
     line = (ground.rate * ground.heat).ravel()[touching[0]]
-    return Town(fuel, ground, houses, house, home, pairs, touching, line)
+    return Town(fuel, crowns > 0, ground, houses, house, home, pairs, touching, line)
 
 
 def _ways(town: Town, city: City, seed: int) -> _Ways:
@@ -192,13 +194,12 @@ def _ways(town: Town, city: City, seed: int) -> _Ways:
 
 def _built(town: Town, city: City, params: FireParams, seed: int) -> _Built:
     n, m = town.ground.rate.size, len(town.home)
-    brands, flight = np.zeros(n + m, np.int64), np.zeros((n + m, 3), np.float32)
+    brands, flight = np.zeros(n + m, np.uint16), np.zeros((1 + m, 3))
     if params.embers and params.wind_speed > 0:
-        crowns = (crown_heights(city) > 0).ravel() & (town.ground.rate.ravel() > 0)
-        brands[:n] = crowns
+        brands[:n] = (town.leafy & (town.ground.rate > 0)).ravel()
         brands[n:] = town.houses.brands
-        flight[:n] = brand_flight(np.array([_CROWN_M]), params.wind_speed)
-        flight[n:] = brand_flight(np.sqrt(city.buildings.area.to_numpy()), params.wind_speed)
+        flight[:1] = brand_flight(np.array([_CROWN_M]), params.wind_speed)
+        flight[1:] = brand_flight(np.sqrt(city.buildings.area.to_numpy()), params.wind_speed)
     return _Built(
         town.house.ravel(), town.home, brands, flight, town.houses.accept, params.downwind,
         brand_lights_ground(params.moisture), seed,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import geopandas as gpd
 import numpy as np
 from scipy import ndimage
 
+from geomage.disaster import _kernels_fire as k
 from geomage.disaster.event import ids_on
 from geomage.disaster.spread import (
     FUELS,
@@ -95,10 +95,14 @@ class Ground:
     gsd: float
 
 
-def fuel_map(city: City) -> np.ndarray:
+def fuel_map(city: City, crowns: np.ndarray) -> np.ndarray:
     """Code (y, x) on the terrain grid of the fuel model: place in ("", *FUELS); 0 is none.
 
     Leaves lie under crowns where the land is soft; streets, water and buildings are gaps.
+
+    Args:
+        city: the city.
+        crowns: (y, x) of `crown_heights`.
     """
     box = city.dtm.box
     codes = city.land["kind"].map(lambda kind: _NAMES.index(_FUEL.get(kind, "")))
@@ -107,7 +111,7 @@ def fuel_map(city: City) -> np.ndarray:
     below = np.zeros(len(_NAMES), np.uint8)
     for name, under in _UNDER_TREES.items():
         below[_NAMES.index(name)] = _NAMES.index(under)
-    shaded = crown_heights(city) > 0
+    shaded = crowns > 0
     shaded &= rasterise(soft, box, column="soft", dtype="uint8") > 0
     fuel = np.where(shaded, below[fuel], fuel)
     roads = city.streets[city.streets["width"] > 3]
@@ -117,20 +121,27 @@ def fuel_map(city: City) -> np.ndarray:
 
 def crown_heights(city: City) -> np.ndarray:
     """Return the height (y, x) in m of the trees over each cell, 0 under the open sky."""
-    crowns = city.trees.geometry.buffer(city.trees["radius"].to_numpy(), quad_segs=2)
-    table = gpd.GeoDataFrame({"height": city.trees["height"].to_numpy()}, geometry=crowns)
-    table = table.sort_values("height", kind="stable").set_crs(city.trees.crs, allow_override=True)
-    return rasterise(table, city.dtm.box, column="height", dtype="float32")
+    out = np.zeros(city.dtm.box.shape.yx, np.float32)
+    at = city.trees.geometry
+    x, y = ~city.dtm.box.affine @ (at.x.to_numpy(), at.y.to_numpy())
+    radius = city.trees["radius"].to_numpy(float) / abs(city.dtm.box.affine.a)
+    k.crowns(x, y, radius, city.trees["height"].to_numpy(float), out)
+    return out
 
 
 def ground_of(
-    city: City, fuel: np.ndarray, params: FireParams, patchy: np.ndarray | float = 1.0
+    city: City,
+    fuel: np.ndarray,
+    crowns: np.ndarray,
+    params: FireParams,
+    patchy: np.ndarray | float = 1.0,
 ) -> Ground:
     """Rates, courses and shapes of surface fire over a city.
 
     Args:
         city: the city.
         fuel: (y, x) of `fuel_map`.
+        crowns: (y, x) of `crown_heights`.
         params: wind and moisture.
         patchy: factor on the rates.
     """
@@ -138,7 +149,6 @@ def ground_of(
     z = city.dtm.values[0].astype(np.float32)
     smooth = ndimage.gaussian_filter(z.astype(float), 2)
     north, east = np.gradient(smooth, gsd) if min(z.shape) > 1 else (0 * smooth, 0 * smooth)
-    canopy = crown_heights(city)
     speed = params.wind_speed * _TO_20_FT
     out = {name: np.zeros(z.shape, np.float32) for name in ("rate", "east", "north", "ecc", "heat")}
     for code in np.unique(fuel[fuel > 0]):
@@ -146,7 +156,7 @@ def ground_of(
         bed = bed_of(FUELS[_NAMES[code]], params.water)
         if bed.rate <= 0:
             continue
-        felt = speed * midflame_factor(bed.depth, canopy[at], _COVER * (canopy[at] > 0))
+        felt = speed * midflame_factor(bed.depth, crowns[at], _COVER * (crowns[at] > 0))
         wind = tuple(felt * w for w in params.downwind)
         head = front_of(bed, (wind[0], wind[1]), (east[at], -north[at]))
         ratio = np.minimum(length_to_breadth(head.wind), _MOST_LB)

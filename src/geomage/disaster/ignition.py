@@ -40,15 +40,15 @@ _SPREAD = 0.35  # logarithmic, of how well a wall or its windows stand radiation
 # share of a facade that flames, share of the radiation that reaches what burns, chance to let
 # embers in, beside timber; kW/m of burning plants at the wall that light two of three: all ours
 _FLAMING = {
-    "timber": 1.0, "masonry": 0.6, "adobe": 0.5, "steel": 0.45, "reinforced concrete": 0.4
+    "timber": 1.0, "masonry": 0.45, "adobe": 0.4, "steel": 0.35, "reinforced concrete": 0.3
 }  # fmt: skip
-_BARE = {"timber": 1.0, "masonry": 0.8, "adobe": 0.7, "steel": 0.65, "reinforced concrete": 0.55}
+_BARE = {"timber": 1.0, "masonry": 0.75, "adobe": 0.7, "steel": 0.65, "reinforced concrete": 0.5}
 _OPEN = {"timber": 1.0, "masonry": 0.7, "adobe": 0.6, "steel": 0.5, "reinforced concrete": 0.4}
 _CONTACT = {
     "timber": 1500.0, "masonry": 3000.0, "adobe": 3500.0, "steel": 4000.0,
     "reinforced concrete": 5000.0,
 }  # fmt: skip
-_PARTY_WALL = 0.3  # of the radiation, through the wall two houses share, unless of timber; ours
+_PARTY_WALL = 0.15  # of the radiation, through the wall two houses share, unless of timber; ours
 # chance that one ember that could light something lights a timber house under such a roof, by its
 # vents, gutters and eaves too. The order follows tests of roofs; the level is fitted (Eaton 2025)
 _ROOF = {

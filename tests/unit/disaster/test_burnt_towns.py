@@ -10,7 +10,7 @@ import pytest
 
 from geomage.disaster import FireParams, fire
 from geomage.disaster.fire import why_unburnt
-from geomage.disaster.fuel import fuel_map
+from geomage.disaster.fuel import crown_heights, fuel_map
 from geomage.disaster.ignition import (
     brand_flight,
     brand_lights_ground,
@@ -162,7 +162,15 @@ def test_streets_and_water_hold_no_fuel():
     city = town("suburb", 16, 300.0)
     wet = rasterise(list(city.water.geometry), city.dtm.box).astype(bool)
     assert wet.any()
-    assert not fuel_map(city)[wet].any()
+    assert not fuel_map(city, crown_heights(city))[wet].any()
+
+
+def test_crowns_cover_their_discs_and_the_highest_counts(city):
+    heights = crown_heights(city)
+    discs = city.trees.geometry.buffer(city.trees["radius"].to_numpy(), quad_segs=32)
+    covered = rasterise(list(discs), city.dtm.box) > 0
+    assert (covered != (heights > 0)).mean() < 0.002
+    assert heights.max() == pytest.approx(city.trees["height"].max())
 
 
 def test_fire_mostly_destroys_what_it_lights_or_leaves_it_standing():
