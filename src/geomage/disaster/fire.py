@@ -128,27 +128,29 @@ def _plain(params: FireParams) -> dict[str, Any]:
 
 
 def _struck(seed: int, city: City, grade: np.ndarray, heat: np.ndarray) -> gpd.GeoDataFrame:
-    """Buildings table: shells of stone and concrete stand, timber falls to a low heap of ash."""
+    """Buildings table: shells of stone and concrete stand, of timber a tenth or two of the height.
+
+    How much (`sink`) is ours.
+    """
     table = untouched(city)
     table["grade_physical"], table["intensity"] = grade, heat
     table["cause"] = np.where(grade > 0, "fire", "none")
     table["burn"] = _BURN[grade]
     ways = {3: {"cover": 1}, 4: {"gutted": 1, "partial": 1}, 5: {"gutted": 1}}
     fail(seed, table, city, ways)
-    gutted = (grade == 5) & (city.buildings["typology"] == "timber").to_numpy()
     table.loc[table["failure"] == "intact", "side"] = 0.0  # as in a calm event
-    low = 0.25 + 0.5 * draws(seed, "ash", table["building_id"].to_numpy())
-    table.loc[gutted, "failure"] = "collapse"
-    table.loc[gutted, "lost"] = 1.2
-    table.loc[gutted, "rubble"] = low[gutted]
+    fallen = (grade == 5) & (city.buildings["typology"] == "timber").to_numpy()
+    left = 0.06 + 0.16 * draws(seed, "ash", table["building_id"].to_numpy())
+    table.loc[fallen, "sink"] = left[fallen]
+    table.loc[fallen, "rubble"] = (left * city.buildings["height"].to_numpy(float))[fallen]
     return table
 
 
 def _chimneys(seed: int, table: gpd.GeoDataFrame, city: City) -> gpd.GeoDataFrame:
     """Chimneys (boxes) that stand over the ash of two of three timber houses of 60 m2 and more."""
     ids = table["building_id"].to_numpy()
-    stands = (table["failure"] == "collapse").to_numpy() & (table["grade_physical"] == 5).to_numpy()
-    stands &= (draws(seed, "chimney", ids) < 2 / 3) & (city.buildings.area > 60).to_numpy()
+    ash = ((table["failure"] == "gutted") & (table["sink"] < 0.5)).to_numpy()
+    stands = ash & (draws(seed, "chimney", ids) < 2 / 3) & (city.buildings.area > 60).to_numpy()
     tone = 0.75 + 0.5 * draws(seed, "brick", ids[stands])
     brick = np.array([0.36, 0.22, 0.17])[:, None] * tone
     size = {"length": 1.3, "width": 0.7}

@@ -10,7 +10,7 @@ from geomage.disaster.fuel import FireParams
 __all__ = ["plume", "smoke_field"]
 
 _FADES_S = (1800.0, 6 * 3600.0)  # of burnt ground and of a burnt house, e-folding; ours
-_STRENGTH = (0.02, 0.35)  # m2/s of opaque smoke from each m2 of them; ours
+_STRENGTH = (0.02, 1.0)  # m2/s of opaque smoke from each m2 of them; ours
 _LENGTH_M = 900.0
 
 
