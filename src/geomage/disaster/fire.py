@@ -140,7 +140,7 @@ def _struck(seed: int, city: City, grade: np.ndarray, heat: np.ndarray) -> gpd.G
     fail(seed, table, city, ways)
     table.loc[table["failure"] == "intact", "side"] = 0.0  # as in a calm event
     fallen = (grade == 5) & (city.buildings["typology"] == "timber").to_numpy()
-    left = 0.06 + 0.16 * draws(seed, "ash", table["building_id"].to_numpy())
+    left = 0.1 + 0.12 * draws(seed, "ash", table["building_id"].to_numpy())
     table.loc[fallen, "sink"] = left[fallen]
     table.loc[fallen, "rubble"] = (left * city.buildings["height"].to_numpy(float))[fallen]
     return table
