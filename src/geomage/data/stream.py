@@ -88,31 +88,8 @@ def sample_event(rng: np.random.Generator, city: City, hazard: str) -> Event:
             EarthquakeParams(rng.uniform(7.0, 8.2), rng.uniform(500, 7_000), rng.uniform(5, 14)),
             seed,
         )
-    if hazard == "storm" and rng.random() < CYCLONES:
-        return cyclone(
-            city,
-            CycloneParams(
-                pressure_hpa=rng.uniform(900, 960),
-                heading_deg=rng.uniform(0, 360),
-                offset_km=rng.uniform(-50, 20),
-                latitude_deg=rng.uniform(12, 32),
-            ),
-            seed,
-        )
     if hazard == "storm":
-        params = city.params
-        wide = city.dtm.box.boundingbox.span_x
-        size = params.size_m if isinstance(params, CityParams) else float(wide)
-        return storm(
-            city,
-            StormParams(
-                int(rng.choice([1, 2, 3, 4, 4, 5])),
-                rng.uniform(25, 160),
-                rng.uniform(0, 360),
-                rng.uniform(-0.5, 0.5) * size,
-            ),
-            seed,
-        )
+        return _storm(rng, city, seed)
     if hazard == "flood":
         city = _flood_plain(city, rng.uniform(0.5, 4.0))
         relief = float(np.quantile(city.dtm.values, rng.uniform(0.3, 1.0)) - city.dtm.values.min())
@@ -145,6 +122,34 @@ def sample_event(rng: np.random.Generator, city: City, hazard: str) -> Event:
             moisture=rng.uniform(3, 11),
             live_moisture=rng.uniform(30, 90),
             front_m=rng.uniform(0, 200),
+        ),
+        seed,
+    )
+
+
+def _storm(rng: np.random.Generator, city: City, seed: int) -> Event:
+    """Send a cyclone past a city or, more often, a tornado across it."""
+    if rng.random() < CYCLONES:
+        return cyclone(
+            city,
+            CycloneParams(
+                pressure_hpa=rng.uniform(900, 960),
+                heading_deg=rng.uniform(0, 360),
+                offset_km=rng.uniform(-50, 20),
+                latitude_deg=rng.uniform(12, 32),
+            ),
+            seed,
+        )
+    params = city.params
+    wide = city.dtm.box.boundingbox.span_x
+    size = params.size_m if isinstance(params, CityParams) else float(wide)
+    return storm(
+        city,
+        StormParams(
+            int(rng.choice([1, 2, 3, 4, 4, 5])),
+            rng.uniform(25, 160),
+            rng.uniform(0, 360),
+            rng.uniform(-0.5, 0.5) * size,
         ),
         seed,
     )

@@ -138,7 +138,6 @@ def _struck(seed: int, city: City, grade: np.ndarray, heat: np.ndarray) -> gpd.G
     table["burn"] = _BURN[grade]
     ways = {3: {"cover": 1}, 4: {"gutted": 1, "partial": 1}, 5: {"gutted": 1}}
     fail(seed, table, city, ways)
-    table.loc[table["failure"] == "intact", "side"] = 0.0  # as in a calm event
     fallen = (grade == 5) & (city.buildings["typology"] == "timber").to_numpy()
     left = 0.1 + 0.12 * draws(seed, "ash", table["building_id"].to_numpy())
     table.loc[fallen, "sink"] = left[fallen]
