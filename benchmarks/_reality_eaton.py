@@ -44,8 +44,8 @@ PARAMS = FireParams(
     front_m=1000.0,
 )  # fmt: skip
 PARAMETERS = (
-    f"towns of {SIZE_M:g} m, styles {' and '.join(STYLES)}, seeds {min(SEEDS)} to {max(SEEDS)}; wind "
-    f"{PARAMS.wind_speed:g} m/s from {PARAMS.wind_from_deg:g} degrees, fine dead fuel "
+    f"towns of {SIZE_M:g} m, styles {' and '.join(STYLES)}, seeds {min(SEEDS)} to {max(SEEDS)}; "
+    f"wind {PARAMS.wind_speed:g} m/s from {PARAMS.wind_from_deg:g} degrees, fine dead fuel "
     f"{PARAMS.moisture:g} %, live herbs {PARAMS.live_moisture:g} %, {PARAMS.hours:g} h, entering "
     f"along {PARAMS.front_m:g} m"
 )
