@@ -295,7 +295,12 @@ def paint_roofs(
                         else:
                             h = 0.2 + 0.8 * grain * mid[i, j]
                             t = chip * chip
-                            r, g, b = 0.05 + 0.22 * t, 0.05 + 0.205 * t, 0.05 + 0.20 * t
+                            if s[5] < 0.3:  # timber burnt to the ground: pale ash, rust, some char
+                                t = min(1.0, max(0.0, 1.9 * mid[i, j] - 0.35 + 0.3 * (chip - 0.5)))
+                                h = 0.1 + 0.3 * grain
+                                r, g, b = 0.08 + 0.36 * t, 0.077 + 0.345 * t, 0.073 + 0.33 * t
+                            else:
+                                r, g, b = 0.05 + 0.22 * t, 0.05 + 0.205 * t, 0.05 + 0.20 * t
                             if chip > 0.93:
                                 r, g, b = 0.26, 0.16, 0.10
                         gain = 1.0

@@ -18,8 +18,8 @@ from geomage.world.solids import WingBases, wing_bases
 
 __all__ = [
     "paint_flotsam",
+    "paint_remains",
     "paint_roofs",
-    "paint_tents",
     "paint_things",
     "paint_trees",
     "throw_debris",
@@ -55,6 +55,7 @@ _WOODEN = ("storm", "flood")
 _TARP = ((0.06, 0.16, 0.48), (0.06, 0.16, 0.48), (0.10, 0.22, 0.50), (0.55, 0.56, 0.58))
 _BARK = np.array([0.13, 0.105, 0.08])
 _STEM = np.array([0.27, 0.22, 0.16])
+_DEAD = np.array([0.15, 0.10, 0.055])  # leaves that the heat killed
 _CHAR = np.array([0.075, 0.055, 0.04])
 _RGB = ["red", "green", "blue"]
 _BOX = ["length", "width", "height", *_RGB]
@@ -209,10 +210,15 @@ def _put(
         )  # fmt: skip
 
 
-def paint_tents(c: Canvas) -> None:
-    """Tents that came after the event."""
+def paint_remains(c: Canvas) -> None:
+    """Tents that came after the event, and chimneys that alone are left of burnt houses."""
     if c.after:
         _put(c, _boxes(c, _arrived(c, "tent")), what="tent")
+        boxes, bare = _boxes(c, _arrived(c, "chimney")), np.zeros_like(c.ids)
+        if len(boxes):
+            k.paint_boxes(
+                boxes, c.px, c.rows, c.height, c.albedo, 0, bare, c.cover, 0, c.matter, MATTER["object"],
+            )  # fmt: skip
 
 
 def paint_flotsam(c: Canvas) -> None:
@@ -302,8 +308,10 @@ def _struck_trees(c: Canvas, rows: np.ndarray, near: np.ndarray) -> tuple[np.nda
     states = c.event.trees
     x, y, radius, height, leaf, twig = rows[:, :6].T
     scorched = states["scorched"].to_numpy()
-    colour = rows[:, 6:9] * (1 - scorched[:, None]) + _CHAR * scorched[:, None]
-    leaf = np.clip(leaf * (1 - 0.6 * scorched), 0.25, 1)
+    brown, black = np.clip(scorched / 0.5, 0, 1), np.clip(scorched / 0.5 - 1, 0, 1)
+    colour = rows[:, 6:9] * (1 - brown[:, None]) + _DEAD * brown[:, None]
+    colour = colour * (1 - black[:, None]) + _CHAR * black[:, None]
+    leaf = np.clip(leaf * (1 - 0.6 * black), 0.25, 1)
     bare = _stripped(c)
     colour = colour * (1 - 0.7 * bare[:, None]) + 0.7 * _BARK * bare[:, None]
     leaf, twig = leaf * (1 - 0.7 * bare), np.maximum(twig, bare > 0.5)

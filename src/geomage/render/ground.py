@@ -34,6 +34,7 @@ _SCARS = {  # hazard field: (reflectance, strength, matter)
     "debris": ((0.27, 0.235, 0.19), 0.7, "rubble"),
 }
 _DUST = (0.33, 0.315, 0.29)  # of concrete and mortar
+_WHITE_ASH = (0.24, 0.235, 0.225)
 _SOIL = (0.20, 0.155, 0.11)
 _LAVA = (0.045, 0.040, 0.038)
 _ASH = ((0.085, 0.08, 0.075), (0.14, 0.135, 0.13), (0.26, 0.25, 0.235))  # basalt to rhyolite
@@ -149,6 +150,9 @@ def scar_ground(c: Canvas) -> None:
         if amount is not None:
             dusty = what == "rubble" and c.event.kind == "earthquake"
             _stain(c, amount * strength, _DUST if dusty else colour, what)
+    burn = c.hazard("burn")
+    if burn is not None:  # white ash lies where most burnt
+        _stain(c, np.clip(1.6 * burn - 0.75, 0, 1) * (0.4 + 0.8 * n.coarse), _WHITE_ASH, "char")
     wet = c.hazard("wet")
     if wet is not None:
         c.albedo *= 1 - 0.35 * np.clip(wet, 0, 1)

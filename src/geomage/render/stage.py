@@ -10,8 +10,8 @@ from odc.geo.geobox import GeoBox
 from geomage.disaster import Event
 from geomage.render.assets import (
     paint_flotsam,
+    paint_remains,
     paint_roofs,
-    paint_tents,
     paint_things,
     paint_trees,
     throw_debris,
@@ -75,7 +75,7 @@ def paint(event: Event, box: GeoBox, when: Appearance, noise: Noise, *, after: b
     scar_ground(c)
     paint_roofs(c)
     paint_things(c)
-    paint_tents(c)
+    paint_remains(c)
     changed = throw_debris(c)
     footprint = c.ids.copy()
     paint_trees(c)
@@ -92,8 +92,18 @@ def paint(event: Event, box: GeoBox, when: Appearance, noise: Noise, *, after: b
     ground = onto(event.city.dtm, box)
     return Stage(
         box, ground, c.height, c.albedo, cover, c.ids, footprint, water, changed, *_walls(event),
-        c.depth, c.matter, c.hazard("smoke"),
+        c.depth, c.matter, _smoke(c),
     )  # fmt: skip
+
+
+def _smoke(c: Canvas) -> np.ndarray | None:
+    """Opacity (y, x) of smoke, in puffs."""
+    smoke = c.hazard("smoke")
+    if smoke is None:
+        return None
+    n = c.noise
+    puffs = 0.45 + 0.8 * n.broad + 0.35 * (n.coarse - 0.5)
+    return np.asarray(np.clip(smoke * puffs, 0, 1), np.float32)
 
 
 def _walls(event: Event) -> tuple[np.ndarray, np.ndarray]:
