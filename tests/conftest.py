@@ -11,7 +11,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from jaxtyping import install_import_hook
+
+import run_time_types
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -29,7 +30,7 @@ class PlainKernels(MetaPathFinder):
 
 
 # Every function and dataclass of the package checks its types and array shapes while tests run.
-install_import_hook("geomage", "run_time_types.check")
+run_time_types.install("geomage")
 sys.meta_path.insert(0, PlainKernels())
 
 
