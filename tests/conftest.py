@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -11,7 +12,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from jaxtyping import install_import_hook
+
+import run_time_types
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -29,8 +31,18 @@ class PlainKernels(MetaPathFinder):
 
 
 # Every function and dataclass of the package checks its types and array shapes while tests run.
-install_import_hook("geomage", "run_time_types.check")
+run_time_types.install("geomage")
 sys.meta_path.insert(0, PlainKernels())
+
+
+# GeoPackages are not forced to the disk table by table: nobody pulls the plug on a test.
+os.environ.setdefault("OGR_SQLITE_SYNCHRONOUS", "OFF")
+
+
+def pytest_collection_finish() -> None:
+    """What was imported lives as long as the tests: the collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

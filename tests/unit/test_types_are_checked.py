@@ -26,6 +26,26 @@ from jaxtyping import Float32
 def double(values: Float32[np.ndarray, "band y x"]) -> Float32[np.ndarray, "band y x"]:
     return values * 2
 """,
+    "towns.py": """
+from __future__ import annotations
+from dataclasses import dataclass
+from typing import Self
+
+@dataclass(frozen=True)
+class Town:
+    name: str
+    homes: int = 0
+
+    def grown(self, homes: int) -> Self:
+        return Town(self.name, self.homes + homes)
+
+    @property
+    def label(self) -> str:
+        return self.homes  # a lie on purpose
+
+def largest(towns: list[Town], least: float = 0) -> Town | None:
+    return max((t for t in towns if t.homes > least), key=lambda t: t.homes, default=None)
+""",
     "_kernels.py": KERNELS,
     "_kernels_paint.py": KERNELS,
 }
@@ -56,6 +76,22 @@ def test_a_wrong_rank_is_refused(room):
         shapes.double(image[0])
     with pytest.raises(TypeCheckError, match="values"):
         shapes.double(image.astype(np.float64))
+
+
+def test_a_wrong_type_is_refused_where_no_shape_is_named(room):
+    from jaxtyping import TypeCheckError
+
+    towns = importlib.import_module(f"{room}.towns")
+    town = towns.Town("Bath")
+    assert towns.largest([town.grown(3), town], least=1).homes == 3  # an int where a float is due
+    for wrong, name in (
+        (lambda: towns.Town(5), "name"),
+        (lambda: town.grown(2.5), "homes"),
+        (lambda: towns.largest(["Bath"]), "towns"),
+        (lambda: town.label, "return"),
+    ):
+        with pytest.raises(TypeCheckError, match=name):
+            wrong()
 
 
 @pytest.mark.parametrize("name", ["_kernels", "_kernels_paint"])

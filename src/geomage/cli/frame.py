@@ -9,8 +9,8 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -37,7 +37,7 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
     rest = _left_behind(words)
     before = signal.signal(signal.SIGTERM, partial(_terminate, rest))
     try:
-        app([word for word in words if word != "--debug"], prog_name="geomage")
+        _command(app)([word for word in words if word != "--debug"], prog_name="geomage")
     except SystemExit as leave:
         if leave.code == INTERRUPTED:
             say(f"geomage: interrupted; {rest}")
@@ -48,6 +48,12 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
     finally:
         signal.signal(signal.SIGTERM, before)
     return 0
+
+
+@cache
+def _command(app: typer.Typer) -> Callable[..., Any]:
+    """Read the signatures of all commands, once for a process that runs several."""
+    return typer.main.get_command(app)
 
 
 def _open_closed() -> None:

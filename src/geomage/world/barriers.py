@@ -149,7 +149,8 @@ def _coast(rng: np.random.Generator, size: float) -> Barrier:
     far = size + 1000
     parts = polygons_of(shapely.box(-far, -far, size + far, size + far) - line.buffer(0.01))
     middle = shapely.Point(size / 2, size / 2)
-    sea = min(parts, key=lambda p: -p.distance(middle))
+    sides = sorted(parts, key=lambda p: p.area)[-2:]  # beside them, slivers that a bend cuts off
+    sea = max(sides, key=lambda p: p.distance(middle))
     strand = sea.buffer(beach)
     kind = str(rng.choice(["sand", "bare", "gravel", "concrete"], p=[0.55, 0.2, 0.1, 0.15]))
     road = shapely.intersection(

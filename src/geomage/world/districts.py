@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -60,6 +60,13 @@ class Warp:
     def __call__(self, xy: np.ndarray) -> np.ndarray:
         """Displace points (n, 2) in metres."""
         return np.asarray(xy + np.sin(xy @ self.wave.T + self.phase) @ self.shift)
+
+
+@lru_cache(maxsize=2**14)
+def _shift(seed: int, key: DistrictKey) -> tuple[float, float]:
+    """How far a district's middle is shifted in each direction, -1..1; its neighbours ask, too."""
+    x, y = seeded(seed, 61, key).uniform(-1, 1, 2)
+    return float(x), float(y)
 
 
 @dataclass(frozen=True)
@@ -113,7 +120,7 @@ class Skeleton:
     def site(self, column: int, row: int) -> np.ndarray:
         """Middle of a district before the lattice is bent (2,), metres."""
         at = np.array([column + 0.5 * (row % 2), row], float)
-        off = seeded(self.seed, 61, DistrictKey(column, row)).uniform(-1, 1, 2) * self.jitter
+        off = np.array(_shift(self.seed, DistrictKey(column, row))) * self.jitter
         x, y = (at + off) * self.pitch
         c, s = np.cos(self.angle), np.sin(self.angle)
         return np.asarray(np.array([x * c - y * s, x * s + y * c]) + self.origin)

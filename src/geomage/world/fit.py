@@ -54,7 +54,8 @@ class FitParams:
     towns: int = 2
     """Towns grown for each candidate."""
     rounds: int = 3
-    """Rounds of refining the streets, and of correcting what the buildings come out as."""
+    """Rounds of refining the streets, and of correcting what the buildings come out as; 0 grows
+    no town."""
     size_m: float | None = None
     """Side of the towns grown; that of the measured town, 1000 to 1300 m, when None."""
 
@@ -76,6 +77,8 @@ def fit_style(form: Form, params: FitParams | None = None, name: str = "fitted")
     style = replace(_measured(form, nearest_style(form)), name=name)
     if len(form.block_m2) and len(form.degree):
         style = _search_streets(form, style, params, side)
+    if not params.rounds:
+        return style  # with nothing to compare them with, towns would be grown in vain
     return _correct_buildings(form, style, params, side)
 
 

@@ -59,9 +59,9 @@ def street_graph(lines: np.ndarray) -> StreetGraph:
     n = len(lines)
     if n == 0:
         return StreetGraph(np.empty((0, 2), int), np.empty((0, 2)), np.empty(0))
-    first = shapely.get_coordinates(shapely.get_point(lines, 0))
-    last = shapely.get_coordinates(shapely.get_point(lines, -1))
-    points = np.concatenate([first, last])
+    xy = shapely.get_coordinates(lines)
+    after = np.cumsum(shapely.get_num_coordinates(lines))
+    points = np.concatenate([xy[np.r_[0, after[:-1]]], xy[after - 1]])
     pairs = cKDTree(points).query_pairs(SAME_M, output_type="ndarray")
     links = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), (2 * n, 2 * n))
     count, label = connected_components(links, directed=False)

@@ -71,8 +71,9 @@ def test_a_killed_run_resumes_to_the_same_numbers(run: Path, tmp_path: Path):
     write_learner(paths.checkpoint, learner, recipe_hash(RECIPE))
     paths.metrics.write_text('{"step": 4}\n{"step": 7}\n')
     train(RECIPE, paths.out, SOURCE, jobs=1, pool=run / "pool")
+    found = weights(paths.out)
     for name, expected in weights(run).items():
-        assert torch.equal(weights(paths.out)[name], expected), name
+        assert torch.equal(found[name], expected), name
     assert paths.model.read_bytes() == (run / "model.onnx").read_bytes()
     assert [json.loads(x)["step"] for x in paths.metrics.read_text().splitlines()] == [4, 8]
 

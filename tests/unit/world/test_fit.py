@@ -60,6 +60,12 @@ def fitted(form):
     return fit_style(form, FitParams(towns=1, rounds=1, size_m=SIDE), name="again")
 
 
+@pytest.fixture(scope="module")
+def grown(fitted):
+    """Forms of two towns of the fitted style."""
+    return [form_of(fitted, seed) for seed in (1, 2)]
+
+
 def test_a_town_follows_the_quantiles_of_its_style(form):
     dealt = quantile(AREAS, np.linspace(0, 1, 400))
     assert ks_distance(form.footprint_m2, dealt) < 0.12  # the square cuts its districts
@@ -81,27 +87,37 @@ def test_fitting_a_grown_town_gives_back_its_style(fitted):
     assert fitted.name == "again"
 
 
-def test_streets_of_a_fitted_style_close_blocks_of_the_measured_size(form, fitted):
-    blocks = np.concatenate([form_of(fitted, seed).block_m2 for seed in (1, 2)])
+def test_streets_of_a_fitted_style_close_blocks_of_the_measured_size(form, grown):
+    blocks = np.concatenate([town.block_m2 for town in grown])
     assert np.median(blocks) == pytest.approx(np.median(form.block_m2), rel=0.4)
 
 
-def test_a_fitted_style_is_nearer_than_the_defaults(form, fitted):
-    def far(style):
-        found = [distances(form, form_of(style, seed)) for seed in (1, 2)]
+def test_a_fitted_style_is_nearer_than_the_defaults(form, grown):
+    def far(towns):
+        found = [distances(form, town) for town in towns]
         # coverage of the half dozen blocks of a small town says nothing: `benchmarks.likeness` does
         return np.mean([[d[n] for n in ("footprint_m2", "elongation")] for d in found])
 
-    near = far(fitted)
+    defaults = [[form_of(style, seed) for seed in (1, 2)] for style in ("suburb", "centre")]
+    near = far(grown)
     assert near < 0.12
-    assert near < 0.6 * min(far("suburb"), far("centre"))
+    assert near < 0.6 * min(map(far, defaults))
 
 
 def test_the_same_form_and_seed_give_the_same_style(form):
-    params = FitParams(towns=1, rounds=0, size_m=128.0, seed=3)
+    form = replace(form, block_m2=np.empty(0))  # nothing to search for: towns grow at once
+    params = FitParams(towns=1, rounds=1, size_m=128.0, seed=3)
     assert fit_style(form, params) == fit_style(form, params)
     with pytest.raises(InputError):
         FitParams(towns=0)
+
+
+def test_without_a_round_nothing_is_grown(form, monkeypatch):
+    monkeypatch.setattr("geomage.world.fit.grow_city", lambda _: pytest.fail("a town was grown"))
+    measured = fit_style(form, FitParams(rounds=0), name="measured")
+    assert measured.footprint_m2 == pytest.approx(
+        np.quantile(form.footprint_m2, np.linspace(0, 1, 101), method="hazen"), rel=1e-3
+    )
 
 
 def test_without_streets_the_buildings_are_fitted():
@@ -111,7 +127,7 @@ def test_without_streets_the_buildings_are_fitted():
         box(20 * (k % 20), 20 * (k // 20), 20 * (k % 20) + 12, 20 * (k // 20) + 9) for k in at
     ]
     alone = measure_form(gpd.GeoDataFrame(geometry=shapes, crs="EPSG:32633"))
-    style = fit_style(alone, FitParams(towns=1, rounds=0, size_m=200.0))
+    style = fit_style(alone, FitParams(towns=1, rounds=1, size_m=200.0))
     assert style.fabric in {s.fabric for s in STYLES.values()}
     assert style.order is None
     assert style.footprint_m2[0] == style.footprint_m2[-1] == pytest.approx(108)
@@ -187,7 +203,7 @@ def test_a_town_of_giants_still_gives_a_lawful_style(tmp_path):
         crs="EPSG:32633",
     )
     form = measure_form(giants, None, giants)
-    style = fit_style(form, FitParams(towns=1, rounds=0, size_m=200.0))
+    style = fit_style(form, FitParams(towns=1, rounds=1, size_m=200.0))
     assert read_style(write_style(style, tmp_path / "giants.toml")) == style
 
 

@@ -14,13 +14,13 @@ from geomage.world.graph import street_graph
 from geomage.world.grow import APART
 from geomage.world.tiles import city_tiles, grow_large_city
 
-PARAMS = CityParams(620.0, "suburb", 11)
+PARAMS = CityParams(440.0, "suburb", 11)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def small_tiles():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tiles, "TILE_M", 300.0)
+        patch.setattr(tiles, "TILE_M", 210.0)
         yield
 
 
