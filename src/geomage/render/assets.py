@@ -217,7 +217,8 @@ def paint_remains(c: Canvas) -> None:
         boxes, bare = _boxes(c, _arrived(c, "chimney")), np.zeros_like(c.ids)
         if len(boxes):
             k.paint_boxes(
-                boxes, c.px, c.rows, c.height, c.albedo, 0, bare, c.cover, 0, c.matter, MATTER["object"],
+                boxes, c.px, c.rows, c.height, c.albedo, 0, bare, c.cover, 0, c.matter,
+                MATTER["object"],
             )  # fmt: skip
 
 
