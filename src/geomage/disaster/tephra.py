@@ -5,9 +5,10 @@ it (Suzuki 1983; Bonadonna et al. 2005, J. Geophys. Res. 110, B03206):
 
     m(x, y) = sum M_ij / (2 pi s^2) exp(-((x - x_ij)^2 + (y - y_ij)^2) / (2 s^2)),
 
-with s^2 = 4 K (t + t') for grains that fall within an hour, s^2 = 8 C / 5 (t + t')^(5/2) for finer
-ones, t the time of fall and t' = (0.2 z^2)^(2/5) the time in which the column spread. Simpler than
-theirs: one wind at all heights, grains of one density, air as at sea level, level ground.
+with s^2 = 2 K (t + t') for grains that fall within an hour, s^2 = 4 C / 5 (t + t')^(5/2) for finer
+ones, t the time of fall and t' that in which the column spread, 0.0032 z^2 / K and
+(0.2 z^2)^(2/5), as their program Tephra2 has it. Simpler than theirs: one wind at all heights,
+grains of one density, air as at sea level, level ground.
 """
 
 from __future__ import annotations
@@ -94,8 +95,9 @@ def deposit(column: AshColumn, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     mass = column.mass_kg * np.outer(column_shares(levels), of_size / of_size.sum()).ravel()
     height = (levels * column.height_m)[:, None]
     fall = height / fall_speed(phi)[None]
-    aged = fall + (0.2 * height**2) ** 0.4
-    s2 = np.where(fall < _HOUR, 4 * _K * aged, 1.6 * _C * aged**2.5).ravel()
+    coarse = 2 * _K * (fall + 0.0032 * height**2 / _K)
+    fine = 0.8 * _C * (fall + (0.2 * height**2) ** 0.4) ** 2.5
+    s2 = np.where(fall < _HOUR, coarse, fine).ravel()
     to_x, to_y = (w * fall.ravel()[:, None] for w in column.wind)
     along = np.exp(-((x[None] - to_x) ** 2) / (2 * s2[:, None]))
     across = np.exp(-((y[None] - to_y) ** 2) / (2 * s2[:, None]))
