@@ -175,7 +175,7 @@ def test_ash_of_one_height_and_size_falls_where_it_should():
 
 
 def test_ash_spreads_as_a_random_walk():
-    # of grains that fall within an hour in still air: along an axis the variance is that of a random
+    # grains that fall within an hour in still air: along an axis the variance is that of a random
     # walk, 2 K (t + t') with K = 100 m2/s and 2 K t' = .0064 z^2
     speed = float(fall_speed(np.array([0.0]))[0])
     at = np.arange(-8_000, 8_001, 50.0)
@@ -202,7 +202,7 @@ def test_most_ash_leaves_the_column_high_up():
     assert 0.6 < levels[shares.argmax()] < 0.9
 
 
-def test_ash_slides_off_roofs_as_in_the_table():
+def test_ash_slides_off_steep_roofs():
     assert sliding(np.array([0.0, 20.0, 27.5, 35.0, 60.0]), wet=False).tolist() == [1, 1, 0.5, 0, 0]
     assert sliding(np.array([30.0, 32.5, 35.0]), wet=True).tolist() == [1, 0.5, 0]
     # 200 kg/m2 weigh 1.962 kPa, half as much again when wet
