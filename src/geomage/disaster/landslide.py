@@ -75,7 +75,7 @@ class LandslideParams:
     soil_m: float = 1.5  # depth of soil across the slope
     cohesion_pa: float = 5_000.0  # of soil and roots; 0..10 kPa are usual
     friction_deg: float = 34.0  # angle of internal friction; 25..45 are usual
-    transmissivity: float = 65.0  # m2 a day (Montgomery and Dietrich 1994)
+    transmissivity: float = 65.0  # m2 a day, after Montgomery and Dietrich (1994); not checked
 
     def __post_init__(self) -> None:
         if self.trigger not in {"rain", "shaking"}:
@@ -119,7 +119,8 @@ class Slides:
 def degree_of_loss(depth_m: np.ndarray) -> np.ndarray:
     """Share of a building's value lost at a depth of debris, metres.
 
-    V = 1 - exp(-1.671 (((d + 3.189) / 3.189) - 1)^1.746), Papathoma-Koehle et al. (2015).
+    V = 1 - exp(-1.671 (((d + 3.189) / 3.189) - 1)^1.746), Papathoma-Koehle et al. (2015), Environ.
+    Modell. Softw. 63, 156-169.
     """
     return np.asarray(-np.expm1(-1.671 * (np.maximum(depth_m, 0.0) / 3.189) ** 1.746))
 

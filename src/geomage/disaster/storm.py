@@ -30,7 +30,8 @@ from geomage.world import City
 
 __all__ = ["CycloneParams", "StormParams", "cyclone", "roughness", "storm", "wind_field"]
 
-_EF_WIND = (33.0, 43.0, 55.0, 67.0, 81.0, 95.0)  # middle of EF0..EF5, 3 s gust, m/s
+# 3 s gust, m/s: middle of EF0..EF4 to within 1; EF5 has no upper end, 95 is ours
+_EF_WIND = (33.0, 43.0, 55.0, 67.0, 81.0, 95.0)
 _WAVE_M = 900.0  # length of a track's waver; ours
 _TURBULENCE = 0.05  # of the peak gust from place to place, at most twice that; ours
 _LATTICE = 9

@@ -1,8 +1,8 @@
 """Volcano: lava that buries what it reaches, ash that loads roofs until they give way.
 
 Lava takes nearly every building it touches, but some at the margins of flows stand damaged: the
-impact is not binary (Meredith et al. 2022, lava flow impacts on the built environment). Ash breaks
-roofs by its weight (Spence et al. 2005).
+impact is not binary (Meredith et al. 2023, J. Appl. Volcanol., doi 10.1186/s13617-023-00140-7). Ash
+breaks roofs by its weight (Spence et al. 2005).
 """
 
 from __future__ import annotations

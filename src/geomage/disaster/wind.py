@@ -33,7 +33,8 @@ and Alexander 2005)."""
 INFLOW_DEG = 20.0  # of a tornado near the ground; ours, within what tree-fall models fit
 SURFACE_OVER_GRADIENT = 0.71 * 0.82
 """Mean wind at 10 m over open land over the gradient wind: .71 over the sea near the radius of
-maximum wind, 18 % less behind the coast (Vickery et al. 2009)."""
+maximum wind, 18 % less behind the coast, after Vickery et al. (2009), J. Appl. Meteorol. Climatol.
+48, 381-405; neither number could be checked against the paper."""
 GUST_OVER_MEAN = 1.66
 """Gust of 3 s over the mean of 10 min, in-land, roughly open (Harper, Kepert and Ginger 2010,
 table 1.1)."""
@@ -116,9 +117,10 @@ def holland_wind(
 
 
 def inflow_angle(r: np.ndarray) -> np.ndarray:
-    """Degrees by which the surface wind of a cyclone turns inwards (Sobey et al. 1977).
+    """Degrees by which the surface wind of a cyclone turns inwards.
 
-    10 r to r = 1, 10 + 75 (r - 1) to 1.2, 25 beyond; r in radii of maximum wind.
+    After Sobey et al. (1977), as McConochie et al. (2004) have it: 10 r to r = 1, 10 + 75 (r - 1)
+    to 1.2, 25 beyond; r in radii of maximum wind.
     """
     return np.asarray(np.interp(r, [0.0, 1.0, 1.2], [0.0, 10.0, 25.0]))
 
