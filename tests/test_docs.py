@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import shlex
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -15,21 +16,21 @@ from geomage.cli import main
 PROJECT = Path(__file__).resolve().parents[1]
 
 
-def _writer() -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "write_commands", PROJECT / "dev" / "write_commands.py"
-    )
+def _script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, PROJECT / "dev" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 
 
-COMMANDS = dict(_writer().commands())
+WRITER, GALLERY = _script("write_commands"), _script("draw_gallery")
+COMMANDS = dict(WRITER.commands())
 
 
 def test_the_page_of_commands_is_what_the_command_line_says():
     page = (PROJECT / "docs" / "commands.md").read_text()
-    assert page == _writer().page(), "docs/commands.md is stale: run `make docs`"
+    assert page == WRITER.page(), "docs/commands.md is stale: run `make docs`"
 
 
 @pytest.mark.parametrize("words", COMMANDS)
@@ -54,6 +55,20 @@ def test_help_of_every_command_leaves_with_zero(capsys):
     for words in COMMANDS:
         assert main([*words.split()[1:], "--help"]) == 0
         assert "Examples:" in capsys.readouterr().out
+
+
+def test_the_page_of_the_gallery_is_what_its_script_says():
+    page = (PROJECT / "docs" / "gallery.md").read_text()
+    assert page == GALLERY.page(), "docs/gallery.md is stale: run dev/draw_gallery.py"
+
+
+@pytest.mark.parametrize("plate", GALLERY.PLATES)
+def test_every_picture_of_the_gallery_has_commands_that_parse(plate):
+    assert (PROJECT / "docs" / "gallery" / f"{plate}.jpg").stat().st_size > 10_000
+    for line in GALLERY.commands(GALLERY.PLATES[plate]):
+        words = shlex.split(line)
+        name = max((n for n in COMMANDS if f"{line} ".startswith(f"{n} ")), key=len)
+        COMMANDS[name].make_context(name, words[len(name.split()) :])
 
 
 README = (PROJECT / "README.md").read_text()
