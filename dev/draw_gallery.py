@@ -75,7 +75,7 @@ PLATES = {
     ),
     "storm": Plate(
         "Tornado",
-        "--size 340 --style suburb --seed 4",
+        "--size 340 --style suburb --seed 6",
         "storm --ef 4 --radius 80 --seed 0",
         f"--seed 3 {_NADIR}",
         "Houses gone from their slabs, boards in heaps along the wind, stripped and felled trees, "
@@ -93,11 +93,12 @@ PLATES = {
     ),
     "landslide": Plate(
         "Landslide",
-        "--size 420 --style informal --seed 2 --dtm srtm.tif --at 40.3404,39.4621",
+        "--size 420 --style suburb --seed 6 --dtm srtm.tif --at 40.3154,39.4496",
         "landslide --rain 300 --seed 1",
-        f"--seed 5 {_NADIR}",
+        f"--seed 8 {_NADIR}",
         "Soil that broke away and ran out among houses, which it buried or pushed over.",
-        "houses stand in slopes of 25 % as on flat ground, and soil holds no boulder and no trunk.",
+        "soil ends at a sharp line and holds no boulder and no trunk; houses stand in the slope as on "
+        "flat ground.",
     ),
     "months": Plate(
         "An hour, a day, a month after an earthquake",
