@@ -96,17 +96,7 @@ def sample_event(rng: np.random.Generator, city: City, hazard: str) -> Event:
             seed,
         )
     if hazard == "flood":
-        city = _flood_plain(city, rng.uniform(0.5, 4.0))
-        relief = float(np.quantile(city.dtm.values, rng.uniform(0.3, 1.0)) - city.dtm.values.min())
-        surge = float(rng.choice([0.0, 0.0, rng.uniform(0.3, 1.0)]))
-        drained = (
-            float(rng.choice([0.0, 0.0, 0.0, rng.uniform(0.2, 1.0)]))
-            if surge == 0
-            else float(rng.uniform(0.3, 1.0))
-        )
-        return flood(
-            city, FloodParams(max(relief + rng.uniform(0, 0.7), 0.3), surge, drained), seed
-        )
+        return _sample_flood(rng, _flood_plain(city, rng.uniform(0.5, 4.0)), seed)
     return fire(
         city,
         FireParams(
@@ -114,6 +104,26 @@ def sample_event(rng: np.random.Generator, city: City, hazard: str) -> Event:
         ),
         seed,
     )
+
+
+def _sample_flood(rng: np.random.Generator, city: City, seed: int) -> Event:
+    """Two of three stand still at a level, a quarter of them draining; the rest are waves.
+
+    Waves are seen while they run off. Cells of 4 m make them cheap.
+    """
+    relief = float(np.quantile(city.dtm.values, rng.uniform(0.3, 1.0)) - city.dtm.values.min())
+    level = max(relief + rng.uniform(0, 0.7), 0.3)
+    if rng.random() < 2 / 3:
+        hours = float(rng.choice([0.0, 0.0, 0.0, rng.uniform(24, 400)]))
+        return flood(city, FloodParams(level), seed, hours=hours)
+    wave = FloodParams(
+        source="tsunami",
+        wave_m=level + rng.uniform(0.5, 4.0),
+        period_min=rng.uniform(6, 12),
+        from_deg=rng.uniform(0, 360),
+        cell_m=4.0,
+    )
+    return flood(city, wave, seed, hours=rng.uniform(0.5, 6))
 
 
 def _flood_plain(city: City, relief_m: float) -> City:

@@ -37,7 +37,7 @@ ADDED = {
     "none": set(),
     "earthquake": {"debris", "debris_height"},
     "fire": {"burn", "debris"},
-    "flood": {"water_depth", "velocity", "mud", "debris"},
+    "flood": {"water_depth", "velocity", "foam", "wet", "mud", "debris"},
     "storm": {"debris", "mud"},
 }
 
