@@ -55,8 +55,8 @@ def recede(city: City, peak: Peak, source: str, hours: float) -> Recession:
     left = (peak.deepest > 0) & (depth <= 0)
     calm = 1 - 0.5 * np.clip(peak.fastest / 1.5, 0, 1)  # fast water leaves less behind
     mud = np.where(left, np.clip(0.25 + peak.deepest / 3, 0, 0.9) * calm, 0)
-    with np.errstate(divide="ignore"):
-        since = hours + tau * np.log1p(-np.clip(peak.deepest / max(most, 1e-9), 0, 1))
+    gone = np.clip((peak.deepest - _DRY_M) / max(most, 1e-9), 0, 0.999)
+    since = hours + tau * np.log1p(-gone)  # hours since the water left
     wet = np.where(left, np.clip(1 - np.maximum(since, 0) / _DRIES_H, 0, 1), 0)
     froude = peak.fastest / np.sqrt(9.81 * np.maximum(peak.deepest, 0.05))
     foam = np.clip((froude - 0.35) / 0.5, 0, 1) * np.clip((peak.fastest - 0.5) / 1.5, 0, 1)
