@@ -10,7 +10,7 @@ learns how much of its outflow its water can feed; row i - 2, whose neighbours k
 its water. What is read of the old fluxes is kept in rows aside, so nothing is held twice.
 """
 
-# mypy: disable-error-code="call-arg, unreachable"
+# mypy: disable-error-code="call-arg, unreachable, var-annotated"
 import math
 
 import numpy as np
@@ -21,152 +21,177 @@ from numba.extending import intrinsic
 WALL = 1e9  # metres; higher than any ground
 THIN = 1e-6  # metres of flow below which nothing moves
 FILM = 0.01  # metres of water below which a speed means nothing
+TRACKED = 8  # steps from one look at what is kept of depth and speed to the next
 G = 9.81
+P0, P1, P2, P3, P4 = np.array([1.0, 0.33332898, 0.22221835, 0.17449282, 0.14550293], np.float32)
 NONE, ONE = np.uint64(0), np.uint64(1)  # an index without a sign needs no test of its sign
 
 
 @intrinsic
-def _bits(_typing, _x):
+def _first_guess(_typing, _x):
+    """Bits of a positive x read as a whole number: 1419900500 less a third of them is x^(-1/3)."""
+    single, whole = ir.FloatType(), ir.IntType(32)
+
     def code(_context, builder, _signature, args):
-        return builder.bitcast(args[0], ir.IntType(64))
+        number = builder.sitofp(builder.bitcast(args[0], whole), single)
+        third = builder.fptosi(builder.fmul(number, ir.Constant(single, 1 / 3)), whole)
+        return builder.bitcast(builder.sub(ir.Constant(whole, 1419900500), third), single)
 
-    return types.int64(types.float64), code
-
-
-@intrinsic
-def _double(_typing, _x):
-    def code(_context, builder, _signature, args):
-        return builder.bitcast(args[0], ir.DoubleType())
-
-    return types.float64(types.int64), code
+    return types.float32(types.float32), code
 
 
-@njit(inline="always", fastmath={"nnan", "nsz", "contract"})
+fast = njit(error_model="numpy", fastmath={"nnan", "nsz", "contract"})
+inline = njit(inline="always", fastmath={"nnan", "nsz", "contract"})
+
+
+@inline
 def third_root(x):
-    """X ** (-1/3) of a positive number to 1e-13, by steps that compile to vector instructions.
+    """Raise a positive number to the power of -1/3, to 3e-7, in vector instructions.
 
-    A first guess from the exponent bits, then two steps of fourth order on c = 1 - x y^3:
-    y <- y (1 + c/3 + 2 c^2/9 + 14 c^3/81).
+    A first guess y is within 4 percent; then y (1 - c)^(-1/3) with c = 1 - x y^3, as a polynomial
+    (Chebyshev points, |c| < 0.103). Single precision will do: roughness is known to a digit.
     """
-    high = (_bits(x) >> 32) & 0x7FFFFFFF
-    y = _double((1430210000 - ((high * 0x55555556) >> 32)) << 32)
-    for _ in range(2):
-        c = 1.0 - x * (y * y * y)
-        y = y * (1.0 + c * (1.0 / 3.0 + c * (2.0 / 9.0 + c * (14.0 / 81.0))))
-    return y
+    f = np.float32(x)
+    y = _first_guess(f)
+    c = P0 - f * (y * y * y)
+    return np.float64(y * (P0 + c * (P1 + c * (P2 + c * (P3 + c * P4)))))
 
 
-@njit(inline="always", fastmath={"nnan", "nsz", "contract"})
-def _flux(za, zb, ha, hb, q, before, after, friction, theta, push, cap):
-    """Flux of a face between cells a and b at the next time, m2/s, and its speed, m/s.
+@inline
+def _depth(za, zb, ha, hb):
+    return max(za + ha, zb + hb) - max(za, zb)
+
+
+@inline
+def _flux(za, zb, ha, hb, q, before, after, friction, theta, push):
+    """Flux of a face between cells a and b at the next time, m2/s, and its depth.
 
     de Almeida et al. (2012), eq. 8 with the mean flux of eq. 11; theta = 1 is Bates et al. (2010),
     eq. 11. A neighbour without flow counts as the face itself: else the tip of a flood over dry
-    ground would be held back. friction = g dt n^2, push = g dt / dx, cap = largest Froude number
-    times g^.5.
+    ground would be held back. friction = g dt n^2, push = g dt / dx.
     """
-    ea, eb = za + ha, zb + hb
-    depth = max(ea, eb) - max(za, zb)
+    depth = _depth(za, zb, ha, hb)
     d = max(depth, THIN)
     before, after = before if before != 0.0 else q, after if after != 0.0 else q
     mean = theta * q + 0.5 * (1.0 - theta) * (before + after)
     y = third_root(d)
     y3 = y * y * y
-    new = (mean - push * d * (eb - ea)) / (1.0 + friction * abs(q) * (y3 * y3 * y))
-    most = cap * d * math.sqrt(d)
-    new = min(max(new, -most), most)
+    new = (mean - push * d * ((zb + hb) - (za + ha))) / (1.0 + friction * abs(q) * (y3 * y3 * y))
     new = new if depth > THIN else 0.0
-    return new, new * y3
-
-
-fast = njit(error_model="numpy", fastmath={"nnan", "nsz", "contract"})
+    return new, d
 
 
 @fast
-def _flux_row_x(z, h, n2, old, q, u, j0, j1, theta, friction, push, cap):
+def _flux_row_x(z, h, n2x, m, old, q, i, j0, j1, theta, friction, push, cap):
+    """Fluxes of the western faces of row i, by row m of n2x."""
+    over = 0
     for j in range(np.uint64(j0), np.uint64(j1)):
-        q[j], u[j] = _flux(
-            z[j - ONE], z[j], h[j - ONE], h[j], old[j], old[j - ONE], old[j + ONE],
-            0.5 * friction * (n2[j - ONE] + n2[j]), theta, push, cap,
+        q[i, j], d = _flux(
+            z[i, j - ONE], z[i, j], h[i, j - ONE], h[i, j], old[j], old[j - ONE], old[j + ONE],
+            friction * n2x[m, j], theta, push,
         )  # fmt: skip
+        over += q[i, j] * q[i, j] > cap * cap * (d * d * d)
+    if over > 0:
+        for j in range(np.uint64(j0), np.uint64(j1)):
+            d = max(_depth(z[i, j - ONE], z[i, j], h[i, j - ONE], h[i, j]), THIN)
+            most = cap * d * math.sqrt(d)
+            q[i, j] = min(max(q[i, j], -most), most)
 
 
 @fast
-def _flux_row_y(
-    za, zb, ha, hb, na, nb, old, before, after, q, u, j0, j1, theta, friction, push, cap
-):  # fmt: skip
+def _flux_row_y(z, h, n2y, m, old, o, b, q, i, j0, j1, theta, friction, push, cap):
+    """Fluxes of the northern faces of row i; rows o and b of old are its and the row's above."""
+    over = 0
+    a, below = i - ONE, i + ONE
     for j in range(np.uint64(j0), np.uint64(j1)):
-        q[j], u[j] = _flux(
-            za[j], zb[j], ha[j], hb[j], old[j], before[j], after[j],
-            0.5 * friction * (na[j] + nb[j]), theta, push, cap,
+        q[i, j], d = _flux(
+            z[a, j], z[i, j], h[a, j], h[i, j], old[o, j], old[b, j], q[below, j],
+            friction * n2y[m, j], theta, push,
         )  # fmt: skip
+        over += q[i, j] * q[i, j] > cap * cap * (d * d * d)
+    if over > 0:
+        for j in range(np.uint64(j0), np.uint64(j1)):
+            d = max(_depth(z[a, j], z[i, j], h[a, j], h[i, j]), THIN)
+            most = cap * d * math.sqrt(d)
+            q[i, j] = min(max(q[i, j], -most), most)
 
 
 @fast
-def _share_row(h, qx, north, south, share, j0, j1, r):
+def _speeds(z, h, qx, qy, i, ux, uy, w, j0, j1):
+    """Speeds of the western (up to column j1) and northern faces of row i, into row w."""
+    a = i - ONE
+    for j in range(np.uint64(j0), np.uint64(j1 + 1)):
+        ux[w, j] = qx[i, j] / max(_depth(z[i, j - ONE], z[i, j], h[i, j - ONE], h[i, j]), THIN)
+    for j in range(np.uint64(j0), np.uint64(j1)):
+        uy[w, j] = qy[i, j] / max(_depth(z[a, j], z[i, j], h[a, j], h[i, j]), THIN)
+
+
+@fast
+def _share_row(h, qx, qy, i, share, s, j0, j1, r):
     """Share of its outflow that the water of each cell feeds; whether any is below 1."""
     lack = 0
+    below = i + ONE
     for j in range(np.uint64(j0), np.uint64(j1)):
-        lack += r * _outflow(qx[j], qx[j + ONE], north[j], south[j]) > h[j]
+        lack += r * _outflow(qx[i, j], qx[i, j + ONE], qy[i, j], qy[below, j]) > h[i, j]
     if lack > 0:
         for j in range(np.uint64(j0), np.uint64(j1)):
-            out = r * _outflow(qx[j], qx[j + ONE], north[j], south[j])
-            share[j] = min(1.0, h[j] / max(out, 1e-300))
+            out = r * _outflow(qx[i, j], qx[i, j + ONE], qy[i, j], qy[below, j])
+            share[s, j] = min(1.0, h[i, j] / max(out, 1e-300))
     return lack > 0
 
 
-@njit(inline="always", fastmath={"nnan", "nsz", "contract"})
+@inline
 def _outflow(west, east, north, south):
     return (max(east, 0.0) + max(-west, 0.0)) + (max(south, 0.0) + max(-north, 0.0))
 
 
 @fast
-def _scale_row(q, a, b, back, j0, j1):
+def _scale_row(q, i, share, a, b, back, j0, j1):
     """Scale fluxes from cells of row a (`back` columns before) to cells of row b by who gives."""
     for j in range(np.uint64(j0), np.uint64(j1)):
-        q[j] *= a[j - back] if q[j] > 0 else b[j]
+        q[i, j] *= share[a, j - back] if q[i, j] > 0 else share[b, j]
 
 
 @fast
-def _move_row(h, z, qx, north, south, j0, j1, r, rain):
-    """Move water through the faces of a row, and let it rain."""
+def _move_row(h, z, qx, qy, i, top, j0, j1, r, rain):
+    """Move water through the faces of a row, and let it rain; `top` keeps the greatest depths."""
+    below = i + ONE
+    if rain > 0:
+        for j in range(np.uint64(j0), np.uint64(j1)):
+            h[i, j] += rain if z[i, j] < 0.5 * WALL else 0.0
     for j in range(np.uint64(j0), np.uint64(j1)):
-        new = h[j] + r * ((qx[j] - qx[j + ONE]) + (north[j] - south[j]))
-        h[j] = max(new + (rain if z[j] < 0.5 * WALL else 0.0), 0.0)
+        new = h[i, j] + r * ((qx[i, j] - qx[i, j + ONE]) + (qy[i, j] - qy[below, j]))
+        h[i, j] = max(new, 0.0)
+        top[j] = max(top[j], new)
 
 
 @fast
-def _deepest(h, j0, j1):
-    most = 0.0
+def _track_row(h, i, ux, w, uy, v, below, tracks, j0, j1, t, dt, wet):
+    """Keep the greatest depth and squared speed, arrival and time under water of a row."""
     for j in range(np.uint64(j0), np.uint64(j1)):
-        most = max(most, h[j])
-    return most
+        tracks[0, i, j] = max(tracks[0, i, j], np.float32(h[i, j]))
+    for j in range(np.uint64(j0), np.uint64(j1)):
+        a, b = ux[w, j] + ux[w, j + ONE], uy[v, j] + uy[below, j]
+        s = np.float32(0.25 * (a * a + b * b) if h[i, j] > FILM else 0.0)
+        tracks[1, i, j] = max(tracks[1, i, j], s)
+    for j in range(np.uint64(j0), np.uint64(j1)):
+        tracks[3, i, j] += np.float32(dt if h[i, j] > wet else 0.0)
+    for j in range(np.uint64(j0), np.uint64(j1)):
+        come = tracks[2, i, j] < 0 and h[i, j] > wet
+        tracks[2, i, j] = np.float32(t) if come else tracks[2, i, j]
 
 
 @fast
-def _copy_row(a, b, j0, j1):
+def _copy_row(a, i, b, k, j0, j1):
     for j in range(np.uint64(j0), np.uint64(j1)):
-        b[j] = a[j]
+        b[k, j] = a[i, j]
 
 
 @fast
-def _track_row(h, ux, north, south, deepest, fastest, arrival, under, j0, j1, t, dt, wet):
-    for j in range(np.uint64(j0), np.uint64(j1)):
-        deepest[j] = max(deepest[j], np.float32(h[j]))
-    for j in range(np.uint64(j0), np.uint64(j1)):
-        u, v = ux[j] + ux[j + ONE], north[j] + south[j]
-        s = 0.25 * (u * u + v * v)
-        fastest[j] = max(fastest[j], np.float32(s if h[j] > FILM else 0.0))
-    for j in range(np.uint64(j0), np.uint64(j1)):
-        under[j] += np.float32(dt if h[j] > wet else 0.0)
-    for j in range(np.uint64(j0), np.uint64(j1)):
-        arrival[j] = np.float32(t) if (arrival[j] < 0 and h[j] > wet) else arrival[j]
-
-
-@fast
-def _clear(row, starts, ends, count, value):
-    for k in range(count):
-        row[starts[k] : ends[k]] = value
+def _clear(row, k, starts, ends, count, c, value):
+    for n in range(count):
+        for j in range(np.uint64(starts[c, n]), np.uint64(ends[c, n])):
+            row[k, j] = value
 
 
 @njit
@@ -192,6 +217,19 @@ def _spans(wet, last, starts, ends, counts, block, nx):
             ends[bi, k] = nx + 1
             k += 1
         counts[bi] = k
+
+
+@njit
+def _peaks(top, wet, b, starts, ends, count, block):
+    """Mark the blocks of a row that hold water; return the greatest depth; forget the depths."""
+    most = 0.0
+    for k in range(count):
+        for j in range(starts[b, k], ends[b, k]):
+            if top[j] > 0:
+                wet[b, (j - 1) // block] = 1
+                most = max(most, top[j])
+            top[j] = 0.0
+    return most
 
 
 @njit
@@ -260,14 +298,14 @@ def _through_edges(qx, qy, edges, ny, nx):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def advance(
-    h, z, qx, qy, n2, tracks, wet, last, dx, alpha, theta, froude, threshold, block,
+    h, z, qx, qy, n2x, n2y, tracks, wet, last, dx, alpha, theta, froude, threshold, block,
     edges, edge_times, edge_levels, rain_times, rain_rates,
     inflow_i, inflow_j, inflow_times, inflow_rates, clock, end,
 ):  # fmt: skip
     """Carry the water from clock[0] to `end` seconds.
 
     - h, z, qx, qy: see the module; h, qx, qy are changed.
-    - n2: (1 or rows, columns) Manning's n squared; one row serves all.
+    - n2x, n2y: (1 or rows, columns) Manning's n squared at the faces; one row serves all.
     - tracks: (4, rows, columns) float32: greatest depth, greatest squared speed, arrival (s, -1),
       seconds deeper than `threshold`.
     - wet, last: (blocks, blocks) uint8: which hold water now, and did a step before.
@@ -284,19 +322,17 @@ def advance(
     my, mx = wet.shape
     starts, ends = np.zeros((my, mx // 2 + 1), np.int64), np.zeros((my, mx // 2 + 1), np.int64)
     counts = np.zeros(my, np.int64)
-    old_x = np.zeros(nx + 3)
-    old_y = np.zeros((2, nx + 3))
+    old_x, old_y = np.zeros(nx + 3), np.zeros((2, nx + 3))
     ux, uy, share = np.zeros((3, nx + 3)), np.zeros((3, nx + 3)), np.ones((3, nx + 3))
     short = np.zeros(3, np.uint8)
-    peaks = np.zeros((my, mx))
-    levels = np.zeros(4)
+    top, levels = np.zeros(nx + 3), np.zeros(4)
     land = 0
     for i in range(1, ny + 1):
         for j in range(1, nx + 1):
             land += z[i, j] < 0.5 * WALL
     cap = froude * math.sqrt(G)
-    rows_n = n2.shape[0] > 1
-    steps = 0
+    rows_n = n2x.shape[0] > 1
+    steps, untold = 0, 0.0
     while clock[0] < end:
         t = clock[0]
         for e in range(4):
@@ -315,81 +351,74 @@ def advance(
             wet[:] = 1
             clock[3] += rain * dt * dx * dx * land
         _spans(wet, last, starts, ends, counts, block, nx)
-        peaks[:] = 0
+        last[:] = wet
+        wet[:] = 0
+        clock[1] = 0.0
         r, friction, push = dt / dx, G * dt, G * dt / dx
+        untold += dt
+        track = steps % TRACKED == TRACKED - 1 or end - (t + dt) < 1e-9
+        old_y[:] = 0.0
+        uy[:] = 0.0
+        share[:] = 1.0
+        short[:] = 0
         for i in range(1, ny + 4):
             if i <= ny + 1:
                 b = (min(i, ny) - 1) // block
-                here, back = i % 2, (i - 1) % 2
-                if i == 1:
-                    old_y[:] = 0.0
-                    uy[:] = 0.0
+                here, w, ui = np.uint64(i % 2), np.uint64(i % 3), np.uint64(i)
+                back = np.uint64((i - 1) % 2)
                 if i > 2:
-                    c = (i - 3) // block
-                    _clear(old_y[here], starts[c], ends[c], counts[c], 0.0)
-                if i > 3:
-                    c = (i - 4) // block
-                    _clear(uy[i % 3], starts[c], ends[c], counts[c], 0.0)
-                row_n, over_n = (n2[i], n2[i - 1]) if rows_n else (n2[0], n2[0])
+                    _clear(old_y, here, starts, ends, counts[(i - 3) // block], (i - 3) // block, 0)
+                if track and i > 3:
+                    _clear(uy, w, starts, ends, counts[(i - 4) // block], (i - 4) // block, 0)
+                row_n = ui if rows_n else NONE
                 for k in range(counts[b]):
                     j0, j1 = starts[b, k], ends[b, k]
-                    _copy_row(qy[i], old_y[here], j0, j1)
+                    _copy_row(qy, ui, old_y, here, j0, j1)
                     _flux_row_y(
-                        z[i - 1], z[i], h[i - 1], h[i], over_n, row_n, old_y[here], old_y[back],
-                        qy[i + 1], qy[i], uy[i % 3], j0, j1, theta, friction, push, cap,
+                        z, h, n2y, row_n, old_y, here, back, qy, ui, j0, j1,
+                        theta, friction, push, cap,
                     )  # fmt: skip
                     if i <= ny:
-                        _copy_row(qx[i], old_x, j0 - 1, j1 + 2)
+                        for j in range(np.uint64(j0 - 1), np.uint64(j1 + 2)):
+                            old_x[j] = qx[ui, j]
                         _flux_row_x(
-                            z[i], h[i], row_n, old_x, qx[i], ux[i % 3], j0, j1 + 1,
-                            theta, friction, push, cap,
-                        )  # fmt: skip
+                            z, h, n2x, row_n, old_x, qx, ui, j0, j1 + 1, theta, friction, push, cap
+                        )
+                    if track:
+                        _speeds(z, h, qx, qy, ui, ux, uy, w, j0, j1)
             m = i - 1
             if 1 <= m <= ny + 1:
-                s = m % 3
-                if short[s] and m > 3:
-                    c = (m - 4) // block
-                    _clear(share[s], starts[c], ends[c], counts[c], 1.0)
-                elif m <= 3:
-                    share[s] = 1.0
+                s, um = np.uint64(m % 3), np.uint64(m)
+                if short[s]:
+                    _clear(share, s, starts, ends, counts[(m - 4) // block], (m - 4) // block, 1)
                 short[s] = 0
                 if m <= ny:
                     b = (m - 1) // block
                     for k in range(counts[b]):
-                        if _share_row(
-                            h[m], qx[m], qy[m], qy[m + 1], share[s], starts[b, k], ends[b, k], r
-                        ):
+                        if _share_row(h, qx, qy, um, share, s, starts[b, k], ends[b, k], r):
                             short[s] = 1
                 if m == 1 and short[s]:
-                    b = 0
-                    for k in range(counts[b]):
-                        _scale_row(qy[1], share[0], share[1], NONE, starts[b, k], ends[b, k])
+                    for k in range(counts[0]):
+                        _scale_row(qy, um, share, NONE, s, NONE, starts[0, k], ends[0, k])
             m = i - 2
             if 1 <= m <= ny:
-                s, below = m % 3, (m + 1) % 3
+                s, below, um = np.uint64(m % 3), np.uint64((m + 1) % 3), np.uint64(m)
                 b = (m - 1) // block
                 for k in range(counts[b]):
                     j0, j1 = starts[b, k], ends[b, k]
                     if short[s]:
-                        _scale_row(qx[m], share[s], share[s], ONE, j0, j1 + 1)
+                        _scale_row(qx, um, share, s, s, ONE, j0, j1 + 1)
                     if short[s] or short[below]:
-                        _scale_row(qy[m + 1], share[s], share[below], NONE, j0, j1)
-                    _move_row(h[m], z[m], qx[m], qy[m], qy[m + 1], j0, j1, r, rain * dt)
-                    for j in range(j0, j1, block):
-                        e = min(j + block, j1)
-                        bj = (j - 1) // block
-                        peaks[b, bj] = max(peaks[b, bj], _deepest(h[m], j, e))
-                    _track_row(
-                        h[m], ux[m % 3], uy[m % 3], uy[(m + 1) % 3], tracks[0, m], tracks[1, m],
-                        tracks[2, m], tracks[3, m], j0, j1, t + dt, dt, threshold,
-                    )  # fmt: skip
+                        _scale_row(qy, um + ONE, share, s, below, NONE, j0, j1)
+                    _move_row(h, z, qx, qy, um, top, j0, j1, r, rain * dt)
+                    if track:
+                        _track_row(
+                            h, um, ux, s, uy, s, below, tracks, j0, j1, t + dt, untold, threshold
+                        )
                     clock[4] += j1 - j0
-        clock[1] = 0.0
-        for bi in range(my):
-            for bj in range(mx):
-                last[bi, bj] = wet[bi, bj]
-                wet[bi, bj] = peaks[bi, bj] > 0
-                clock[1] = max(clock[1], peaks[bi, bj])
+                if m % block == 0 or m == ny:
+                    clock[1] = max(clock[1], _peaks(top, wet, b, starts, ends, counts[b], block))
+        untold = 0.0 if track else untold
         clock[2] += _through_edges(qx, qy, edges, ny, nx) * dt * dx
         clock[0] = end if end - (t + dt) < 1e-9 else t + dt
         steps += 1
