@@ -118,12 +118,12 @@ def _sample_flood(rng: np.random.Generator, city: City, seed: int) -> Event:
         return flood(city, FloodParams(level), seed, hours=hours)
     wave = FloodParams(
         source="tsunami",
-        wave_m=level + rng.uniform(0.5, 4.0),
+        wave_m=0.5 * level + rng.uniform(0.5, 2.6),
         period_min=rng.uniform(6, 12),
         from_deg=rng.uniform(0, 360),
         cell_m=4.0,
     )
-    return flood(city, wave, seed, hours=rng.uniform(0.5, 6))
+    return flood(city, wave, seed, hours=rng.uniform(0.3, 4))
 
 
 def _flood_plain(city: City, relief_m: float) -> City:

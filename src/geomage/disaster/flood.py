@@ -42,10 +42,7 @@ def flood(city: City, params: FloodParams, seed: int = 0, *, hours: float = 24.0
     left = recede(city, peak, params.source, hours)
     table = _buildings(seed, city, peak, params.source)
     table["grade_visible"] = _seen(city, table, peak, left.depth)
-    rng = np.random.default_rng([seed, 4])
-    rough = ndimage.gaussian_filter(rng.random(peak.deepest.shape), 2)
-    strewn = np.clip(peak.fastest / 4, 0, 0.8) * np.clip(4 * rough - 1.4, 0, 1)
-    debris = np.maximum(debris_field(city, table, 16.0), strewn * (peak.deepest > 0.1))
+    debris = np.maximum(debris_field(city, table, 16.0), _strewn(seed, peak))
     fields = {
         "water_depth": left.depth, "velocity": peak.fastest, "foam": left.foam, "wet": left.wet,
         "mud": left.mud, "debris": debris.astype(np.float32),
@@ -58,6 +55,14 @@ def flood(city: City, params: FloodParams, seed: int = 0, *, hours: float = 24.0
         objects=flotsam(seed, city, peak),
     )  # fmt: skip
     return build_event("flood", city, asdict(params) | {"seed": seed}, struck, hours)
+
+
+def _strewn(seed: int, peak: Peak) -> np.ndarray:
+    """Share (y, x) of the ground under what fast water dropped, in patches; ours."""
+    rng = np.random.default_rng([seed, 4])
+    rough = ndimage.gaussian_filter(rng.normal(size=peak.deepest.shape), 3)
+    patch = np.clip(rough / max(float(rough.std()), 1e-9) - 0.4, 0, 1)
+    return np.asarray(np.clip(peak.fastest / 6, 0, 0.6) * patch * (peak.deepest > 0.1))
 
 
 def _buildings(seed: int, city: City, peak: Peak, source: str) -> gpd.GeoDataFrame:
