@@ -141,7 +141,7 @@ def _say_of_water(event: Any) -> None:
     )
     if not len(table) or not (table["depth"] > 0).all():
         if len(table) and not (table["depth"] > 0).any():
-            say("note: the water reached no building: nothing was damaged")
+            say("note: the water reached no building: nothing was damaged; more water may")
         return
     say(
         f"note: every building stands in water: the ground rises {rise:.1f} m above its lowest "

@@ -162,7 +162,8 @@ def _move_row(h, z, qx, qy, i, top, j0, j1, r, rain):
     for j in range(np.uint64(j0), np.uint64(j1)):
         new = h[i, j] + r * ((qx[i, j] - qx[i, j + ONE]) + (qy[i, j] - qy[below, j]))
         h[i, j] = max(new, 0.0)
-        top[j] = max(top[j], new)
+    for j in range(np.uint64(j0), np.uint64(j1)):
+        top[j] = max(top[j], h[i, j])
 
 
 @fast
