@@ -97,8 +97,8 @@ PLATES = {
         "landslide --rain 300 --seed 1",
         f"--seed 8 {_NADIR}",
         "Soil that broke away and ran out among houses, which it buried or pushed over.",
-        "soil ends at a sharp line and holds no boulder and no trunk; houses stand in the slope as on "
-        "flat ground.",
+        "soil ends at a sharp line and holds no boulder and no trunk; houses stand in the slope "
+        "as on flat ground.",
     ),
     "months": Plate(
         "An hour, a day, a month after an earthquake",

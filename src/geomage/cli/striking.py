@@ -29,45 +29,126 @@ Later = Annotated[
 strikes = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 
-@strikes.command("flood", epilog=examples("geomage strike flood town --level 2.5 -o event"))
+@strikes.command(
+    "flood",
+    epilog=examples(
+        "geomage strike flood town --level 2.5 -o event",
+        "geomage strike flood town --source river --discharge 300 --after 1h -o event",
+        "geomage strike flood town --source tsunami --wave 6 --from 180 -o event",
+    ),
+)
 def strike_flood(
     city: City,
     *,
     out: Out,
+    source: Annotated[
+        str, typer.Option(help="level, hand, river, rain, dam, surge or tsunami.")
+    ] = "level",
     level: Annotated[
-        float, typer.Option(help="Water level above the lowest ground, metres.")
-    ] = 3.0,
-    surge: Annotated[float, typer.Option(help="0 still water, 1 a wave that sweeps away.")] = 0.0,
-    drained: Annotated[float, typer.Option(help="Share of the water that has left.")] = 0.0,
+        float | None,
+        typer.Option(
+            help="Metres of water above the lowest ground; for hand, above the drainage. [3]"
+        ),
+    ] = None,
+    discharge: Annotated[float | None, typer.Option(help="Peak of the river, m3/s. [120]")] = None,
+    rain: Annotated[
+        float | None, typer.Option(help="Net of what seeps away, mm an hour. [90]")
+    ] = None,
+    reservoir: Annotated[
+        float | None, typer.Option(help="Depth of water at the dam, metres. [12]")
+    ] = None,
+    volume: Annotated[float | None, typer.Option(help="Water behind it, m3. [200000]")] = None,
+    surge: Annotated[float | None, typer.Option(help="Rise of the sea, metres. [2.5]")] = None,
+    wave: Annotated[
+        float | None, typer.Option(help="Crest of the tsunami above the sea, metres. [5]")
+    ] = None,
+    period: Annotated[
+        float | None, typer.Option(help="From crest to crest of the tsunami, minutes. [12]")
+    ] = None,
+    lasts: Annotated[
+        float | None,
+        typer.Option(help="Hours of flow. [river 2, rain 1, dam 0.5, surge 2]"),
+    ] = None,
+    come_from: Annotated[
+        float | None,
+        typer.Option("--from", help="Where it comes from, degrees clockwise from north."),
+    ] = None,
+    cell: Annotated[
+        float | None,
+        typer.Option(help="Side of a cell of the flow, metres. [2, more in large towns]"),
+    ] = None,
     after: Later = "1d",
     seed: Seed = 0,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Fill a town with water from a level."""
-    import numpy as np
-
+    """Flood a town: fill it to a level, or let a river, rain, a dam or the sea flow in."""
     from geomage.disaster import FloodParams, flood
 
     lapse = read_hours(after)
-    params = FloodParams(level_m=level, surge=surge, drained=drained)
+    options = {
+        "level": level, "discharge": discharge, "rain": rain, "reservoir": reservoir,
+        "volume": volume, "surge": surge, "wave": wave, "period": period, "lasts": lasts,
+        "from": come_from, "cell": cell,
+    }  # fmt: skip
+    given = {name: value for name, value in options.items() if value is not None}
+    _refuse_others(source, [*given])
+    fields: dict[str, Any] = {_FIELDS[name]: value for name, value in given.items()}
+    params = FloodParams(source=source, **fields)
 
     def hit(town: Any) -> Any:
         event = flood(town, params, seed, hours=lapse)
-        rise = float(np.ptp(town.dtm.values))
-        wet = event.rasters["water_depth"].values > 0
-        say(
-            f"note: {wet.mean():.1%} of the ground lies under water, "
-            f"{event.rasters['water_depth'].values.max():.1f} m at most"
-        )
-        if len(event.buildings) and (event.buildings["depth"] > 0).all():
-            say(
-                f"note: every building stands in water: the ground rises {rise:.1f} m above its "
-                f"lowest point, the water {level:g} m (--level)"
-            )
+        _say_of_water(event)
         return event
 
     _strike(hit, city, out, overwrite=overwrite, as_json=as_json)
+
+
+_FIELDS = {
+    "level": "level_m", "discharge": "discharge_m3s", "rain": "rain_mm_h", "volume": "volume_m3",
+    "reservoir": "reservoir_m", "surge": "surge_m", "wave": "wave_m", "period": "period_min",
+    "lasts": "duration_h", "from": "from_deg", "cell": "cell_m",
+}  # fmt: skip
+_SOURCES_OF = {
+    "level": ("level", "hand"), "discharge": ("river",), "rain": ("rain",), "volume": ("dam",),
+    "reservoir": ("dam",), "surge": ("surge",), "wave": ("tsunami",), "period": ("tsunami",),
+    "lasts": ("river", "rain", "dam", "surge"), "from": ("river", "dam", "surge", "tsunami"),
+    "cell": ("river", "rain", "dam", "surge", "tsunami"),
+}  # fmt: skip
+
+
+def _refuse_others(source: str, given: list[str]) -> None:
+    """Raise InputError when an option says something of another source of water."""
+    from geomage.disaster.inundation import SOURCES
+
+    for name in given if source in SOURCES else ():
+        if source not in _SOURCES_OF[name]:
+            raise InputError(
+                f"--{name} says nothing about --source {source}: leave it out, or choose "
+                f"--source {' or '.join(_SOURCES_OF[name])}"
+            )
+
+
+def _say_of_water(event: Any) -> None:
+    """Say how much stands under water, at the peak and when the second picture is taken."""
+    import numpy as np
+
+    peak, now = event.intensity.values[0], event.rasters["water_depth"].values[0]
+    table, rise = event.buildings, float(np.ptp(event.city.dtm.values))
+    say(
+        f"note: {(peak > 0).mean():.1%} of the ground lay under water at the peak, "
+        f"{peak.max():.1f} m at most; {(now > 0).mean():.1%} still does after {event.hours:g} h"
+    )
+    if not len(table) or not (table["depth"] > 0).all():
+        if len(table) and not (table["depth"] > 0).any():
+            say("note: the water reached no building: nothing was damaged; more water may")
+        return
+    say(
+        f"note: every building stands in water: the ground rises {rise:.1f} m above its lowest "
+        f"point, the water is {peak.max():.1f} m deep there"
+    )
+    if (table["depth"].to_numpy() > event.city.buildings["height"].to_numpy(float)).all():
+        say("note: the water stood above every roof: no roof will be seen at the peak")
 
 
 @strikes.command(

@@ -3,40 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import ndimage
 
+from geomage.data.events import sample_event
 from geomage.data.sample import Sample
-from geomage.disaster import (
-    CycloneParams,
-    EarthquakeParams,
-    Event,
-    FireParams,
-    FloodParams,
-    LandslideParams,
-    StormParams,
-    VolcanoParams,
-    calm,
-    cyclone,
-    earthquake,
-    fire,
-    flood,
-    landslide,
-    storm,
-    volcano,
-)
+from geomage.disaster import Event, calm
 from geomage.render.canvas import stage_box, stage_noise
 from geomage.render.engine import light_and_view
 from geomage.render.matter import BUILDING, TREE, sample_appearance
 from geomage.render.stage import paint
 from geomage.sensor import capture, frame, sample_shot
-from geomage.world import City, CityParams, grow_city
+from geomage.world import CityParams, grow_city
 
 __all__ = ["SimulatedPairs", "StreamParams", "sample_event"]
 
-CYCLONES = 0.12  # of all storms
 MARGIN_M = 34.0  # so that shadows and lean reach in from outside
 
 
@@ -69,7 +52,14 @@ class StreamParams:
         },
     )
     hazards: Mapping[str, float] = field(
-        default_factory=lambda: {"storm": 3.6, "earthquake": 1.8, "flood": 2.6, "fire": 1.2},
+        default_factory=lambda: {
+            "storm": 3.6,
+            "earthquake": 1.8,
+            "flood": 2.6,
+            "fire": 1.2,
+            "landslide": 0.4,
+            "volcano": 0.3,
+        },
     )
     seed: int = 0
 
@@ -77,119 +67,6 @@ class StreamParams:
 def _drawn(rng: np.random.Generator, weights: Mapping[str, float]) -> str:
     names, share = list(weights), np.fromiter(weights.values(), float)
     return names[int(rng.choice(len(names), p=share / share.sum()))]
-
-
-def sample_event(rng: np.random.Generator, city: City, hazard: str) -> Event:
-    """Strike a city with a drawn strength."""
-    seed = int(rng.integers(2**31))
-    if hazard == "earthquake":
-        return earthquake(
-            city,
-            EarthquakeParams(rng.uniform(7.0, 8.2), rng.uniform(500, 7_000), rng.uniform(5, 14)),
-            seed,
-        )
-    if hazard == "storm":
-        return _storm(rng, city, seed)
-    if hazard == "flood":
-        city = _flood_plain(city, rng.uniform(0.5, 4.0))
-        relief = float(np.quantile(city.dtm.values, rng.uniform(0.3, 1.0)) - city.dtm.values.min())
-        surge = float(rng.choice([0.0, 0.0, rng.uniform(0.3, 1.0)]))
-        drained = (
-            float(rng.choice([0.0, 0.0, 0.0, rng.uniform(0.2, 1.0)]))
-            if surge == 0
-            else float(rng.uniform(0.3, 1.0))
-        )
-        return flood(
-            city, FloodParams(max(relief + rng.uniform(0, 0.7), 0.3), surge, drained), seed
-        )
-    if hazard == "volcano":
-        return volcano(_hillside(rng, city, rng.uniform(0.02, 0.2)), _eruption(rng), seed)
-    if hazard == "landslide":
-        shaken = rng.random() < 0.35
-        soil = LandslideParams(
-            "shaking" if shaken else "rain",
-            rain_mm=rng.uniform(60, 300),
-            pga_g=rng.uniform(0.25, 0.7),
-            soil_m=rng.uniform(0.8, 2.5),
-        )
-        return landslide(_hillside(rng, city, rng.uniform(0.25, 0.42)), soil, seed)
-    return fire(
-        city,
-        FireParams(
-            wind_speed=rng.uniform(0, 18),
-            wind_from_deg=rng.uniform(0, 360),
-            hours=rng.uniform(0.5, 5),
-            moisture=rng.uniform(3, 11),
-            live_moisture=rng.uniform(30, 90),
-            front_m=rng.uniform(0, 200),
-        ),
-        seed,
-    )
-
-
-def _storm(rng: np.random.Generator, city: City, seed: int) -> Event:
-    """Send a cyclone past a city or, more often, a tornado across it."""
-    if rng.random() < CYCLONES:
-        return cyclone(
-            city,
-            CycloneParams(
-                pressure_hpa=rng.uniform(900, 960),
-                heading_deg=rng.uniform(0, 360),
-                offset_km=rng.uniform(-50, 20),
-                latitude_deg=rng.uniform(12, 32),
-            ),
-            seed,
-        )
-    params = city.params
-    wide = city.dtm.box.boundingbox.span_x
-    size = params.size_m if isinstance(params, CityParams) else float(wide)
-    return storm(
-        city,
-        StormParams(
-            int(rng.choice([1, 2, 3, 4, 4, 5])),
-            rng.uniform(25, 160),
-            rng.uniform(0, 360),
-            rng.uniform(-0.5, 0.5) * size,
-        ),
-        seed,
-    )
-
-
-def _eruption(rng: np.random.Generator) -> VolcanoParams:
-    """Draw lava near by, a rain of ash from farther off, or both."""
-    what = rng.choice(["lava", "ash", "both"], p=[0.4, 0.35, 0.25])
-    return VolcanoParams(
-        distance_m=float(rng.uniform(2_000, 8_000) if what == "ash" else rng.uniform(50, 500)),
-        lava_m3=0.0 if what == "ash" else float(np.exp(rng.uniform(np.log(2e4), np.log(1e6)))),
-        yield_pa=float(np.exp(rng.uniform(np.log(1e3), np.log(2e4)))),
-        ash_kg=float(
-            0.0
-            if what == "lava"
-            else np.exp(rng.uniform(*np.log([2e8, 3e9]))) * (6.0 if what == "ash" else 1.0)
-        ),
-        wet=bool(rng.random() < 0.3),
-    )
-
-
-def _hillside(rng: np.random.Generator, city: City, slope: float) -> City:
-    """Tilt the terrain of a city by a mean slope, with spurs and hollows some 80 m across."""
-    z = city.dtm.values
-    gsd = abs(city.dtm.box.affine.a)
-    turn = rng.uniform(0, 2 * np.pi)
-    i, j = np.indices(z.shape[1:]) * gsd
-    plane = slope * (j * np.sin(turn) + i * np.cos(turn))
-    bumps = ndimage.gaussian_filter(rng.normal(size=z.shape[1:]), 16.0 / gsd)
-    bumps *= 20.0 * slope / max(float(bumps.std()), 1e-9)
-    steep = z + (plane - plane.min() + bumps)[None].astype(z.dtype)
-    return replace(city, dtm=replace(city.dtm, values=steep))
-
-
-def _flood_plain(city: City, relief_m: float) -> City:
-    """Flatten the terrain of a city until its highest ground lies `relief_m` over its lowest."""
-    z = city.dtm.values
-    low, span = float(z.min()), max(float(np.ptp(z)), 1e-6)
-    flat = low + (z - low) * np.float32(min(1.0, relief_m / span))
-    return replace(city, dtm=replace(city.dtm, values=flat.astype(z.dtype)))
 
 
 @dataclass(frozen=True)

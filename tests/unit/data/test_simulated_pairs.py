@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geomage.data import Sample, SimulatedPairs, StreamParams
-from geomage.data.stream import _cropped_away, _damage, _whole_roofs, sample_event
+from geomage.data.events import sample_event
+from geomage.data.stream import _cropped_away, _damage, _whole_roofs
 from geomage.disaster import StormParams, storm
 from geomage.errors import InputError
 from towns import town

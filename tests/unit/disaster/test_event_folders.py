@@ -43,7 +43,7 @@ ADDED = {
     "none": set(),
     "earthquake": {"debris", "debris_height"},
     "fire": {"arrival", "burn", "debris"},
-    "flood": {"water_depth", "velocity", "mud", "debris"},
+    "flood": {"water_depth", "velocity", "foam", "wet", "mud", "debris"},
     "storm": {"debris", "mud"},
     "volcano": {"lava", "ash", "debris", "debris_height"},
     "landslide": {"slide", "velocity", "debris", "debris_height"},

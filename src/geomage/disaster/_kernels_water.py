@@ -1,0 +1,426 @@
+"""Numba kernels of the local-inertial shallow-water scheme, and of filling and draining terrain.
+
+A grid has a ring of one cell around it: h and z are (ny + 3, nx + 3), its cells are rows 1..ny and
+columns 1..nx. qx[i, j] crosses the western face of cell (i, j) eastwards, qy[i, j] its northern
+face southwards, m2/s. Walls are ground of WALL metres: the depth of flow over a face between a wall
+and anything else is then exactly 0, so that walls need no test of their own.
+
+One step goes down the rows once. Row i gets its fluxes; row i - 1, whose four faces are then known,
+learns how much of its outflow its water can feed; row i - 2, whose neighbours know that too, moves
+its water. What is read of the old fluxes is kept in rows aside, so nothing is held twice.
+"""
+
+# mypy: disable-error-code="call-arg, unreachable, var-annotated"
+import math
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+
+WALL = 1e9  # metres; higher than any ground
+THIN = 1e-6  # metres of flow below which nothing moves
+FILM = 0.01  # metres of water below which a speed means nothing
+TRACKED = 8  # steps from one look at what is kept of depth and speed to the next
+G = 9.81
+P0, P1, P2, P3, P4 = np.array([1.0, 2.33299975, 3.88848153, 5.74380457, 7.64424017], np.float32)
+NONE, ONE = np.uint64(0), np.uint64(1)  # an index without a sign needs no test of its sign
+
+
+@intrinsic
+def _first_guess(_typing, _x):
+    """Bits of a positive x read as a whole number: 1419900500 less a third of them is x^(-1/3)."""
+    single, whole = ir.FloatType(), ir.IntType(32)
+
+    def code(_context, builder, _signature, args):
+        number = builder.sitofp(builder.bitcast(args[0], whole), single)
+        third = builder.fptosi(builder.fmul(number, ir.Constant(single, 1 / 3)), whole)
+        return builder.bitcast(builder.sub(ir.Constant(whole, 1419900500), third), single)
+
+    return types.float32(types.float32), code
+
+
+fast = njit(error_model="numpy", fastmath={"nnan", "nsz", "contract"})
+inline = njit(inline="always", fastmath={"nnan", "nsz", "contract"})
+
+
+@inline
+def seven_thirds(x):
+    """Raise a positive number to the power of -7/3, to 1e-5, in vector instructions.
+
+    A first guess y of x^(-1/3) is within 4 percent; then y^7 (1 - c)^(-7/3) with c = 1 - x y^3, as
+    a polynomial (Chebyshev points, |c| < 0.103). Single precision will do: roughness is known to
+    a digit.
+    """
+    f = np.float32(x)
+    y = _first_guess(f)
+    y3 = y * y * y
+    c = P0 - f * y3
+    return np.float64(y3 * y3 * y * (P0 + c * (P1 + c * (P2 + c * (P3 + c * P4)))))
+
+
+@inline
+def _depth(za, zb, ha, hb):
+    return max(za + ha, zb + hb) - max(za, zb)
+
+
+@inline
+def _flux(za, zb, ha, hb, q, before, after, friction, theta, push):
+    """Flux of a face between cells a and b at the next time, m2/s, and its depth.
+
+    de Almeida et al. (2012), eq. 8 with the mean flux of eq. 11; theta = 1 is Bates et al. (2010),
+    eq. 11. A neighbour without flow counts as the face itself: else the tip of a flood over dry
+    ground would be held back. friction = g dt n^2, push = g dt / dx.
+    """
+    depth = _depth(za, zb, ha, hb)
+    d = max(depth, THIN)
+    before, after = before if before != 0.0 else q, after if after != 0.0 else q
+    mean = theta * q + 0.5 * (1.0 - theta) * (before + after)
+    new = (mean - push * d * ((zb + hb) - (za + ha))) / (1.0 + friction * abs(q) * seven_thirds(d))
+    new = new if depth > THIN else 0.0
+    return new, d
+
+
+@fast
+def _flux_row_x(z, h, n2x, m, old, q, i, j0, j1, theta, friction, push, cap):
+    """Fluxes of the western faces of row i, by row m of n2x."""
+    over = 0
+    for j in range(np.uint64(j0), np.uint64(j1)):
+        q[i, j], d = _flux(
+            z[i, j - ONE], z[i, j], h[i, j - ONE], h[i, j], old[j], old[j - ONE], old[j + ONE],
+            friction * n2x[m, j], theta, push,
+        )  # fmt: skip
+        over += q[i, j] * q[i, j] > cap * cap * (d * d * d)
+    if over > 0:
+        for j in range(np.uint64(j0), np.uint64(j1)):
+            d = max(_depth(z[i, j - ONE], z[i, j], h[i, j - ONE], h[i, j]), THIN)
+            most = cap * d * math.sqrt(d)
+            q[i, j] = min(max(q[i, j], -most), most)
+
+
+@fast
+def _flux_row_y(z, h, n2y, m, old, o, b, q, i, j0, j1, theta, friction, push, cap):
+    """Fluxes of the northern faces of row i; rows o and b of old are its and the row's above."""
+    over = 0
+    a, below = i - ONE, i + ONE
+    for j in range(np.uint64(j0), np.uint64(j1)):
+        q[i, j], d = _flux(
+            z[a, j], z[i, j], h[a, j], h[i, j], old[o, j], old[b, j], q[below, j],
+            friction * n2y[m, j], theta, push,
+        )  # fmt: skip
+        over += q[i, j] * q[i, j] > cap * cap * (d * d * d)
+    if over > 0:
+        for j in range(np.uint64(j0), np.uint64(j1)):
+            d = max(_depth(z[a, j], z[i, j], h[a, j], h[i, j]), THIN)
+            most = cap * d * math.sqrt(d)
+            q[i, j] = min(max(q[i, j], -most), most)
+
+
+@fast
+def _speeds(z, h, qx, qy, i, ux, uy, w, j0, j1):
+    """Speeds of the western (up to column j1) and northern faces of row i, into row w."""
+    a = i - ONE
+    for j in range(np.uint64(j0), np.uint64(j1 + 1)):
+        ux[w, j] = qx[i, j] / max(_depth(z[i, j - ONE], z[i, j], h[i, j - ONE], h[i, j]), THIN)
+    for j in range(np.uint64(j0), np.uint64(j1)):
+        uy[w, j] = qy[i, j] / max(_depth(z[a, j], z[i, j], h[a, j], h[i, j]), THIN)
+
+
+@fast
+def _share_row(h, qx, qy, i, share, s, j0, j1, r):
+    """Share of its outflow that the water of each cell feeds; whether any is below 1."""
+    lack = 0
+    below = i + ONE
+    for j in range(np.uint64(j0), np.uint64(j1)):
+        lack += r * _outflow(qx[i, j], qx[i, j + ONE], qy[i, j], qy[below, j]) > h[i, j]
+    if lack > 0:
+        for j in range(np.uint64(j0), np.uint64(j1)):
+            out = r * _outflow(qx[i, j], qx[i, j + ONE], qy[i, j], qy[below, j])
+            share[s, j] = min(1.0, h[i, j] / max(out, 1e-300))
+    return lack > 0
+
+
+@inline
+def _outflow(west, east, north, south):
+    return (max(east, 0.0) + max(-west, 0.0)) + (max(south, 0.0) + max(-north, 0.0))
+
+
+@fast
+def _scale_row(q, i, share, a, b, back, j0, j1):
+    """Scale fluxes from cells of row a (`back` columns before) to cells of row b by who gives."""
+    for j in range(np.uint64(j0), np.uint64(j1)):
+        q[i, j] *= share[a, j - back] if q[i, j] > 0 else share[b, j]
+
+
+@fast
+def _move_row(h, z, qx, qy, i, top, j0, j1, r, rain):
+    """Move water through the faces of a row, and let it rain; `top` keeps the greatest depths."""
+    below = i + ONE
+    if rain > 0:
+        for j in range(np.uint64(j0), np.uint64(j1)):
+            h[i, j] += rain if z[i, j] < 0.5 * WALL else 0.0
+    for j in range(np.uint64(j0), np.uint64(j1)):
+        new = h[i, j] + r * ((qx[i, j] - qx[i, j + ONE]) + (qy[i, j] - qy[below, j]))
+        h[i, j] = max(new, 0.0)
+    for j in range(np.uint64(j0), np.uint64(j1)):
+        top[j] = max(top[j], h[i, j])
+
+
+@fast
+def _track_row(h, i, ux, w, uy, v, below, tracks, j0, j1, t, dt, wet):
+    """Keep the greatest depth and squared speed, arrival and time under water of a row."""
+    for j in range(np.uint64(j0), np.uint64(j1)):
+        tracks[0, i, j] = max(tracks[0, i, j], np.float32(h[i, j]))
+    for j in range(np.uint64(j0), np.uint64(j1)):
+        a, b = ux[w, j] + ux[w, j + ONE], uy[v, j] + uy[below, j]
+        s = np.float32(0.25 * (a * a + b * b) if h[i, j] > FILM else 0.0)
+        tracks[1, i, j] = max(tracks[1, i, j], s)
+    for j in range(np.uint64(j0), np.uint64(j1)):
+        tracks[3, i, j] += np.float32(dt if h[i, j] > wet else 0.0)
+    for j in range(np.uint64(j0), np.uint64(j1)):
+        come = tracks[2, i, j] < 0 and h[i, j] > wet
+        tracks[2, i, j] = np.float32(t) if come else tracks[2, i, j]
+
+
+@fast
+def _copy_row(a, i, b, k, j0, j1):
+    for j in range(np.uint64(j0), np.uint64(j1)):
+        b[k, j] = a[i, j]
+
+
+@fast
+def _clear(row, k, starts, ends, count, c, value):
+    for n in range(count):
+        for j in range(np.uint64(starts[c, n]), np.uint64(ends[c, n])):
+            row[k, j] = value
+
+
+@njit
+def _spans(wet, last, starts, ends, counts, block, nx):
+    """Runs of columns to work on in each row of blocks: those with water, and their neighbours."""
+    my, mx = wet.shape
+    for bi in range(my):
+        k = 0
+        open_ = False
+        for bj in range(mx):
+            near = False
+            for a in range(max(bi - 1, 0), min(bi + 2, my)):
+                for b in range(max(bj - 1, 0), min(bj + 2, mx)):
+                    near |= wet[a, b] > 0 or last[a, b] > 0
+            if near and not open_:
+                starts[bi, k] = 1 + bj * block
+                open_ = True
+            if open_ and not near:
+                ends[bi, k] = 1 + bj * block
+                k += 1
+                open_ = False
+        if open_:
+            ends[bi, k] = nx + 1
+            k += 1
+        counts[bi] = k
+
+
+@njit
+def _peaks(top, wet, b, starts, ends, count, block):
+    """Mark the blocks of a row that hold water; return the greatest depth; forget the depths."""
+    most = 0.0
+    for k in range(count):
+        for j in range(starts[b, k], ends[b, k]):
+            if top[j] > 0:
+                wet[b, (j - 1) // block] = 1
+                most = max(most, top[j])
+            top[j] = 0.0
+    return most
+
+
+@njit
+def mark_wet(h, wet, block):
+    """Mark the blocks that hold water; return the greatest depth, ring included."""
+    ny, nx = h.shape[0] - 3, h.shape[1] - 3
+    most = 0.0
+    for i in range(ny + 2):
+        for j in range(nx + 2):
+            if h[i, j] > 0:
+                bi = (min(max(i, 1), ny) - 1) // block
+                bj = (min(max(j, 1), nx) - 1) // block
+                wet[bi, bj] = 1
+                most = max(most, h[i, j])
+    return most
+
+
+@njit
+def at_time(times, values, t):
+    """Linear between the points of a series; constant before the first and after the last."""
+    if t <= times[0]:
+        return values[0]
+    for k in range(1, len(times)):
+        if t <= times[k]:
+            w = (t - times[k - 1]) / (times[k] - times[k - 1])
+            return values[k - 1] + w * (values[k] - values[k - 1])
+    return values[-1]
+
+
+@njit
+def _set_ring(h, z, edges, levels, wet, block):
+    """Water beyond the edges: 0 a wall, 1 open (dry ground), 2 water at a level; greatest depth."""
+    ny, nx = h.shape[0] - 3, h.shape[1] - 3
+    most = 0.0
+    for e in range(4):  # north, south, west, east
+        if edges[e] != 2:
+            continue
+        along = nx if e < 2 else ny
+        for k in range(1, along + 1):
+            i = (0 if e == 0 else ny + 1) if e < 2 else k
+            j = k if e < 2 else (0 if e == 2 else nx + 1)
+            d = levels[e] - z[i, j]
+            h[i, j] = d if d > 0 else 0.0
+            if d > 0:
+                bi = (min(max(i, 1), ny) - 1) // block
+                bj = (min(max(j, 1), nx) - 1) // block
+                wet[bi, bj] = 1
+                most = max(most, d)
+    return most
+
+
+@njit(error_model="numpy")
+def _through_edges(qx, qy, edges, ny, nx):
+    """Sum of the fluxes into the grid over its edges, m2/s."""
+    total = 0.0
+    if edges[0] > 0:
+        total += qy[1, 1 : nx + 1].sum()
+    if edges[1] > 0:
+        total -= qy[ny + 1, 1 : nx + 1].sum()
+    if edges[2] > 0:
+        total += qx[1 : ny + 1, 1].sum()
+    if edges[3] > 0:
+        total -= qx[1 : ny + 1, nx + 1].sum()
+    return total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def advance(
+    h, z, qx, qy, n2x, n2y, tracks, wet, last, dx, alpha, theta, froude, threshold, block,
+    edges, edge_times, edge_levels, rain_times, rain_rates,
+    inflow_i, inflow_j, inflow_times, inflow_rates, clock, end,
+):  # fmt: skip
+    """Carry the water from clock[0] to `end` seconds.
+
+    - h, z, qx, qy: see the module; h, qx, qy are changed.
+    - n2x, n2y: (1 or rows, columns) Manning's n squared at the faces; one row serves all.
+    - tracks: (4, rows, columns) float32: greatest depth, greatest squared speed, arrival (s, -1),
+      seconds deeper than `threshold`.
+    - wet, last: (blocks, blocks) uint8: which hold water now, and did a step before.
+    - dx, alpha, theta, froude: side of a cell, Courant number, weight, greatest Froude number.
+    - edges: (4,) north, south, west, east: 0 wall, 1 open, 2 water at a level.
+    - edge_times, edge_levels: (k,), (4, k) seconds, metres.
+    - rain_times, rain_rates: seconds, m/s.
+    - inflow_i, inflow_j, inflow_times, inflow_rates: cells that get equal parts of m3/s.
+    - clock: (5,) seconds gone, greatest depth, m3 that came in over the edges, m3 of rain and
+      inflow, cells worked on; changed.
+    - end: seconds.
+    """
+    ny, nx = h.shape[0] - 3, h.shape[1] - 3
+    my, mx = wet.shape
+    starts, ends = np.zeros((my, mx // 2 + 1), np.int64), np.zeros((my, mx // 2 + 1), np.int64)
+    counts = np.zeros(my, np.int64)
+    old_x, old_y = np.zeros(nx + 3), np.zeros((2, nx + 3))
+    ux, uy, share = np.zeros((3, nx + 3)), np.zeros((3, nx + 3)), np.ones((3, nx + 3))
+    short = np.zeros(3, np.uint8)
+    top, levels = np.zeros(nx + 3), np.zeros(4)
+    land = 0
+    for i in range(1, ny + 1):
+        for j in range(1, nx + 1):
+            land += z[i, j] < 0.5 * WALL
+    cap = froude * math.sqrt(G)
+    rows_n = n2x.shape[0] > 1
+    steps, untold = 0, 0.0
+    while clock[0] < end:
+        t = clock[0]
+        for e in range(4):
+            levels[e] = at_time(edge_times, edge_levels[e], t)
+        most = max(clock[1], _set_ring(h, z, edges, levels, wet, block))
+        rate = at_time(inflow_times, inflow_rates, t) if len(inflow_i) else 0.0
+        rain = at_time(rain_times, rain_rates, t)
+        dt = min(alpha * dx / math.sqrt(G * max(most, 0.02)), end - t)
+        if rate > 0:
+            part = rate * dt / (len(inflow_i) * dx * dx)
+            for k in range(len(inflow_i)):
+                h[inflow_i[k], inflow_j[k]] += part
+                wet[(inflow_i[k] - 1) // block, (inflow_j[k] - 1) // block] = 1
+            clock[3] += rate * dt
+        if rain > 0:
+            wet[:] = 1
+            clock[3] += rain * dt * dx * dx * land
+        _spans(wet, last, starts, ends, counts, block, nx)
+        last[:] = wet
+        wet[:] = 0
+        clock[1] = 0.0
+        r, friction, push = dt / dx, G * dt, G * dt / dx
+        untold += dt
+        track = steps % TRACKED == TRACKED - 1 or end - (t + dt) < 1e-9
+        old_y[:] = 0.0
+        uy[:] = 0.0
+        share[:] = 1.0
+        short[:] = 0
+        for i in range(1, ny + 4):
+            if i <= ny + 1:
+                b = (min(i, ny) - 1) // block
+                here, w, ui = np.uint64(i % 2), np.uint64(i % 3), np.uint64(i)
+                back = np.uint64((i - 1) % 2)
+                if i > 2:
+                    _clear(old_y, here, starts, ends, counts[(i - 3) // block], (i - 3) // block, 0)
+                if track and i > 3:
+                    _clear(uy, w, starts, ends, counts[(i - 4) // block], (i - 4) // block, 0)
+                row_n = ui if rows_n else NONE
+                for k in range(counts[b]):
+                    j0, j1 = starts[b, k], ends[b, k]
+                    _copy_row(qy, ui, old_y, here, j0, j1)
+                    _flux_row_y(
+                        z, h, n2y, row_n, old_y, here, back, qy, ui, j0, j1,
+                        theta, friction, push, cap,
+                    )  # fmt: skip
+                    if i <= ny:
+                        for j in range(np.uint64(j0 - 1), np.uint64(j1 + 2)):
+                            old_x[j] = qx[ui, j]
+                        _flux_row_x(
+                            z, h, n2x, row_n, old_x, qx, ui, j0, j1 + 1, theta, friction, push, cap
+                        )
+                    if track:
+                        _speeds(z, h, qx, qy, ui, ux, uy, w, j0, j1)
+            m = i - 1
+            if 1 <= m <= ny + 1:
+                s, um = np.uint64(m % 3), np.uint64(m)
+                if short[s]:
+                    _clear(share, s, starts, ends, counts[(m - 4) // block], (m - 4) // block, 1)
+                short[s] = 0
+                if m <= ny:
+                    b = (m - 1) // block
+                    for k in range(counts[b]):
+                        if _share_row(h, qx, qy, um, share, s, starts[b, k], ends[b, k], r):
+                            short[s] = 1
+                if m == 1 and short[s]:
+                    for k in range(counts[0]):
+                        _scale_row(qy, um, share, NONE, s, NONE, starts[0, k], ends[0, k])
+            m = i - 2
+            if 1 <= m <= ny:
+                s, below, um = np.uint64(m % 3), np.uint64((m + 1) % 3), np.uint64(m)
+                b = (m - 1) // block
+                for k in range(counts[b]):
+                    j0, j1 = starts[b, k], ends[b, k]
+                    if short[s]:
+                        _scale_row(qx, um, share, s, s, ONE, j0, j1 + 1)
+                    if short[s] or short[below]:
+                        _scale_row(qy, um + ONE, share, s, below, NONE, j0, j1)
+                    _move_row(h, z, qx, qy, um, top, j0, j1, r, rain * dt)
+                    if track:
+                        _track_row(
+                            h, um, ux, s, uy, s, below, tracks, j0, j1, t + dt, untold, threshold
+                        )
+                    clock[4] += j1 - j0
+                if m % block == 0 or m == ny:
+                    clock[1] = max(clock[1], _peaks(top, wet, b, starts, ends, counts[b], block))
+        untold = 0.0 if track else untold
+        clock[2] += _through_edges(qx, qy, edges, ny, nx) * dt * dx
+        clock[0] = end if end - (t + dt) < 1e-9 else t + dt
+        steps += 1
+    return steps
