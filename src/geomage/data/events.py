@@ -41,10 +41,15 @@ def sample_event(rng: np.random.Generator, city: City, hazard: str) -> Event:
 
 
 def _earthquake(rng: np.random.Generator, city: City, seed: int, hours: float) -> Event:
+    """The strongest felt of four: most are felt too little to show anything from above."""
     params = EarthquakeParams(
-        rng.uniform(7.0, 8.2), rng.uniform(500, 7_000), rng.uniform(5, 14), scatter=0.5
+        magnitude=rng.uniform(7.2, 8.6),
+        distance_m=rng.uniform(300, 6_000),
+        depth_km=rng.uniform(5, 14),
+        code=str(rng.choice(["none", "unknown"])),
     )
-    return earthquake(city, params, seed, hours=hours)
+    events = (earthquake(city, params, seed + k, hours=hours) for k in range(4))
+    return max(events, key=lambda event: float(event.intensity.values.mean()))
 
 
 def _fire(rng: np.random.Generator, city: City, seed: int, hours: float) -> Event:
