@@ -53,6 +53,26 @@ class Plate:
 
 _NADIR = "--shift 0 --off-nadir-before 6 --off-nadir-after 6"
 PLATES = {
+    "flood": Plate(
+        "Flood",
+        "--size 420 --style suburb --seed 6",
+        "flood --level 1.0 --seed 1",
+        f"--seed 3 {_NADIR}",
+        "Turbid water over streets and gardens, with roofs, crowns and fences above it and ground "
+        "that rises out of it.",
+        "cars stand in line under water that would have carried them off; the water has no flow "
+        "lines and no glint.",
+        ("1h",),
+    ),
+    "tsunami": Plate(
+        "Tsunami",
+        "--size 420 --style informal --seed 4",
+        "flood --source tsunami --wave 5 --seed 1",
+        f"--seed 3 {_NADIR}",
+        "Houses swept or in heaps, boards left in windrows, silt on the ground three hours later.",
+        "trees and walls stand unharmed, no car and no ship lies upon a house.",
+        ("3h",),
+    ),
     "earthquake": Plate(
         "Earthquake",
         "--size 340 --style oldtown --seed 2",
