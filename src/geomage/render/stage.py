@@ -102,7 +102,7 @@ def _smoke(c: Canvas) -> np.ndarray | None:
     if smoke is None:
         return None
     n = c.noise
-    puffs = 0.45 + 0.8 * n.broad + 0.35 * (n.coarse - 0.5)
+    puffs = 0.8 + 0.4 * n.broad + 0.3 * (n.coarse - 0.5)
     return np.asarray(np.clip(smoke * puffs, 0, 1), np.float32)
 
 
