@@ -27,7 +27,8 @@ PROJECT = Path(__file__).resolve().parents[1]
 DOCS = PROJECT / "docs"
 SIDE, GAP = 600, 8
 INTRODUCTION = (
-    "Each picture is what the commands below it make: before on the left, then after. "
+    "Each picture is what the commands below it make, before on the left, then after: the part "
+    "where most broke, stretched as `geomage map` stretches every image. "
     "`python dev/draw_gallery.py` makes this page again. What each hazard computes, and from "
     "which sources: [hazards](hazards.md). `srtm.tif` is a tile of SRTM (N39E040); any terrain "
     "model of steep ground will do."

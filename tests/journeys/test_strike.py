@@ -41,7 +41,7 @@ def test_a_struck_town_is_not_struck_again(geomage, town, tmp_path):
 def test_a_flood_over_everything_says_so(geomage, town, tmp_path):
     answer = geomage("strike", "flood", town, "--level", 60, "-o", tmp_path / "all")
     assert answer.code == 0
-    assert "every building stands in water: the ground rises" in answer.err
+    assert "the water reached every building: the ground rises" in answer.err
     answer = geomage("strike", "flood", town, "--level", 0.2, "-o", tmp_path / "few")
     assert "every building" not in answer.err
 
@@ -105,6 +105,17 @@ def test_a_fire_says_what_burnt_or_why_nothing_did(geomage, town, tmp_path):
         answer = geomage("strike", "fire", town, *words, "-o", tmp_path / "no")
         assert answer.code == 2
         assert why in answer.err
+
+
+def test_two_triggers_or_nothing_at_all_are_refused(geomage, town, tmp_path):
+    for words, said in (
+        (["landslide", town, "--rain", 300, "--pga", 0.4], "--rain is one trigger"),
+        (["volcano", town, "--lava", 0, "--ash", 0], "nothing erupts"),
+    ):
+        answer = geomage("strike", *words, "-o", tmp_path / "event")
+        assert answer.code == 2
+        assert said in answer.err
+    assert not list(tmp_path.iterdir())
 
 
 def test_parameters_out_of_range_are_refused(geomage, town, tmp_path):

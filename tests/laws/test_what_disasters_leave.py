@@ -195,6 +195,52 @@ def test_a_bridge_is_where_a_street_crosses_water_and_takes_its_street_with_it(r
     assert event.streets["cause"].tolist() == ["bridge"]
 
 
+def test_a_bridge_that_fell_is_water_and_one_that_stands_is_road(road):
+    box = road.dtm.box.boundingbox
+    river = shapely.box(box.left + 85, box.bottom, box.left + 115, box.top)
+    colour = {"red": 0.1, "green": 0.1, "blue": 0.1}
+    water = gpd.GeoDataFrame([{"kind": "river", **colour, "geometry": river}], crs="EPSG:32631")
+    city = road.with_layers(water=water)
+    at = city.streets.geometry.iloc[0].interpolate(95)
+    covers = {}
+    for grade in (0, 5):
+        struck = Struck(untouched(city), np.zeros(city.dtm.box.shape.yx), "1",
+                        bridge_grades=np.array([grade]))  # fmt: skip
+        event = build_event("test", city, {"seed": 0}, struck, 1.0)
+        grid = stage_box((at.x, at.y), 60.0, 0.5, city.dtm.box.crs)
+        stage = paint(event, grid, Appearance(), stage_noise(grid, 1), after=True)
+        covers[grade] = stage.cover[60, 60]
+    assert covers == {0: 4, 5: 6}
+
+
+def test_what_covers_the_ground_says_what_is_left(road):
+    house = road.buildings
+    table = all_failed(road, "swept")
+    struck = Struck(table, np.zeros(road.dtm.box.shape.yx), "1")
+    event = build_event("test", road, {"seed": 0}, struck, 1.0)
+    centre = house.geometry.iloc[0].centroid
+    grid = stage_box((centre.x, centre.y), 60.0, 0.5, road.dtm.box.crs)
+    before, after = (
+        paint(event, grid, Appearance(), stage_noise(grid, 1), after=a) for a in (False, True)
+    )
+    assert (before.cover[60, 60], after.cover[60, 60]) == (8, 1)
+
+
+def test_permanent_water_keeps_its_face(road):
+    box = road.dtm.box.boundingbox
+    river = shapely.box(box.left + 85, box.bottom, box.left + 115, box.top)
+    colour = {"red": 0.1, "green": 0.1, "blue": 0.1}
+    water = gpd.GeoDataFrame([{"kind": "river", **colour, "geometry": river}], crs="EPSG:32631")
+    city = road.with_layers(water=water)
+    ones = np.ones(city.dtm.box.shape.yx, np.float32)
+    struck = Struck(untouched(city), ones, "1", dict.fromkeys(("mud", "debris", "burn"), ones))
+    event = build_event("test", city, {"seed": 0}, struck, 1.0)
+    (_, before), (_, after) = (painted(event, after=a) for a in (False, True))
+    wet = (before.cover == 6) & (after.cover == 6)
+    assert wet.any()
+    assert (after.matter[wet] == MATTER["water"]).mean() > 0.97  # boards may reach in
+
+
 def test_what_is_done_stays_done_and_nothing_is_done_at_once():
     hours = [0.0, 1.0, 6.0, 12.0, 24.0, 100.0, 720.0, 1e4]
     for share in (tarped_share, cleared_share):

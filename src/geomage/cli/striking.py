@@ -21,8 +21,8 @@ Later = Annotated[
     typer.Option(
         "--after",
         metavar="DURATION",
-        help="From the event to the second picture: 1h, 1d, 30d. Water falls, streets are "
-        "cleared, tents come.",
+        help="From the event to the second picture: a number and min, h, d or w. Water falls, "
+        "streets are cleared, tents come.",
     ),
 ]
 
@@ -47,7 +47,7 @@ def strike_flood(
     level: Annotated[
         float | None,
         typer.Option(
-            help="Metres of water above the lowest ground; for hand, above the drainage. [3]"
+            help="Metres of water above the lowest ground; for hand, above the drainage. [1.5]"
         ),
     ] = None,
     discharge: Annotated[float | None, typer.Option(help="Peak of the river, m3/s. [120]")] = None,
@@ -133,22 +133,41 @@ def _say_of_water(event: Any) -> None:
     """Say how much stands under water, at the peak and when the second picture is taken."""
     import numpy as np
 
+    from geomage.disaster.inundation import permanent_water
+
     peak, now = event.intensity.values[0], event.rasters["water_depth"].values[0]
-    table, rise = event.buildings, float(np.ptp(event.city.dtm.values))
+    land = ~permanent_water(event.city)
+    table, z = event.buildings, event.city.dtm.values[0]
+    wet = [float((field[land] > 0).mean()) if land.any() else 0.0 for field in (peak, now)]
     say(
-        f"note: {(peak > 0).mean():.1%} of the ground lay under water at the peak, "
-        f"{peak.max():.1f} m at most; {(now > 0).mean():.1%} still does after {event.hours:g} h"
+        f"note: {wet[0]:.1%} of the land lay under water at the peak, {peak.max():.1f} m at most; "
+        f"{wet[1]:.1%} still does after {event.hours:g} h"
     )
-    if not len(table) or not (table["depth"] > 0).all():
-        if len(table) and not (table["depth"] > 0).any():
-            say("note: the water reached no building: nothing was damaged; more water may")
+    if event.parameters["source"] in ("river", "surge") and land.all():
+        say("note: the town has no water of its own: the flood enters where the ground is lowest")
+    if not len(table):
         return
-    say(
-        f"note: every building stands in water: the ground rises {rise:.1f} m above its lowest "
-        f"point, the water is {peak.max():.1f} m deep there"
-    )
-    if (table["depth"].to_numpy() > event.city.buildings["height"].to_numpy(float)).all():
-        say("note: the water stood above every roof: no roof will be seen at the peak")
+    if not (table["depth"] > 0).any():
+        surface = float((z + peak)[peak > 0].max()) if (peak > 0).any() else float(z.min())
+        missing = float(_lowest_floor(event.city)) - surface
+        say(
+            "note: the water reached no building: nothing was damaged; the lowest stands "
+            f"{max(missing, 0.1):.1f} m above it"
+        )
+    elif (table["depth"] > 0).all() and wet[0] > 0.99:
+        say(
+            f"note: the water reached every building: the ground rises {float(np.ptp(z)):.1f} m "
+            f"above its lowest point, the water was {peak.max():.1f} m deep there"
+        )
+        if (table["depth"].to_numpy() > event.city.buildings["height"].to_numpy(float)).all():
+            say("note: the water stood above every roof: no roof will be seen at the peak")
+
+
+def _lowest_floor(city: Any) -> float:
+    """Height of the lowest ground that a building stands on, metres."""
+    from geomage.disaster.damage import values_at
+
+    return float(values_at(city, city.dtm.values[0]).min())
 
 
 @strikes.command(
@@ -487,7 +506,7 @@ def strike_volcano(
     ] = None,
     lava: Annotated[float, typer.Option(help="Volume of lava, m3.")] = 200_000.0,
     yield_strength: Annotated[float, typer.Option(help="Of the lava, Pa.")] = 6_000.0,
-    ash: Annotated[float, typer.Option(help="Mass of ash, kg.")] = 1e9,
+    ash: Annotated[float, typer.Option(help="Mass of ash, kg.")] = 1e8,
     column: Annotated[float, typer.Option(help="Height of the ash column, metres.")] = 3_000.0,
     wind_speed: Annotated[float, typer.Option(help="Wind speed, m/s.")] = 8.0,
     wind_from: Annotated[
@@ -507,6 +526,8 @@ def strike_volcano(
     """Let a volcano erupt: lava flows from a vent, ash falls from a column."""
     from geomage.disaster import VolcanoParams, volcano
 
+    if lava == 0 and ash == 0:
+        raise InputError("nothing erupts: give --lava or --ash more than 0")
     lapse = read_hours(after)
     params = VolcanoParams(
         distance_m=distance,
@@ -561,14 +582,14 @@ def _say_of_lava(town: Any, params: Any, event: Any) -> None:
     "landslide",
     epilog=examples(
         "geomage strike landslide town --rain 250 -o event",
-        "geomage strike landslide town --magnitude 7 --distance 10000 -o event",
+        "geomage strike landslide town --magnitude 7.2 --distance 5000 -o event",
     ),
 )
 def strike_landslide(
     city: City,
     *,
     out: Out,
-    rain: Annotated[float, typer.Option(help="Rain that seeps in, mm a day.")] = 150.0,
+    rain: Annotated[float | None, typer.Option(help="Rain that seeps in, mm a day. [150]")] = None,
     pga: Annotated[
         float | None,
         typer.Option(help="Peak ground acceleration, g: shaking is the trigger, not rain."),
@@ -592,12 +613,14 @@ def strike_landslide(
     lapse = read_hours(after)
     if pga is not None and magnitude is not None:
         raise InputError("--pga and --magnitude say the same: give one of them")
+    if rain is not None and (pga is not None or magnitude is not None):
+        raise InputError("--rain is one trigger and shaking another: give one of them")
     if magnitude is not None:
         pga = peak_acceleration(magnitude, distance)
         say(f"note: {pga:.2f} g at {distance / 1000:g} km")
     soils = {"soil_m": soil, "cohesion_pa": cohesion, "friction_deg": friction}
     if pga is None:
-        params = LandslideParams("rain", rain_mm=rain, **soils)
+        params = LandslideParams("rain", rain_mm=150.0 if rain is None else rain, **soils)
     else:
         params = LandslideParams("shaking", pga_g=pga, **soils)
 
@@ -624,7 +647,8 @@ def _say_of_slides(town: Any, params: Any, seed: int, event: Any) -> None:
     say(
         f"note: no slope slides: the steepest is {found.steepest_deg:.0f} degrees"
         f"{safe if found.least_safety < 1e6 else ''}; grow a town on steeper ground "
-        "(geomage city grow --dtm), or give more rain (--rain) or shaking (--pga)"
+        "(geomage city grow --dtm), or give more "
+        f"{'rain (--rain)' if params.trigger == 'rain' else 'shaking (--pga)'}"
     )
 
 

@@ -184,7 +184,7 @@ def build_event(
     if "debris_height" in fields:
         fields["debris"] = np.maximum(fields.get("debris", 0.0), cover_of(fields["debris_height"]))
     later = recovered(seed, kind, city, struck.buildings, fields, hours)
-    bridges = bridge_states(city, struck.bridge_grades)
+    bridges = bridge_states(city, struck.bridge_grades, later.fields.get("water_depth"))
     streets = street_states(city, later.fields, bridges, struck.obstacles)
     n = len(city.trees)
     standing, scorched = struck.trees or (np.ones(n), np.zeros(n))

@@ -185,9 +185,12 @@ def write_event(event: Event, folder: Path, *, overwrite: bool = False) -> Path:
             tmp / "event.gpkg",
             {name: getattr(event, name) for name in _COLUMNS},
         )
-        write_cog(tmp / "intensity.tif", event.intensity, tags={"unit": event.unit})
+        tags = {"unit": event.unit}
+        write_cog(tmp / "intensity.tif", event.intensity, tags=tags, unit=event.unit)
         for name, raster in event.rasters.items():
-            write_cog(tmp / f"{name}.tif", raster, tags={"unit": FIELDS[name]})
+            unit = FIELDS[name].split(",")[0].split()[0]
+            tags = {"unit": FIELDS[name]}
+            write_cog(tmp / f"{name}.tif", raster, tags=tags, unit=unit)
         about = {
             "kind": event.kind,
             "unit": event.unit,

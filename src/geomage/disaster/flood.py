@@ -6,14 +6,12 @@ is left of it later in `recession`.
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import geopandas as gpd
 import numpy as np
 from scipy import ndimage
 
-from geomage.disaster.damage import Struck, build_event, fail, untouched
-from geomage.disaster.debris import debris_field
+from geomage.disaster.damage import Struck, at_trees, build_event, fail, untouched
+from geomage.disaster.debris import debris_field, spill
 from geomage.disaster.event import Event
 from geomage.disaster.inundation import FloodParams, Peak, flood_peak
 from geomage.disaster.recession import flotsam, recede
@@ -25,6 +23,7 @@ from geomage.disaster.submersion import (
     structural_states,
     tsunami_states,
 )
+from geomage.disaster.vulnerability import draws
 from geomage.world import City
 
 __all__ = ["FloodParams", "flood"]
@@ -45,16 +44,25 @@ def flood(city: City, params: FloodParams, seed: int = 0, *, hours: float = 24.0
     debris = np.maximum(debris_field(city, table, 16.0), _strewn(seed, peak))
     fields = {
         "water_depth": left.depth, "velocity": peak.fastest, "foam": left.foam, "wet": left.wet,
-        "mud": left.mud, "debris": debris.astype(np.float32),
+        "mud": left.mud, "debris": debris.astype(np.float32), "debris_height": spill(city, table),
     }  # fmt: skip
     if params.flows:
         fields |= {"arrival": peak.arrival, "duration": peak.under}
+    standing = _standing(seed, city, peak)
     struck = Struck(
         table, peak.deepest, "m", fields,
+        trees=(standing, np.zeros(len(standing))),
         bridge_grades=bridge_grades(city, peak.deepest, peak.fastest),
         objects=flotsam(seed, city, peak),
     )  # fmt: skip
-    return build_event("flood", city, asdict(params) | {"seed": seed}, struck, hours)
+    return build_event("flood", city, params.facts() | {"seed": seed}, struck, hours)
+
+
+def _standing(seed: int, city: City, peak: Peak) -> np.ndarray:
+    """1 where a tree stands, 0 where fast and deep water took it: half of them at 4 m/s (ours)."""
+    deep, fast = at_trees(city, peak.deepest), at_trees(city, peak.fastest)
+    taken = draws(seed, "tree", np.arange(len(deep))) < np.clip((fast - 2) / 4, 0, 0.9)
+    return np.where(taken & (deep > 1), 0.0, 1.0)
 
 
 def _strewn(seed: int, peak: Peak) -> np.ndarray:

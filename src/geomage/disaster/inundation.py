@@ -36,6 +36,15 @@ _STANDING_M = 0.7  # of water in rivers and ponds before the flood: banks are 1 
 _FILM_M = 0.03  # of flowing water that nobody calls a flood
 _STREAM_N, _GROUND_N, _PAVED_N = 0.03, 0.045, 0.02  # Manning: Chow (1959), table 5-6
 _DEFAULT_H = {"river": 2.0, "rain": 1.0, "dam": 0.5, "surge": 2.0}
+_USES = {
+    "level": ("level_m",),
+    "hand": ("level_m",),
+    "river": ("discharge_m3s", "duration_h", "from_deg", "cell_m"),
+    "rain": ("rain_mm_h", "duration_h", "cell_m"),
+    "dam": ("reservoir_m", "volume_m3", "duration_h", "from_deg", "cell_m"),
+    "surge": ("surge_m", "duration_h", "from_deg", "cell_m"),
+    "tsunami": ("wave_m", "period_min", "from_deg", "cell_m"),
+}
 _FROM = {"north": 0.0, "east": 90.0, "south": 180.0, "west": 270.0}
 _LIMITS = {
     "level_m": (0, HIGHEST_M, "the height of the water above the lowest ground"),
@@ -53,7 +62,7 @@ _LIMITS = {
 class FloodParams:
     """A flood: where its water comes from, and how much of it."""
 
-    level_m: float = 3.0  # level, hand: water above the lowest ground, or above its drainage, m
+    level_m: float = 1.5  # level, hand: water above the lowest ground, or above its drainage, m
     source: str = "level"  # of `SOURCES`
     discharge_m3s: float = 120.0  # river: peak
     rain_mm_h: float = 90.0  # rain: net of what seeps away
@@ -68,7 +77,9 @@ class FloodParams:
 
     def __post_init__(self) -> None:
         if self.source not in SOURCES:
-            raise InputError(f"no flood comes from {self.source!r}: choose one of {SOURCES}")
+            raise InputError(
+                f"no flood comes from {self.source!r}: choose one of {', '.join(SOURCES)}"
+            )
         for name, (least, most, what) in _LIMITS.items():
             value = getattr(self, name)
             if not least < value <= most:
@@ -81,6 +92,13 @@ class FloodParams:
             raise InputError("cell_m is the side of a cell of the flow: give metres, or 0")
         if self.from_deg is not None and not np.isfinite(self.from_deg):
             raise InputError("from_deg is a direction: give degrees clockwise from north")
+
+    def facts(self) -> dict[str, Any]:
+        """Return what this source uses, and nothing else."""
+        used = {name: getattr(self, name) for name in _USES[self.source]}
+        if "duration_h" in used:
+            used["duration_h"] = self.seconds / 3600
+        return {"source": self.source, **used}
 
     @property
     def flows(self) -> bool:

@@ -52,7 +52,7 @@ def recede(city: City, peak: Peak, source: str, hours: float) -> Recession:
     pond = np.minimum(peak.deepest, hollow) - _SEEP_M_H * hours
     depth = np.maximum(peak.deepest - fallen, np.maximum(pond, 0.0))
     depth = np.where((depth > _DRY_M) | (hours == 0), depth, 0.0)
-    left = (peak.deepest > 0) & (depth <= 0)
+    left = (peak.deepest > 0) & (depth <= 0) & ~permanent_water(city)
     calm = 1 - 0.5 * np.clip(peak.fastest / 1.5, 0, 1)  # fast water leaves less behind
     mud = np.where(left, np.clip(0.25 + peak.deepest / 3, 0, 0.9) * calm, 0)
     gone = np.clip((peak.deepest - _DRY_M) / max(most, 1e-9), 0, 0.999)

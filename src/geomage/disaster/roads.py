@@ -11,7 +11,7 @@ import shapely
 
 from geomage.world import City
 
-__all__ = ["bridge_states", "bridges", "street_states"]
+__all__ = ["bridge_states", "bridges", "most_along", "over_deck", "street_states"]
 
 LANE_M = 2.5  # of clear width that lets a lorry through
 _STEP_M = 2.0
@@ -43,16 +43,58 @@ def bridges(city: City) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame({"street": where.astype(int)}, geometry=parts, crs=city.streets.crs)
 
 
-def bridge_states(city: City, grades: np.ndarray | None = None) -> gpd.GeoDataFrame:
-    """Give each bridge its state: impassable from D4 on; its grade is 0 where none is given."""
+def over_deck(city: City, line: shapely.LineString, depth: np.ndarray) -> float:
+    """Water over a bridge, metres; negative below its deck, -inf where there is none.
+
+    The deck is taken to lie as high as the highest ground along it and at its two ends.
+
+    Args:
+        city: the city.
+        line: the bridge.
+        depth: (y, x) of water on the terrain grid, metres.
+    """
+    i, j = _cells_along(city, line)
+    z = city.dtm.values[0]
+    wet = depth[i, j] > 0
+    surface = np.where(wet, z[i, j] + depth[i, j], -np.inf)
+    return float(surface.max() - z[i, j].max())
+
+
+def most_along(city: City, line: shapely.LineString, field: np.ndarray) -> float:
+    """Largest value of a field (y, x) of the terrain grid along a bridge."""
+    i, j = _cells_along(city, line)
+    return float(field[i, j].max())
+
+
+def _cells_along(city: City, line: shapely.LineString) -> tuple[np.ndarray, np.ndarray]:
+    share = np.linspace(-0.1, 1.1, 25).clip(0, 1)
+    at = shapely.get_coordinates(shapely.line_interpolate_point(line, share, normalized=True))
+    columns, rows = ~city.dtm.box.affine @ at.T
+    ny, nx = city.dtm.values.shape[1:]
+    return np.clip(rows.astype(int), 0, ny - 1), np.clip(columns.astype(int), 0, nx - 1)
+
+
+def bridge_states(
+    city: City, grades: np.ndarray | None = None, depth: np.ndarray | None = None
+) -> gpd.GeoDataFrame:
+    """Give each bridge its state: impassable from D4 on, flooded where water is over its deck.
+
+    Args:
+        city: the city.
+        grades: (n,) D0..D5 of what `bridges` lists; all 0 when left out.
+        depth: (y, x) of water on the terrain grid, metres; none when left out.
+    """
     table = bridges(city)
     grade = np.zeros(len(table), int) if grades is None else np.asarray(grades, int)
-    down = grade >= 4
+    over = np.zeros(len(table))
+    if depth is not None:
+        over = np.array([max(over_deck(city, line, depth), 0.0) for line in table.geometry], float)
+    down, wet = grade >= 4, over > _WATER_M
     return table.assign(
         grade_physical=grade,
-        state=np.where(down, "blocked", "passable"),
-        cause=np.where(down, "bridge", "none"),
-        depth=0.0,
+        state=np.where(down, "blocked", np.where(wet, "flooded", "passable")),
+        cause=np.where(down, "bridge", np.where(wet, "water", "none")),
+        depth=over,
         debris=0.0,
     )
 

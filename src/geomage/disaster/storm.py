@@ -14,6 +14,7 @@ from scipy import ndimage
 from scipy.special import ndtri
 
 from geomage.disaster.damage import Struck, at_trees, build_event, fail, untouched, values_at
+from geomage.disaster.debris import spill
 from geomage.disaster.event import Event
 from geomage.disaster.gusts import GALE, gust_chances, tree_chance
 from geomage.disaster.vulnerability import draws, grades
@@ -227,7 +228,7 @@ def _strike(
     hit = (table["grade_physical"] > 0).to_numpy()
     table["side"] = np.where(hit, (90 - towards + windward) % 360, 0.0)
     boards = _thrown(seed, city, table, felt, towards)
-    fields = {"debris": boards.astype(np.float32)}
+    fields = {"debris": boards.astype(np.float32), "debris_height": spill(city, table)}
     if soil is not None:
         fields["debris"] = np.maximum(boards, _litter(seed, wind.speed, boards)).astype(np.float32)
         fields["mud"] = soil * np.clip(3 * fields["debris"], 0.3, 1)

@@ -20,7 +20,7 @@ from scipy import ndimage
 from scipy.special import ndtri
 
 from geomage.disaster.event import ids_on
-from geomage.disaster.roads import bridges
+from geomage.disaster.roads import bridges, most_along, over_deck
 from geomage.disaster.vulnerability import by_typology, draws, grades, lognormal_grades
 from geomage.world import City
 
@@ -132,30 +132,16 @@ def tsunami_states(seed: int, city: City, depth: np.ndarray) -> np.ndarray:
 def bridge_grades(city: City, deepest: np.ndarray, fastest: np.ndarray) -> np.ndarray:
     """Damage states (n,) of bridges that fast water overtops: D3, D4, D5 from 1, 3, 7 m2/s.
 
-    The deck is taken to lie as high as the higher of its two ends, the flow as the water over it
-    times the greatest speed along it. The limits are those of masonry, and ours for bridges.
+    The flow is the water over the deck (`over_deck`) times the greatest speed along it. The limits
+    are those of masonry, and ours for bridges.
     """
     table = bridges(city)
     return np.array([_over(city, line, deepest, fastest) for line in table.geometry], int)
 
 
 def _over(city: City, line: shapely.LineString, deepest: np.ndarray, fastest: np.ndarray) -> int:
-    at = shapely.line_interpolate_point(
-        line, np.linspace(-0.1, 1.1, 25).clip(0, 1), normalized=True
-    )
-    ends = shapely.get_coordinates(line)[[0, -1]]
-    z = city.dtm.values[0]
-    i, j = _cells(city, shapely.get_coordinates(at))
-    deck = float(z[_cells(city, ends)].max())
-    deck = max(deck, float(z[i, j].max()))
-    over = float(np.where(deepest[i, j] > 0, z[i, j] + deepest[i, j], -np.inf).max()) - deck
+    over = over_deck(city, line, deepest)
     if over < _OVER_M:
         return 0
-    flow = over * float(fastest[i, j].max())
+    flow = over * most_along(city, line, fastest)
     return int(np.array([0, 3, 4, 5])[np.digitize(flow, [1, 3, 7])])
-
-
-def _cells(city: City, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    columns, rows = ~city.dtm.box.affine @ xy.T
-    ny, nx = city.dtm.values.shape[1:]
-    return np.clip(rows.astype(int), 0, ny - 1), np.clip(columns.astype(int), 0, nx - 1)

@@ -67,7 +67,7 @@ class VolcanoParams:
     azimuth_deg: float | None = None  # of the vent, clockwise from north; None: uphill
     lava_m3: float = 200_000.0  # volume of the lava
     yield_pa: float = 6_000.0  # yield strength of the lava; 1e2..1e5 Pa are reported (Hulme 1974)
-    ash_kg: float = 1e9  # mass of all ash
+    ash_kg: float = 1e8  # mass of all ash
     column_m: float = 3_000.0  # height of the ash column above the ground
     wind_speed: float = 8.0  # m/s
     wind_from_deg: float | None = None  # clockwise from north; None: from the vent to the town

@@ -28,6 +28,7 @@ def write_cog(
     colormap: Colormap | None = None,
     tags: Mapping[str, str] | None = None,
     mask: np.ndarray | None = None,
+    unit: str | None = None,
 ) -> Path:
     """Write a COG under a temporary name and move it into place.
 
@@ -37,6 +38,7 @@ def write_cog(
         colormap: {value: (red, green, blue[, alpha])} of a one-band uint8 raster of classes.
         tags: metadata of the file.
         mask: (y, x), true where the raster holds a value, for rasters with no value to spare.
+        unit: of the values of every band, such as m.
 
     Returns:
         The path written.
@@ -53,6 +55,8 @@ def write_cog(
             dataset.update_tags(**dict(tags or {}))
             for number, name in enumerate(raster.bands, start=1):
                 dataset.set_band_description(number, name)
+                if unit is not None:
+                    dataset.set_band_unit(number, unit)
             if colormap is not None:
                 dataset.write_colormap(1, dict(colormap))
             if mask is not None:

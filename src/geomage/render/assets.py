@@ -50,7 +50,8 @@ _MASONRY = np.array(  # reflectance of plaster, brick, concrete, mortar, tiles
         (0.56, 0.55, 0.53),
     ]
 )  # fmt: skip
-_CARRIED_M = 0.33  # of soil that takes fences and cars along, ours
+_CARRIED = {"slide": 0.33, "lava": 0.15, "velocity": 1.5}
+"""From how many metres, or m/s of water, fences and cars go (ours; cars float at about 1.5 m/s)."""
 _DUSTY = 0.45  # share of dust on what an earthquake broke, by eye
 _WOODEN = ("storm", "flood")
 _TARP = ((0.06, 0.16, 0.48), (0.06, 0.16, 0.48), (0.10, 0.22, 0.50), (0.55, 0.56, 0.58))
@@ -201,14 +202,18 @@ def paint_things(c: Canvas) -> None:
 
 
 def _spared(c: Canvas, boxes: np.ndarray) -> np.ndarray:
-    """Boxes that no slide carried off: it takes what stands where a third of a metre moved."""
-    soil = c.hazard("slide")
-    if soil is None:
+    """Boxes that nothing carried off: what stands in soil, lava or fast water goes."""
+    if not c.after or not len(boxes):
         return boxes
-    ny, nx = soil.shape
+    ny, nx = c.height.shape
     row = np.clip(ny - boxes[:, 1] / c.px, 0, ny - 1).astype(int)
     column = np.clip(boxes[:, 0] / c.px, 0, nx - 1).astype(int)
-    return np.asarray(boxes[np.abs(soil[row, column]) < _CARRIED_M])
+    kept = np.ones(len(boxes), bool)
+    for name, limit in _CARRIED.items():
+        field = c.hazard(name)
+        if field is not None:
+            kept &= np.abs(field[row, column]) < limit
+    return np.asarray(boxes[kept], np.float64)
 
 
 def _put(
@@ -265,6 +270,8 @@ def _on_whole_roof(c: Canvas, things: gpd.GeoDataFrame) -> np.ndarray:
 def throw_debris(c: Canvas) -> np.ndarray:
     """Boards and blocks around what broke; returns where they lie dense (y, x) 0/1."""
     density = c.hazard("debris")
+    if density is not None:
+        density = density * (c.cover != WATER)
     if density is None or not (density > 0.02).any():
         return np.zeros(c.height.shape, np.uint8)
     wind = c.event.kind == "storm"
@@ -279,7 +286,7 @@ def throw_debris(c: Canvas) -> np.ndarray:
         density, count, c.px, c.seed + 23, palette, c.height, c.albedo, c.ids, c.noise.coarse,
         shape, c.matter, MATTER["rubble"],
     )  # fmt: skip
-    return (density > 0.25).astype(np.uint8)
+    return np.asarray(density > 0.25, np.uint8)
 
 
 def _downwind(c: Canvas) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import shapely
+import shapely.ops
 from scipy import ndimage
 
 from geomage.geo import Raster
@@ -36,9 +37,10 @@ _SCARS = {  # hazard field: (reflectance, strength, matter)
 _DUST = (0.33, 0.315, 0.29)  # of concrete and mortar
 _WHITE_ASH = (0.24, 0.235, 0.225)
 _SOIL = (0.20, 0.155, 0.11)
-_LAVA = (0.045, 0.040, 0.038)
-_ASH = ((0.085, 0.08, 0.075), (0.14, 0.135, 0.13), (0.26, 0.25, 0.235))  # basalt to rhyolite
-_FOAM = 0.55
+_LAVA = (0.038, 0.034, 0.032)
+_ASH = ((0.11, 0.105, 0.10), (0.14, 0.135, 0.13), (0.26, 0.25, 0.235))  # basalt to rhyolite
+_FOAM = 0.5
+_BLACK_FROM = 0.4  # severity from which ground is black all over, ours
 _ASH_HIDES_M = 0.002  # thickness of volcanic ash that hides most of what lies below
 _CROWNS_HOLD = 0.55  # share of the ash that lies on crowns
 _COUNTS = 10_000  # of the orthophoto at a reflectance of 1
@@ -63,6 +65,7 @@ def paint_ground(c: Canvas) -> None:
     streets, steel, paint = _streets(c, rows)
     rows += [ground_row("line", _PAINT, 0, 0, c.when), ground_row("line", _STEEL, 0, 0, c.when)]
     lines = [(g, len(rows) - 2) for g in paint] + [(g, len(rows) - 1) for g in steel]
+    streets += _fallen_decks(c, water)
     index = burn(low + water + streets + high + lines, c.box)
     n = c.noise
     kinds = ["meadow", *land["kind"], *["water"] * len(c.event.city.water)]
@@ -123,6 +126,20 @@ def _streets(
     return burnt, steel, paint
 
 
+def _fallen_decks(c: Canvas, water: Burnt) -> Burnt:
+    """Water where the deck of a bridge fell: all of it but a stub at each end."""
+    over = c.event.bridges
+    down = over[over["grade_physical"] >= 4] if c.after else over.iloc[:0]
+    width = c.event.city.streets["width"].to_numpy(float)
+    burnt: Burnt = []
+    for line, street in down[["geometry", "street"]].itertuples(index=False):
+        gap = shapely.ops.substring(line, 0.12, 0.85, normalized=True)
+        hole = gap.buffer(width[street] / 2 + 1.5, cap_style="flat")
+        found = [(shapely.intersection(hole, shape), row) for shape, row in water]
+        burnt += [(shape, row) for shape, row in found if shape.area > 0]
+    return burnt
+
+
 def _markings(line: shapely.LineString, width: float, *, dashed: bool) -> list[shapely.Geometry]:
     """Centre line and, on wide streets, lane lines, as thin polygons."""
     out: list[shapely.Geometry] = []
@@ -148,14 +165,19 @@ def scar_ground(c: Canvas) -> None:
     for name, (colour, strength, what) in _SCARS.items():
         amount = c.hazard(name)
         if amount is not None:
+            amount = amount * (c.cover != WATER)
+            if what == "char":  # thin grass blackens, too
+                amount = np.clip(amount / _BLACK_FROM, 0, 1) * _weathered(c)
             dusty = what == "rubble" and c.event.kind == "earthquake"
             _stain(c, amount * strength, _DUST if dusty else colour, what)
     burn = c.hazard("burn")
     if burn is not None:  # white ash lies where most burnt
-        _stain(c, np.clip(1.6 * burn - 0.75, 0, 1) * (0.4 + 0.8 * n.coarse), _WHITE_ASH, "char")
+        patchy = 0.3 + 0.5 * n.coarse + 0.5 * n.mid
+        white = np.clip(1.6 * burn - 0.75, 0, 1) * patchy * (c.cover != WATER) * _weathered(c)
+        _stain(c, white, _WHITE_ASH, "char")
     wet = c.hazard("wet")
     if wet is not None:
-        c.albedo *= 1 - 0.35 * np.clip(wet, 0, 1)
+        c.albedo *= 1 - 0.35 * np.clip(wet, 0, 1) * (c.cover != WATER)
     rubble = c.hazard("debris_height")
     if rubble is not None:
         c.height += rubble * (0.4 + 1.2 * n.mid)
@@ -164,6 +186,11 @@ def scar_ground(c: Canvas) -> None:
         moved = ndimage.uniform_filter(np.abs(soil), max(round(2 / c.px), 1))  # bridges the hinge
         _stain(c, np.clip(moved / 0.1, 0, 1) * (moved > 0.01), _SOIL, "soil")
         _bury(c, np.maximum(soil, 0), _SOIL, 0.5, "soil")
+
+
+def _weathered(c: Canvas) -> float:
+    """Share of black and ash that rain and grass have left after the event's hours (ours)."""
+    return float(0.45 + 0.55 * np.exp(-c.event.hours / 500))
 
 
 def _stain(c: Canvas, amount: np.ndarray, colour: Colour, what: str) -> None:
@@ -194,7 +221,9 @@ def bury_all(c: Canvas) -> None:
         )  # fmt: skip
     lava = c.hazard("lava")
     if lava is not None:
-        _bury(c, lava, _LAVA, 0.6, "lava")
+        size = max(round(2.5 / c.px), 1)  # cells of the terrain leave no stairs
+        soft = ndimage.uniform_filter(ndimage.uniform_filter(lava, size), size)
+        _bury(c, np.where(soft > 0.02, soft, 0), _LAVA, 0.6, "lava")
 
 
 def flood_ground(c: Canvas) -> np.ndarray:
@@ -213,8 +242,8 @@ def flood_ground(c: Canvas) -> np.ndarray:
     c.matter[(water > 0) & (depth > 0.02)] = MATTER["flood water"]
     foam = c.hazard("foam")
     if foam is not None:
-        broken = 1.4 * foam + 1.2 * (n.mid - 0.5) + 0.6 * (n.fine - 0.5) - 0.45
-        white = np.clip(broken, 0, 1) * ((water > 0) & (foam > 0))
+        broken = 0.9 * foam + 1.2 * (n.coarse - 0.5) + 0.5 * (n.mid - 0.5) - 0.5
+        white = np.clip(broken, 0, 0.7) * ((water > 0) & (foam > 0))
         c.albedo += white * (_FOAM - c.albedo)
         c.matter[white > 0.5] = MATTER["foam"]
     return water

@@ -142,6 +142,12 @@ def render_event(event: Event, params: RenderParams | None = None) -> Scene:
     rasters["water_depth"] = _depth(event, stage, picture, there)
     for name in ("debris_height", "burn"):
         rasters[name] = _hazard(event, name, fine, picture, there)
+    heap = rasters["matter_after"] == MATTER["rubble"]
+    rasters["debris_height"] = np.where(
+        heap,
+        np.maximum(rasters["height_after"], rasters["debris_height"]),
+        rasters["debris_height"],
+    )
     rasters["damage"] = _graded(event, rasters["building"], rasters["landcover_before"])
     if stage.smoke is not None:
         smoky = there.pick(stage.smoke.reshape(-1)[picture.source]) > HIDDEN
@@ -214,6 +220,13 @@ def _buildings(event: Event, ids: np.ndarray) -> gpd.GeoDataFrame:
     return event.buildings.assign(pixels=seen[number])
 
 
+_UNITS = {
+    "height_before": "m",
+    "height_after": "m",
+    "water_depth": "m",
+    "debris_height": "m",
+    "burn": "1",
+}
 _CLASSES = json.dumps(dict(MATTER))
 _DTYPES = {
     "building": np.int32,
@@ -233,7 +246,8 @@ def write_scene(scene: Scene, folder: Path, *, overwrite: bool = False) -> Path:
             bands = ("red", "green", "blue") if values.ndim == 3 else (name,)
             stack = stack.astype(_DTYPES.get(name, np.uint8))
             tags = {"classes": _CLASSES} if name.startswith("matter") else {}
-            write_cog(tmp / f"{name}.tif", Raster(stack, scene.box, None, bands), tags=tags)
+            raster = Raster(stack, scene.box, None, bands)
+            write_cog(tmp / f"{name}.tif", raster, tags=tags, unit=_UNITS.get(name))
         write_vectors(tmp / "buildings.gpkg", {"buildings": scene.buildings})
         roads = {"streets": scene.streets, "bridges": scene.bridges}
         write_vectors(tmp / "roads.gpkg", roads)

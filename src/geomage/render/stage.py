@@ -18,7 +18,7 @@ from geomage.render.assets import (
 )
 from geomage.render.canvas import Canvas, Noise, onto
 from geomage.render.ground import bury_all, flood_ground, paint_ground, scar_ground
-from geomage.render.matter import BUILDING, TREE, Appearance
+from geomage.render.matter import BARE, BUILDING, MATTER, TREE, Appearance
 
 __all__ = ["Stage", "paint"]
 
@@ -89,6 +89,7 @@ def paint(event: Event, box: GeoBox, when: Appearance, noise: Noise, *, after: b
             changed |= (np.abs(field) > least).astype(np.uint8)
     np.minimum(c.albedo, BRIGHTEST, out=c.albedo)
     cover = np.where(c.crown > 0, TREE, np.where(c.ids > 0, BUILDING, c.cover)).astype(np.uint8)
+    cover[(c.matter == MATTER["foundation"]) & (cover == BUILDING)] = BARE
     ground = onto(event.city.dtm, box)
     return Stage(
         box, ground, c.height, c.albedo, cover, c.ids, footprint, water, changed, *_walls(event),

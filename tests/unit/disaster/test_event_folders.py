@@ -43,8 +43,8 @@ ADDED = {
     "none": set(),
     "earthquake": {"debris", "debris_height"},
     "fire": {"arrival", "burn", "debris"},
-    "flood": {"water_depth", "velocity", "foam", "wet", "mud", "debris"},
-    "storm": {"debris", "mud"},
+    "flood": {"water_depth", "velocity", "foam", "wet", "mud", "debris", "debris_height"},
+    "storm": {"debris", "debris_height", "mud"},
     "volcano": {"lava", "ash", "debris", "debris_height"},
     "landslide": {"slide", "velocity", "debris", "debris_height"},
 }
