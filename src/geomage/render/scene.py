@@ -13,6 +13,7 @@ import numpy as np
 from affine import Affine
 from odc.geo import wh_
 from odc.geo.geobox import GeoBox
+from tqdm import tqdm
 
 from geomage.disaster import Event
 from geomage.errors import BudgetError, InputError
@@ -134,11 +135,15 @@ def render_event(event: Event, params: RenderParams | None = None) -> Scene:
         frame(px, fine_shape, model.gsd, shape),
         frame(px, fine_shape, model.gsd, shape, off),
     )
-    stage = paint(event, fine, when, noise, after=False)
-    rasters = _date("before", stage, light_and_view(stage, when), here, shots[0], model)
-    stage = paint(event, fine, then, noise, after=True)
-    picture = light_and_view(stage, then)
-    rasters |= _date("after", stage, picture, there, shots[1], model)
+    with tqdm(total=4, desc="picture", unit="step", delay=2, leave=False, disable=None) as bar:
+        stage = paint(event, fine, when, noise, after=False)
+        bar.update()
+        rasters = _date("before", stage, light_and_view(stage, when), here, shots[0], model)
+        bar.update()
+        stage = paint(event, fine, then, noise, after=True)
+        bar.update()
+        picture = light_and_view(stage, then)
+        rasters |= _date("after", stage, picture, there, shots[1], model)
     rasters["water_depth"] = _depth(event, stage, picture, there)
     for name in ("debris_height", "burn"):
         rasters[name] = _hazard(event, name, fine, picture, there)
