@@ -27,7 +27,7 @@ VECTOR = 32  # cells; runs of them are whole multiples of it
 TRACKED = 8  # steps from one look at what is kept of depth and speed to the next
 G = 9.81
 P0, P1, P2, P3 = np.array([0.99999332, 0.66666043, 0.56049288, 0.49843612], np.float32)
-UNIT = np.float32(1.0)
+UNIT, QUARTER, DRY = np.array([1.0, 0.25, 0.0], np.float32)
 NONE, ONE = np.uint64(0), np.uint64(1)  # an index without a sign needs no test of its sign
 
 
@@ -123,9 +123,10 @@ def _speeds(z, h, qx, qy, i, ux, uy, w, j0, j1):
     """Speeds of the western (up to column j1) and northern faces of row i, into row w."""
     a = i - ONE
     for j in range(np.uint64(j0), np.uint64(j1)):
-        ux[w, j] = qx[i, j] / max(_depth(z[i, j - ONE], z[i, j], h[i, j - ONE], h[i, j]), THIN)
-    for j in range(np.uint64(j0), np.uint64(j1)):
-        uy[w, j] = qy[i, j] / max(_depth(z[a, j], z[i, j], h[a, j], h[i, j]), THIN)
+        d = np.float32(_depth(z[i, j - ONE], z[i, j], h[i, j - ONE], h[i, j]))
+        ux[w, j] = np.float32(qx[i, j]) / max(d, THIN)
+        d = np.float32(_depth(z[a, j], z[i, j], h[a, j], h[i, j]))
+        uy[w, j] = np.float32(qy[i, j]) / max(d, THIN)
 
 
 @fast
@@ -163,9 +164,9 @@ def _move_row(h, z, qx, qy, i, top, j0, j1, r, rain):
             h[i, j] += rain if z[i, j] < 0.5 * WALL else 0.0
     for j in range(np.uint64(j0), np.uint64(j1)):
         new = h[i, j] + r * ((qx[i, j] - qx[i, j + ONE]) + (qy[i, j] - qy[below, j]))
-        h[i, j] = max(new, 0.0)
-    for j in range(np.uint64(j0), np.uint64(j1)):
-        top[j] = max(top[j], h[i, j])
+        new = max(new, 0.0)
+        h[i, j] = new
+        top[j] = max(top[j], new)
 
 
 @fast
@@ -175,7 +176,7 @@ def _track_row(h, i, ux, w, uy, v, below, tracks, j0, j1, t, dt, wet):
         tracks[0, i, j] = max(tracks[0, i, j], np.float32(h[i, j]))
     for j in range(np.uint64(j0), np.uint64(j1)):
         a, b = ux[w, j] + ux[w, j + ONE], uy[v, j] + uy[below, j]
-        s = np.float32(0.25 * (a * a + b * b) if h[i, j] > FILM else 0.0)
+        s = QUARTER * (a * a + b * b) if h[i, j] > FILM else DRY
         tracks[1, i, j] = max(tracks[1, i, j], s)
     for j in range(np.uint64(j0), np.uint64(j1)):
         tracks[3, i, j] += np.float32(dt if h[i, j] > wet else 0.0)
@@ -304,7 +305,7 @@ def advance(
     - n2x, n2y: (1 or rows, columns) Manning's n squared at the faces; one row serves all.
     - tracks: (4, rows, columns) float32: greatest depth, greatest squared speed, arrival (s, -1),
       seconds deeper than `threshold`.
-    - lines, thin_lines: (15, columns) float64, (4, columns) float32 to work in.
+    - lines, thin_lines: (8, columns) float64, (10, columns) float32 to work in.
     - wet, last: (blocks, blocks) uint8: which hold water now, and did a step before.
     - dx, alpha, theta, froude: side of a cell, Courant number, weight, greatest Froude number.
     - edges: (4,) north, south, west, east: 0 wall, 1 open, 2 water at a level.
@@ -319,11 +320,11 @@ def advance(
     my, mx = wet.shape
     starts, ends = np.zeros((my, mx // 2 + 1), np.int64), np.zeros((my, mx // 2 + 1), np.int64)
     counts = np.zeros(my, np.int64)
-    old_y, free = lines[:2], lines[13:15]
-    ux, uy, share, top = lines[3:6], lines[6:9], lines[9:12], lines[12]
+    old_y, free = lines[:2], lines[2:4]
+    ux, uy, share, top = thin_lines[4:7], thin_lines[7:10], lines[4:7], lines[7]
     top[:] = 0.0
     short = np.zeros(3, np.uint8)
-    deep, flow, levels = thin_lines[:2], thin_lines[2:], np.zeros(4)
+    deep, flow, levels = thin_lines[:2], thin_lines[2:4], np.zeros(4)
     land = 0  # cells that it rains on
     for i in range(1, ny + 1 if rain_rates.max() > 0 else 1):
         for j in range(1, nx + 1):
