@@ -196,8 +196,8 @@ def _clear(row, k, starts, ends, count, c, value):
 def _spans(wet, last, starts, ends, counts, block, nx):
     """Runs of columns to work on in each row of blocks: those with water, and their neighbours.
 
-    They begin and end at whole vectors, and hold the face behind their last cell: what they hold
-    too much is dry, and stays so.
+    They begin and end at whole vectors; what they hold too much is dry, and stays so. The face
+    behind their last cell lies between dry cells, but at the eastern edge, where they hold it.
     """
     my, mx = wet.shape
     for bi in range(my):
@@ -212,7 +212,8 @@ def _spans(wet, last, starts, ends, counts, block, nx):
                 if k == 0 or start > ends[bi, k - 1]:
                     starts[bi, k] = start
                     k += 1
-                ends[bi, k - 1] = 1 + (min((bj + 1) * block, nx) // VECTOR + 1) * VECTOR
+                past = nx + 1 if bj == mx - 1 else (bj + 1) * block
+                ends[bi, k - 1] = 1 - -past // VECTOR * VECTOR
         counts[bi] = k
 
 
