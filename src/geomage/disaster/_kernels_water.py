@@ -1,13 +1,15 @@
 """Numba kernels of the local-inertial shallow-water scheme, and of filling and draining terrain.
 
-A grid has a ring of one cell around it: h and z are (ny + 3, nx + 3), its cells are rows 1..ny and
-columns 1..nx. qx[i, j] crosses the western face of cell (i, j) eastwards, qy[i, j] its northern
-face southwards, m2/s. Walls are ground of WALL metres: the depth of flow over a face between a wall
-and anything else is then exactly 0, so that walls need no test of their own.
+A grid has a ring of one cell around it, and walls behind the eastern one up to a whole number of
+vectors: its cells are rows 1..ny and columns 1..nx, and column 1 begins a line of memory. qx[i, j]
+crosses the western face of cell (i, j) eastwards, qy[i, j] its northern face southwards, m2/s.
+Walls are ground of WALL metres: the depth of flow over a face between a wall and anything else is
+then exactly 0, so that walls need no test of their own.
 
 One step goes down the rows once. Row i gets its fluxes; row i - 1, whose four faces are then known,
 learns how much of its outflow its water can feed; row i - 2, whose neighbours know that too, moves
-its water. What is read of the old fluxes is kept in rows aside, so nothing is held twice.
+its water. What is read of the old fluxes is kept in rows aside, so nothing is held twice. Each pass
+over a row is short, and friction is one in single precision: then vectors are many and wait little.
 """
 
 # mypy: disable-error-code="call-arg, unreachable, var-annotated"
@@ -19,11 +21,13 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 WALL = 1e9  # metres; higher than any ground
-THIN = 1e-6  # metres of flow below which nothing moves
+THIN = np.float32(1e-6)  # metres of flow below which nothing moves
 FILM = 0.01  # metres of water below which a speed means nothing
+VECTOR = 32  # cells; runs of them are whole multiples of it
 TRACKED = 8  # steps from one look at what is kept of depth and speed to the next
 G = 9.81
-P0, P1, P2, P3, P4 = np.array([1.0, 2.33299975, 3.88848153, 5.74380457, 7.64424017], np.float32)
+P0, P1, P2, P3 = np.array([0.99999332, 0.66666043, 0.56049288, 0.49843612], np.float32)
+UNIT, QUARTER, DRY = np.array([1.0, 0.25, 0.0], np.float32)
 NONE, ONE = np.uint64(0), np.uint64(1)  # an index without a sign needs no test of its sign
 
 
@@ -40,23 +44,10 @@ def _first_guess(_typing, _x):
     return types.float32(types.float32), code
 
 
-fast = njit(error_model="numpy", fastmath={"nnan", "nsz", "contract"})
+fast = njit(  # type: ignore[call-overload]  # _nrt: the callers hold the arrays, so count nothing
+    error_model="numpy", fastmath={"nnan", "nsz", "contract"}, _nrt=False
+)
 inline = njit(inline="always", fastmath={"nnan", "nsz", "contract"})
-
-
-@inline
-def seven_thirds(x):
-    """Raise a positive number to the power of -7/3, to 1e-5, in vector instructions.
-
-    A first guess y of x^(-1/3) is within 4 percent; then y^7 (1 - c)^(-7/3) with c = 1 - x y^3, as
-    a polynomial (Chebyshev points, |c| < 0.103). Single precision will do: roughness is known to
-    a digit.
-    """
-    f = np.float32(x)
-    y = _first_guess(f)
-    y3 = y * y * y
-    c = P0 - f * y3
-    return np.float64(y3 * y3 * y * (P0 + c * (P1 + c * (P2 + c * (P3 + c * P4)))))
 
 
 @inline
@@ -65,65 +56,77 @@ def _depth(za, zb, ha, hb):
 
 
 @inline
-def _flux(za, zb, ha, hb, q, before, after, friction, theta, push):
-    """Flux of a face between cells a and b at the next time, m2/s, and its depth.
+def _push(za, zb, ha, hb, q, before, after, theta, push):
+    """Flux of a face between cells a and b at the next time without friction, and its depth, m.
 
     de Almeida et al. (2012), eq. 8 with the mean flux of eq. 11; theta = 1 is Bates et al. (2010),
     eq. 11. A neighbour without flow counts as the face itself: else the tip of a flood over dry
-    ground would be held back. friction = g dt n^2, push = g dt / dx.
+    ground would be held back. push = g dt / dx.
     """
     depth = _depth(za, zb, ha, hb)
-    d = max(depth, THIN)
     before, after = before if before != 0.0 else q, after if after != 0.0 else q
     mean = theta * q + 0.5 * (1.0 - theta) * (before + after)
-    new = (mean - push * d * ((zb + hb) - (za + ha))) / (1.0 + friction * abs(q) * seven_thirds(d))
-    new = new if depth > THIN else 0.0
-    return new, d
+    return mean - push * depth * ((zb + hb) - (za + ha)), depth
 
 
 @fast
-def _flux_row_x(z, h, n2x, m, old, q, i, j0, j1, theta, friction, push, cap):
-    """Fluxes of the western faces of row i, by row m of n2x."""
+def _brake_row(free, q, i, n2, m, deep, flow, k, j0, j1, friction, cap):
+    """Fluxes of row i from those without friction, held under a Froude number.
+
+    They become free / (1 + friction n^2 flow / deep^(7/3)), flow being what the friction is of. The
+    power is to 1e-5: a first guess y of deep^(-1/3) is within 4 percent; then deep^3 y^2 times
+    (1 - c)^(-2/3) with c = 1 - deep y^3, as a polynomial (Chebyshev points, |c| < 0.104). Single
+    precision will do: roughness is known to a digit, and what friction leaves is not rounded to it.
+    """
+    e0, e1, e2, e3 = P0 / friction, P1 / friction, P2 / friction, P3 / friction
+    for j in range(np.uint64(j0), np.uint64(j1)):
+        d = max(deep[k, j], THIN)
+        y = _first_guess(d)
+        y2, d3 = y * y, d * d * d
+        c = UNIT - d * (y2 * y)
+        resisting = (d3 * y2) * ((e0 + c * e1) + (c * c) * (e2 + c * e3))
+        driven = n2[m, j] * flow[k, j]
+        flow[k, j] = driven / (driven + resisting) if d > THIN else UNIT
+        deep[k, j] = cap * cap * d3
     over = 0
     for j in range(np.uint64(j0), np.uint64(j1)):
-        q[i, j], d = _flux(
-            z[i, j - ONE], z[i, j], h[i, j - ONE], h[i, j], old[j], old[j - ONE], old[j + ONE],
-            friction * n2x[m, j], theta, push,
-        )  # fmt: skip
-        over += q[i, j] * q[i, j] > cap * cap * (d * d * d)
+        new = free[k, j] - free[k, j] * np.float64(flow[k, j])
+        over += new * new > np.float64(deep[k, j])
+        q[i, j] = new
     if over > 0:
         for j in range(np.uint64(j0), np.uint64(j1)):
-            d = max(_depth(z[i, j - ONE], z[i, j], h[i, j - ONE], h[i, j]), THIN)
-            most = cap * d * math.sqrt(d)
+            most = math.sqrt(np.float64(deep[k, j]))
             q[i, j] = min(max(q[i, j], -most), most)
 
 
 @fast
-def _flux_row_y(z, h, n2y, m, old, o, b, q, i, j0, j1, theta, friction, push, cap):
-    """Fluxes of the northern faces of row i; rows o and b of old are its and the row's above."""
-    over = 0
+def _push_row(z, h, qx, qy, old, o, b, i, free, deep, flow, j0, j1, theta, push):
+    """What `_brake_row` needs, 0 of the western and 1 of the northern faces of row i.
+
+    Row b of old has the old northern fluxes of the row above; row o keeps those of this one.
+    """
     a, below = i - ONE, i + ONE
     for j in range(np.uint64(j0), np.uint64(j1)):
-        q[i, j], d = _flux(
-            z[a, j], z[i, j], h[a, j], h[i, j], old[o, j], old[b, j], q[below, j],
-            friction * n2y[m, j], theta, push,
+        x, d = _push(
+            z[i, j - ONE], z[i, j], h[i, j - ONE], h[i, j], qx[i, j], qx[i, j - ONE],
+            qx[i, j + ONE], theta, push,
         )  # fmt: skip
-        over += q[i, j] * q[i, j] > cap * cap * (d * d * d)
-    if over > 0:
-        for j in range(np.uint64(j0), np.uint64(j1)):
-            d = max(_depth(z[a, j], z[i, j], h[a, j], h[i, j]), THIN)
-            most = cap * d * math.sqrt(d)
-            q[i, j] = min(max(q[i, j], -most), most)
+        free[NONE, j], deep[NONE, j], flow[NONE, j] = x, np.float32(d), np.float32(abs(qx[i, j]))
+        own = qy[i, j]
+        y, d = _push(z[a, j], z[i, j], h[a, j], h[i, j], own, old[b, j], qy[below, j], theta, push)
+        free[ONE, j], deep[ONE, j], flow[ONE, j] = y, np.float32(d), np.float32(abs(own))
+        old[o, j] = own
 
 
 @fast
 def _speeds(z, h, qx, qy, i, ux, uy, w, j0, j1):
     """Speeds of the western (up to column j1) and northern faces of row i, into row w."""
     a = i - ONE
-    for j in range(np.uint64(j0), np.uint64(j1 + 1)):
-        ux[w, j] = qx[i, j] / max(_depth(z[i, j - ONE], z[i, j], h[i, j - ONE], h[i, j]), THIN)
     for j in range(np.uint64(j0), np.uint64(j1)):
-        uy[w, j] = qy[i, j] / max(_depth(z[a, j], z[i, j], h[a, j], h[i, j]), THIN)
+        d = np.float32(_depth(z[i, j - ONE], z[i, j], h[i, j - ONE], h[i, j]))
+        ux[w, j] = np.float32(qx[i, j]) / max(d, THIN)
+        d = np.float32(_depth(z[a, j], z[i, j], h[a, j], h[i, j]))
+        uy[w, j] = np.float32(qy[i, j]) / max(d, THIN)
 
 
 @fast
@@ -142,7 +145,7 @@ def _share_row(h, qx, qy, i, share, s, j0, j1, r):
 
 @inline
 def _outflow(west, east, north, south):
-    return (max(east, 0.0) + max(-west, 0.0)) + (max(south, 0.0) + max(-north, 0.0))
+    return (max(east, 0.0) - min(west, 0.0)) + (max(south, 0.0) - min(north, 0.0))
 
 
 @fast
@@ -161,9 +164,9 @@ def _move_row(h, z, qx, qy, i, top, j0, j1, r, rain):
             h[i, j] += rain if z[i, j] < 0.5 * WALL else 0.0
     for j in range(np.uint64(j0), np.uint64(j1)):
         new = h[i, j] + r * ((qx[i, j] - qx[i, j + ONE]) + (qy[i, j] - qy[below, j]))
-        h[i, j] = max(new, 0.0)
-    for j in range(np.uint64(j0), np.uint64(j1)):
-        top[j] = max(top[j], h[i, j])
+        new = max(new, 0.0)
+        h[i, j] = new
+        top[j] = max(top[j], new)
 
 
 @fast
@@ -173,19 +176,13 @@ def _track_row(h, i, ux, w, uy, v, below, tracks, j0, j1, t, dt, wet):
         tracks[0, i, j] = max(tracks[0, i, j], np.float32(h[i, j]))
     for j in range(np.uint64(j0), np.uint64(j1)):
         a, b = ux[w, j] + ux[w, j + ONE], uy[v, j] + uy[below, j]
-        s = np.float32(0.25 * (a * a + b * b) if h[i, j] > FILM else 0.0)
+        s = QUARTER * (a * a + b * b) if h[i, j] > FILM else DRY
         tracks[1, i, j] = max(tracks[1, i, j], s)
     for j in range(np.uint64(j0), np.uint64(j1)):
         tracks[3, i, j] += np.float32(dt if h[i, j] > wet else 0.0)
     for j in range(np.uint64(j0), np.uint64(j1)):
         come = tracks[2, i, j] < 0 and h[i, j] > wet
         tracks[2, i, j] = np.float32(t) if come else tracks[2, i, j]
-
-
-@fast
-def _copy_row(a, i, b, k, j0, j1):
-    for j in range(np.uint64(j0), np.uint64(j1)):
-        b[k, j] = a[i, j]
 
 
 @fast
@@ -197,35 +194,35 @@ def _clear(row, k, starts, ends, count, c, value):
 
 @njit
 def _spans(wet, last, starts, ends, counts, block, nx):
-    """Runs of columns to work on in each row of blocks: those with water, and their neighbours."""
+    """Runs of columns to work on in each row of blocks: those with water, and their neighbours.
+
+    They begin and end at whole vectors; what they hold too much is dry, and stays so. The face
+    behind their last cell lies between dry cells, but at the eastern edge, where they hold it.
+    """
     my, mx = wet.shape
     for bi in range(my):
         k = 0
-        open_ = False
         for bj in range(mx):
             near = False
             for a in range(max(bi - 1, 0), min(bi + 2, my)):
                 for b in range(max(bj - 1, 0), min(bj + 2, mx)):
                     near |= wet[a, b] > 0 or last[a, b] > 0
-            if near and not open_:
-                starts[bi, k] = 1 + bj * block
-                open_ = True
-            if open_ and not near:
-                ends[bi, k] = 1 + bj * block
-                k += 1
-                open_ = False
-        if open_:
-            ends[bi, k] = nx + 1
-            k += 1
+            if near:
+                start = 1 + bj * block // VECTOR * VECTOR
+                if k == 0 or start > ends[bi, k - 1]:
+                    starts[bi, k] = start
+                    k += 1
+                past = nx + 1 if bj == mx - 1 else (bj + 1) * block
+                ends[bi, k - 1] = 1 - -past // VECTOR * VECTOR
         counts[bi] = k
 
 
 @njit
-def _peaks(top, wet, b, starts, ends, count, block):
+def _peaks(top, wet, b, starts, ends, count, block, nx):
     """Mark the blocks of a row that hold water; return the greatest depth; forget the depths."""
     most = 0.0
     for k in range(count):
-        for j in range(starts[b, k], ends[b, k]):
+        for j in range(starts[b, k], min(ends[b, k], nx + 1)):
             if top[j] > 0:
                 wet[b, (j - 1) // block] = 1
                 most = max(most, top[j])
@@ -234,9 +231,9 @@ def _peaks(top, wet, b, starts, ends, count, block):
 
 
 @njit
-def mark_wet(h, wet, block):
+def mark_wet(h, wet, block, nx):
     """Mark the blocks that hold water; return the greatest depth, ring included."""
-    ny, nx = h.shape[0] - 3, h.shape[1] - 3
+    ny = h.shape[0] - 3
     most = 0.0
     for i in range(ny + 2):
         for j in range(nx + 2):
@@ -261,9 +258,9 @@ def at_time(times, values, t):
 
 
 @njit
-def _set_ring(h, z, edges, levels, wet, block):
+def _set_ring(h, z, nx, edges, levels, wet, block):
     """Water beyond the edges: 0 a wall, 1 open (dry ground), 2 water at a level; greatest depth."""
-    ny, nx = h.shape[0] - 3, h.shape[1] - 3
+    ny = h.shape[0] - 3
     most = 0.0
     for e in range(4):  # north, south, west, east
         if edges[e] != 2:
@@ -299,8 +296,8 @@ def _through_edges(qx, qy, edges, ny, nx):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def advance(
-    h, z, qx, qy, n2x, n2y, tracks, wet, last, dx, alpha, theta, froude, threshold, block,
-    edges, edge_times, edge_levels, rain_times, rain_rates,
+    h, z, qx, qy, n2x, n2y, tracks, lines, thin_lines, wet, last, dx, alpha, theta, froude,
+    threshold, block, nx, edges, edge_times, edge_levels, rain_times, rain_rates,
     inflow_i, inflow_j, inflow_times, inflow_rates, clock, end,
 ):  # fmt: skip
     """Carry the water from clock[0] to `end` seconds.
@@ -309,6 +306,7 @@ def advance(
     - n2x, n2y: (1 or rows, columns) Manning's n squared at the faces; one row serves all.
     - tracks: (4, rows, columns) float32: greatest depth, greatest squared speed, arrival (s, -1),
       seconds deeper than `threshold`.
+    - lines, thin_lines: (8, columns) float64, (10, columns) float32 to work in.
     - wet, last: (blocks, blocks) uint8: which hold water now, and did a step before.
     - dx, alpha, theta, froude: side of a cell, Courant number, weight, greatest Froude number.
     - edges: (4,) north, south, west, east: 0 wall, 1 open, 2 water at a level.
@@ -319,26 +317,27 @@ def advance(
       inflow, cells worked on; changed.
     - end: seconds.
     """
-    ny, nx = h.shape[0] - 3, h.shape[1] - 3
+    ny = h.shape[0] - 3
     my, mx = wet.shape
     starts, ends = np.zeros((my, mx // 2 + 1), np.int64), np.zeros((my, mx // 2 + 1), np.int64)
     counts = np.zeros(my, np.int64)
-    old_x, old_y = np.zeros(nx + 3), np.zeros((2, nx + 3))
-    ux, uy, share = np.zeros((3, nx + 3)), np.zeros((3, nx + 3)), np.ones((3, nx + 3))
+    old_y, free = lines[:2], lines[2:4]
+    ux, uy, share, top = thin_lines[4:7], thin_lines[7:10], lines[4:7], lines[7]
+    top[:] = 0.0
     short = np.zeros(3, np.uint8)
-    top, levels = np.zeros(nx + 3), np.zeros(4)
-    land = 0
-    for i in range(1, ny + 1):
+    deep, flow, levels = thin_lines[:2], thin_lines[2:4], np.zeros(4)
+    land = 0  # cells that it rains on
+    for i in range(1, ny + 1 if rain_rates.max() > 0 else 1):
         for j in range(1, nx + 1):
             land += z[i, j] < 0.5 * WALL
-    cap = froude * math.sqrt(G)
+    cap = np.float32(froude * math.sqrt(G))
     rows_n = n2x.shape[0] > 1
     steps, untold = 0, 0.0
     while clock[0] < end:
         t = clock[0]
         for e in range(4):
             levels[e] = at_time(edge_times, edge_levels[e], t)
-        most = max(clock[1], _set_ring(h, z, edges, levels, wet, block))
+        most = max(clock[1], _set_ring(h, z, nx, edges, levels, wet, block))
         rate = at_time(inflow_times, inflow_rates, t) if len(inflow_i) else 0.0
         rain = at_time(rain_times, rain_rates, t)
         dt = min(alpha * dx / math.sqrt(G * max(most, 0.02)), end - t)
@@ -355,7 +354,7 @@ def advance(
         last[:] = wet
         wet[:] = 0
         clock[1] = 0.0
-        r, friction, push = dt / dx, G * dt, G * dt / dx
+        r, friction, push = dt / dx, np.float32(G * dt), G * dt / dx
         untold += dt
         track = steps % TRACKED == TRACKED - 1 or end - (t + dt) < 1e-9
         old_y[:] = 0.0
@@ -367,23 +366,21 @@ def advance(
                 b = (min(i, ny) - 1) // block
                 here, w, ui = np.uint64(i % 2), np.uint64(i % 3), np.uint64(i)
                 back = np.uint64((i - 1) % 2)
-                if i > 2:
+                if i > 2 and (i - 3) // block != b:
                     _clear(old_y, here, starts, ends, counts[(i - 3) // block], (i - 3) // block, 0)
-                if track and i > 3:
+                if track and i > 3 and (i - 4) // block != b:
                     _clear(uy, w, starts, ends, counts[(i - 4) // block], (i - 4) // block, 0)
                 row_n = ui if rows_n else NONE
                 for k in range(counts[b]):
                     j0, j1 = starts[b, k], ends[b, k]
-                    _copy_row(qy, ui, old_y, here, j0, j1)
-                    _flux_row_y(
-                        z, h, n2y, row_n, old_y, here, back, qy, ui, j0, j1,
-                        theta, friction, push, cap,
-                    )  # fmt: skip
+                    _push_row(
+                        z, h, qx, qy, old_y, here, back, ui, free, deep, flow, j0, j1, theta, push
+                    )
+                    _brake_row(free, qy, ui, n2y, row_n, deep, flow, ONE, j0, j1, friction, cap)
+                    qy[ui, nx + 1] = 0.0  # none along the cells beyond the edge
                     if i <= ny:
-                        for j in range(np.uint64(j0 - 1), np.uint64(j1 + 2)):
-                            old_x[j] = qx[ui, j]
-                        _flux_row_x(
-                            z, h, n2x, row_n, old_x, qx, ui, j0, j1 + 1, theta, friction, push, cap
+                        _brake_row(
+                            free, qx, ui, n2x, row_n, deep, flow, NONE, j0, j1, friction, cap
                         )
                     if track:
                         _speeds(z, h, qx, qy, ui, ux, uy, w, j0, j1)
@@ -398,6 +395,7 @@ def advance(
                     for k in range(counts[b]):
                         if _share_row(h, qx, qy, um, share, s, starts[b, k], ends[b, k], r):
                             short[s] = 1
+                    share[s, nx + 1] = 1.0
                 if m == 1 and short[s]:
                     for k in range(counts[0]):
                         _scale_row(qy, um, share, NONE, s, NONE, starts[0, k], ends[0, k])
@@ -408,17 +406,21 @@ def advance(
                 for k in range(counts[b]):
                     j0, j1 = starts[b, k], ends[b, k]
                     if short[s]:
-                        _scale_row(qx, um, share, s, s, ONE, j0, j1 + 1)
+                        _scale_row(qx, um, share, s, s, ONE, j0, j1)
                     if short[s] or short[below]:
                         _scale_row(qy, um + ONE, share, s, below, NONE, j0, j1)
+                    beyond = h[um, nx + 1]
                     _move_row(h, z, qx, qy, um, top, j0, j1, r, rain * dt)
+                    h[um, nx + 1] = beyond
                     if track:
                         _track_row(
                             h, um, ux, s, uy, s, below, tracks, j0, j1, t + dt, untold, threshold
                         )
-                    clock[4] += j1 - j0
+                    clock[4] += min(j1, nx + 1) - j0
                 if m % block == 0 or m == ny:
-                    clock[1] = max(clock[1], _peaks(top, wet, b, starts, ends, counts[b], block))
+                    clock[1] = max(
+                        clock[1], _peaks(top, wet, b, starts, ends, counts[b], block, nx)
+                    )
         untold = 0.0 if track else untold
         clock[2] += _through_edges(qx, qy, edges, ny, nx) * dt * dx
         clock[0] = end if end - (t + dt) < 1e-9 else t + dt

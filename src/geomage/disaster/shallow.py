@@ -15,6 +15,7 @@ Outflow is limited by the water a cell has, so no depth is negative and no water
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -23,7 +24,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from geomage.disaster._kernels_water import WALL, advance, mark_wet
+from geomage.disaster._kernels_water import VECTOR, WALL, advance, mark_wet
 from geomage.errors import BudgetError, InputError
 
 __all__ = ["EDGES", "Basin", "Flow", "Scheme", "Series", "run"]
@@ -163,9 +164,10 @@ def run(basin: Basin, seconds: float, scheme: Scheme = Scheme()) -> Flow:
         raise InputError(f"a flow of {seconds:g} s is none: give more than 0 s")
     _refuse_size(basin, scheme)
     state = _State.of(basin, scheme)
-    inner = (slice(1, -2), slice(1, -2))
+    nx = basin.ground.shape[1]
+    inner = _inner(nx)
     start = float(state.h[inner].sum())
-    clock = np.array([0.0, mark_wet(state.h, state.wet, scheme.block), 0.0, 0.0, 0.0])
+    clock = np.array([0.0, mark_wet(state.h, state.wet, scheme.block, nx), 0.0, 0.0, 0.0])
     arguments: list[Any] = [
         *(
             state.h,
@@ -175,10 +177,12 @@ def run(basin: Basin, seconds: float, scheme: Scheme = Scheme()) -> Flow:
             state.n2x,
             state.n2y,
             state.tracks,
+            _lines((8, _width(nx))),
+            _lines((10, _width(nx)), np.float32),
             state.wet,
             state.last,
         ),
-        *(basin.cell_m, scheme.alpha, scheme.theta, scheme.froude, scheme.wet_m, scheme.block),
+        *(basin.cell_m, scheme.alpha, scheme.theta, scheme.froude, scheme.wet_m, scheme.block, nx),
         *_forcing(basin),
         clock,
     ]
@@ -188,12 +192,12 @@ def run(basin: Basin, seconds: float, scheme: Scheme = Scheme()) -> Flow:
             steps += advance(*[*arguments, float(end)])
             bar.update(end - bar.n)
     area = basin.cell_m**2
-    tracks = state.tracks[:, 1:-2, 1:-2]
+    tracks = state.tracks[:, *inner]
     np.sqrt(tracks[1], out=tracks[1])
     h = state.h[inner]
     return Flow(
         depth=h,
-        speed=_speed(state),
+        speed=_speed(state, nx),
         deepest=tracks[0],
         fastest=tracks[1],
         arrival=tracks[2],
@@ -208,8 +212,8 @@ def run(basin: Basin, seconds: float, scheme: Scheme = Scheme()) -> Flow:
 
 
 def _refuse_size(basin: Basin, scheme: Scheme) -> None:
-    each = _BYTES + 16 * isinstance(basin.manning, np.ndarray)
-    needed = each * (basin.ground.shape[0] + 3) * (basin.ground.shape[1] + 3)
+    each = _BYTES + 8 * isinstance(basin.manning, np.ndarray)
+    needed = each * (basin.ground.shape[0] + 3) * _width(basin.ground.shape[1])
     if needed > scheme.memory_bytes:
         raise BudgetError(
             f"a flow over {basin.ground.shape[0]} x {basin.ground.shape[1]} cells needs "
@@ -235,34 +239,54 @@ class _State:
     @staticmethod
     def of(basin: Basin, scheme: Scheme) -> _State:
         ny, nx = basin.ground.shape
-        ringed = (ny + 3, nx + 3)
-        z, h = np.full(ringed, WALL), np.zeros(ringed)
-        inner = z[1:-2, 1:-2]
+        ringed, within = (ny + 3, _width(nx)), _inner(nx)
+        z, h = _lines(ringed), _lines(ringed)
+        z[:] = WALL
+        inner = z[within]
         inner[...] = _rounded(basin.ground)
         if basin.depth is not None:
             surface = _rounded(basin.ground + basin.depth)
-            h[1:-2, 1:-2] = np.where(basin.depth > 0, np.maximum(surface - inner, 0.0), 0.0)
+            h[within] = np.where(basin.depth > 0, np.maximum(surface - inner, 0.0), 0.0)
         if basin.blocked is not None:
             inner[basin.blocked] = WALL
-            h[1:-2, 1:-2][basin.blocked] = 0
-        _open(z, basin.edges)
+            h[within][basin.blocked] = 0
+        _open(z[:, : nx + 3], basin.edges)
         tracks = np.zeros((4, *ringed), np.float32)
         tracks[0] = h
         tracks[2] = np.where(h > scheme.wet_m, 0, -1)
         blocks = np.zeros((-(-ny // scheme.block), -(-nx // scheme.block)), np.uint8)
         n2x, n2y = _roughness(basin)
-        return _State(
-            h, z, np.zeros(ringed), np.zeros(ringed), n2x, n2y, tracks, blocks, blocks.copy()
-        )
+        return _State(h, z, _lines(ringed), _lines(ringed), n2x, n2y, tracks, blocks, blocks.copy())
+
+
+def _width(nx: int) -> int:
+    """Columns of the arrays of a grid: a ring, and walls up to whole vectors."""
+    return (nx // VECTOR + 1) * VECTOR + 16
+
+
+def _inner(nx: int) -> tuple[slice, slice]:
+    """Where the grid lies in its arrays."""
+    return slice(1, -2), slice(1, nx + 1)
+
+
+def _lines(shape: tuple[int, ...], dtype: Any = np.float64) -> np.ndarray:
+    """Zeros whose rows have their column 1 at the start of a line of memory."""
+    size = np.dtype(dtype).itemsize
+    line, count = 64 // size, math.prod(shape)
+    flat = np.zeros(count + line, dtype)
+    first = -(flat.ctypes.data // size + 1) % line
+    return flat[first:][:count].reshape(shape)
 
 
 def _roughness(basin: Basin) -> tuple[np.ndarray, np.ndarray]:
     """Manning's n squared at western and northern faces: the mean of both cells."""
+    nx = basin.ground.shape[1]
     if not isinstance(basin.manning, np.ndarray):
-        n2 = np.full((1, basin.ground.shape[1] + 3), float(basin.manning) ** 2)
+        n2 = np.full((1, _width(nx)), basin.manning**2, np.float32)
         return n2, n2
-    n2 = np.pad(np.square(basin.manning.astype(float)), ((1, 2), (1, 2)), "edge")
-    n2x, n2y = n2.copy(), n2
+    around = (1, 2), (1, _width(nx) - nx - 1)
+    n2 = np.pad(np.square(basin.manning.astype(np.float32)), around, "edge")
+    n2x, n2y = n2.copy(), n2.copy()
     n2x[:, 1:] = 0.5 * (n2[:, :-1] + n2[:, 1:])
     n2y[1:] = 0.5 * (n2[:-1] + n2[1:])
     return n2x, n2y
@@ -309,9 +333,9 @@ def _forcing(basin: Basin) -> tuple[np.ndarray, ...]:
     )
 
 
-def _speed(state: _State) -> np.ndarray:
+def _speed(state: _State, nx: int) -> np.ndarray:
     """Speed at the end in cells deeper than a centimetre: mean of the faces, over the depth."""
-    h = state.h[1:-2, 1:-2]
-    u = 0.5 * (state.qx[1:-2, 1:-2] + state.qx[1:-2, 2:-1])
-    u = np.hypot(u, 0.5 * (state.qy[1:-2, 1:-2] + state.qy[2:-1, 1:-2]))
+    h = state.h[_inner(nx)]
+    u = 0.5 * (state.qx[1:-2, 1 : nx + 1] + state.qx[1:-2, 2 : nx + 2])
+    u = np.hypot(u, 0.5 * (state.qy[1:-2, 1 : nx + 1] + state.qy[2:-1, 1 : nx + 1]))
     return np.asarray(np.where(h > 0.01, u / np.maximum(h, 0.01), 0.0), np.float32)
