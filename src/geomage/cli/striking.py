@@ -309,7 +309,7 @@ def strike_fire(
         hours=hours,
         moisture=moisture,
         live_moisture=live_moisture,
-        ignition=read_east_north("--ignition", ignition) if ignition else None,
+        ignition=read_east_north("--ignition", ignition) if ignition is not None else None,
         front_m=front,
         embers=embers,
         smoke=smoke,
@@ -594,7 +594,6 @@ def strike_landslide(
         raise InputError("--pga and --magnitude say the same: give one of them")
     if magnitude is not None:
         pga = peak_acceleration(magnitude, distance)
-        say(f"note: {pga:.2f} g at {distance / 1000:g} km")
     soils = {"soil_m": soil, "cohesion_pa": cohesion, "friction_deg": friction}
     if pga is None:
         params = LandslideParams("rain", rain_mm=rain, **soils)
@@ -602,6 +601,8 @@ def strike_landslide(
         params = LandslideParams("shaking", pga_g=pga, **soils)
 
     def hit(town: Any) -> Any:
+        if magnitude is not None:
+            say(f"note: {pga:.2f} g at {distance / 1000:g} km")
         event = landslide(town, params, seed, hours=lapse)
         _say_of_slides(town, params, seed, event)
         return event

@@ -25,6 +25,7 @@ __all__ = [
     "BLOCKS",
     "FAILURES",
     "FIELDS",
+    "MOST_TURN",
     "STATES",
     "VISIBLE_OF_PHYSICAL",
     "Event",
@@ -74,6 +75,8 @@ FIELDS: Mapping[str, str] = MappingProxyType(
 STATES = ("passable", "blocked", "flooded", "unknown")
 BLOCKS = ("none", "water", "debris", "tree", "fire", "lava", "ash", "landslide", "bridge")
 """What takes a street or a bridge out of use."""
+MOST_TURN = 1e6
+"""Degrees; a heading of more names no direction any longer."""
 _OBJECT = ("kind", "angle", "length", "width", "height", "red", "green", "blue")
 _FINITE = (-1e9, 1e9)
 _ROAD = Columns(
@@ -256,7 +259,7 @@ def _field(path: Path, city: City) -> Raster:
 
 
 def _is_angle(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e6
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < MOST_TURN
 
 
 def _refuse_unlisted(folder: Path) -> None:
