@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pytest
+import shapely
+from affine import Affine
+from odc.geo import wh_
+from odc.geo.geobox import GeoBox
 
 from geomage.cli import main
 from geomage.disaster import read_event
-from geomage.world import City, write_city
+from geomage.errors import InputError
+from geomage.geo import Raster
+from geomage.world import City, read_city, write_city
+from geomage.world.sources import ImportParams
 from towns import town
 
 
@@ -86,3 +96,70 @@ def test_a_building_outside_the_terrain_stays_dry(tmp_path: Path) -> None:
     place = write_city(moved(town("suburb", 1), 5000.0), tmp_path / "town")
     assert strike(place, "flood", tmp_path / "event") == 0
     assert read_event(tmp_path / "event").buildings["depth"].iloc[0] == 0
+
+
+GRIDS = {
+    "one cell": (GeoBox(wh_(1, 1), Affine(200, 0, 0, 0, -200, 200), "EPSG:32631"), "1 x 1 cells"),
+    "degrees": (GeoBox(wh_(9, 9), Affine(1e-4, 0, 2, 0, -1e-4, 48), "EPSG:4326"), "in degrees"),
+    "oblong": (GeoBox(wh_(9, 9), Affine(2, 0, 0, 0, -4, 36), "EPSG:32631"), "not square"),
+    "south up": (GeoBox(wh_(9, 9), Affine(2, 0, 0, 0, 2, 0), "EPSG:32631"), "not square"),
+    "too fine": (GeoBox(wh_(9, 9), Affine(0.01, 0, 0, 0, -0.01, 1), "EPSG:32631"), "under 0.1 m"),
+}
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_terrain_that_nothing_flows_over_is_refused(tmp_path: Path, name: str) -> None:
+    box, says = GRIDS[name]
+    params = ImportParams((), str(box.crs), box.boundingbox.bbox, None, 0, {}, ())
+    dtm = Raster(np.zeros((1, *box.shape), np.float32), box, None, ("height",))
+    write_city(replace(town("suburb", 1), params=params, dtm=dtm), tmp_path / "town")
+    with pytest.raises(InputError, match=rf"dtm\.tif .*{says}"):
+        read_city(tmp_path / "town")
+
+
+def test_terrain_higher_than_any_on_earth_is_refused(tmp_path: Path) -> None:
+    city = town("suburb", 1)
+    high = replace(city.dtm, values=city.dtm.values + np.float32(2e4))
+    write_city(replace(city, dtm=high), tmp_path / "town")
+    with pytest.raises(InputError, match=r"dtm\.tif holds heights of 200"):
+        read_city(tmp_path / "town")
+
+
+def longest(streets: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    line = shapely.LineString([(-4e8, 0), (4e8, 0)])
+    return streets.set_geometry([line, *streets.geometry[1:]], crs=streets.crs)
+
+
+ASSETS: dict[str, tuple[str, Callable[[gpd.GeoDataFrame], gpd.GeoDataFrame], str]] = {
+    "a street round the Earth": ("streets", longest, "km of lines"),
+    "halves of numbers": (
+        "buildings",
+        lambda table: table.assign(building_id=table["building_id"] + 0.5),
+        "which is no whole number",
+    ),
+    "towers into space": (
+        "buildings",
+        lambda table: table.assign(height=1e4),
+        "height holds 10000",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ASSETS)
+def test_assets_that_cannot_stand_are_refused(tmp_path: Path, name: str) -> None:
+    layer, spoil, says = ASSETS[name]
+    city = town("suburb", 1)
+    write_city(city.with_layers(**{layer: spoil(getattr(city, layer))}), tmp_path / "town")
+    with pytest.raises(InputError, match=says):
+        read_city(tmp_path / "town")
+
+
+def test_streets_cross_water_whose_outline_crosses_itself(tmp_path: Path) -> None:
+    city = town("suburb", 1)
+    a = city.dtm.box.boundingbox
+    loops = [(a.left, a.bottom), (a.right, a.top), (a.right, a.bottom), (a.left, a.top)]
+    look = {"kind": ["river"] * 2, **dict.fromkeys(("red", "green", "blue"), 0.1)}
+    shapes = [shapely.Polygon(loops), shapely.box(a.left, a.bottom, a.left + 60, a.top)]
+    water = gpd.GeoDataFrame(look, geometry=shapes, crs=city.land.crs)
+    write_city(city.with_layers(water=water.assign(source_id="", given="")), tmp_path / "town")
+    assert strike(tmp_path / "town", "earthquake", tmp_path / "event") == 0
