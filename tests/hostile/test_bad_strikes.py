@@ -163,3 +163,16 @@ def test_streets_cross_water_whose_outline_crosses_itself(tmp_path: Path) -> Non
     water = gpd.GeoDataFrame(look, geometry=shapes, crs=city.land.crs)
     write_city(city.with_layers(water=water.assign(source_id="", given="")), tmp_path / "town")
     assert strike(tmp_path / "town", "earthquake", tmp_path / "event") == 0
+
+
+def test_streets_of_several_pieces_are_pictured(tmp_path: Path) -> None:
+    city = town("suburb", 1)
+    pieces = city.streets.geometry.map(
+        lambda line: shapely.MultiLineString([shapely.ops.substring(line, *ends, normalized=True)
+                                              for ends in ((0, 0.4), (0.6, 1))])
+    )  # fmt: skip
+    wide = city.streets.assign(width=12.0, surface="asphalt").set_geometry(pieces)
+    wide["kind"] = ["rail" if row % 2 else "primary" for row in range(len(wide))]
+    write_city(city.with_layers(streets=wide), tmp_path / "town")
+    assert strike(tmp_path / "town", "earthquake", tmp_path / "event") == 0
+    assert main(["render", str(tmp_path / "event"), "-o", str(tmp_path / "scene")]) == 0
