@@ -18,7 +18,7 @@ from odc.geo.geobox import GeoBox
 from geomage.cli import main
 from geomage.disaster import read_event
 from geomage.errors import InputError
-from geomage.geo import Raster
+from geomage.geo import Raster, write_cog
 from geomage.world import City, read_city, write_city
 from geomage.world.sources import ImportParams
 from towns import town
@@ -42,6 +42,7 @@ REFUSED = {
     "flood --source dam --cell 1e308": "cells of 1e+308 m are wider than the town",
     "fire --hours 1e308": "burning time 1e+308 h must be more than 0 hours, up to 8766",
     "fire --ignition=": "--ignition '' is no place",
+    "volcano --ash 1e16 --column 50": "ash would lie",
     "storm --heading 1e9": "a heading of 1e+09 degrees is no direction",
     "storm --kind cyclone --heading=-inf": "a heading of -inf degrees is no direction",
     "storm --radius 1e-308": "a radius of strongest wind of 1e-308 m cannot be",
@@ -176,3 +177,17 @@ def test_streets_of_several_pieces_are_pictured(tmp_path: Path) -> None:
     write_city(city.with_layers(streets=wide), tmp_path / "town")
     assert strike(tmp_path / "town", "earthquake", tmp_path / "event") == 0
     assert main(["render", str(tmp_path / "event"), "-o", str(tmp_path / "scene")]) == 0
+
+
+@pytest.mark.parametrize("value", [-1.0, 1e9])
+@pytest.mark.parametrize("name", ["water_depth", "mud", "velocity"])
+def test_hazards_that_no_strike_leaves_are_refused(
+    city: Path, tmp_path: Path, name: str, value: float
+) -> None:
+    assert strike(city, "flood", tmp_path / "event") == 0
+    path = tmp_path / "event" / f"{name}.tif"
+    field = read_event(tmp_path / "event").rasters[name]
+    path.unlink()
+    write_cog(path, replace(field, values=np.full_like(field.values, value)))
+    with pytest.raises(InputError, match=rf"{name}\.tif holds {value:g}".replace("+", "\\+")):
+        read_event(tmp_path / "event")

@@ -111,8 +111,8 @@ def _refuse_track(heading_deg: float, offset_km: float) -> None:
         raise InputError(f"a heading of {heading_deg:g} degrees is no direction: give 0 to 360")
     if not abs(offset_km) <= _FURTHEST_KM:
         raise InputError(
-            f"a track {offset_km:g} km beside the town is not on Earth: give {-_FURTHEST_KM:g} to "
-            f"{_FURTHEST_KM:g} km"
+            f"a track {offset_km:g} km beside the town is not on Earth: give a finite number of "
+            f"km, {-_FURTHEST_KM:g} to {_FURTHEST_KM:g}"
         )
 
 
