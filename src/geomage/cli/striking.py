@@ -328,7 +328,7 @@ def strike_fire(
         hours=hours,
         moisture=moisture,
         live_moisture=live_moisture,
-        ignition=read_east_north("--ignition", ignition) if ignition else None,
+        ignition=read_east_north("--ignition", ignition) if ignition is not None else None,
         front_m=front,
         embers=embers,
         smoke=smoke,
@@ -617,7 +617,6 @@ def strike_landslide(
         raise InputError("--rain is one trigger and shaking another: give one of them")
     if magnitude is not None:
         pga = peak_acceleration(magnitude, distance)
-        say(f"note: {pga:.2f} g at {distance / 1000:g} km")
     soils = {"soil_m": soil, "cohesion_pa": cohesion, "friction_deg": friction}
     if pga is None:
         params = LandslideParams("rain", rain_mm=150.0 if rain is None else rain, **soils)
@@ -625,6 +624,8 @@ def strike_landslide(
         params = LandslideParams("shaking", pga_g=pga, **soils)
 
     def hit(town: Any) -> Any:
+        if magnitude is not None:
+            say(f"note: {pga:.2f} g at {distance / 1000:g} km")
         event = landslide(town, params, seed, hours=lapse)
         _say_of_slides(town, params, seed, event)
         return event

@@ -23,8 +23,10 @@ from geomage.world.layers import COLUMNS, FLAG, ID, Columns, check_field, read_l
 
 __all__ = [
     "BLOCKS",
+    "DEEPEST_M",
     "FAILURES",
     "FIELDS",
+    "MOST_TURN",
     "STATES",
     "VISIBLE_OF_PHYSICAL",
     "Event",
@@ -71,9 +73,22 @@ FIELDS: Mapping[str, str] = MappingProxyType(
     }
 )
 """Rasters an event may have, and their units."""
+DEEPEST_M = 5000.0
+"""Of what a hazard may lay on the ground; a picture of more would march its shadows for hours."""
+_SHARES = ("foam", "wet", "mud", "debris", "burn", "smoke")
+_SPANS: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        "velocity": (0, 1e4), "arrival": (-1, 1e9), "duration": (0, 1e9),
+        "slide": (-DEEPEST_M, DEEPEST_M), **dict.fromkeys(_SHARES, (0, 1)),
+        **dict.fromkeys(("water_depth", "debris_height", "ash", "lava"), (0, DEEPEST_M)),
+    }
+)  # fmt: skip
+_ROUNDING = 1e-5
 STATES = ("passable", "blocked", "flooded", "unknown")
 BLOCKS = ("none", "water", "debris", "tree", "fire", "lava", "ash", "landslide", "bridge")
 """What takes a street or a bridge out of use."""
+MOST_TURN = 1e6
+"""Degrees; a heading of more names no direction any longer."""
 _OBJECT = ("kind", "angle", "length", "width", "height", "red", "green", "blue")
 _FINITE = (-1e9, 1e9)
 _ROAD = Columns(
@@ -255,11 +270,20 @@ def read_event(folder: Path) -> Event:
 
 
 def _field(path: Path, city: City) -> Raster:
-    return check_field(path, read_raster(path), city.dtm)
+    raster = check_field(path, read_raster(path), city.dtm)
+    least, most = _SPANS.get(path.stem, _FINITE)
+    values = raster.values  # noqa: PD011 -- a raster's, not a table's
+    low, high = float(values.min()), float(values.max())
+    if low < least - _ROUNDING or high > most + _ROUNDING:
+        raise InputError(
+            f"{path} holds {low if low < least - _ROUNDING else high:g}, outside {least:g}.."
+            f"{most:g}; strike the city again"
+        )
+    return raster
 
 
 def _is_angle(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e6
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < MOST_TURN
 
 
 def _refuse_unlisted(folder: Path) -> None:

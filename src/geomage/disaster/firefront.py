@@ -23,7 +23,7 @@ from geomage.disaster.ignition import (
     radiated,
     radiating_pairs,
 )
-from geomage.disaster.vulnerability import draws
+from geomage.disaster.vulnerability import draws, kernel_seed
 from geomage.errors import InputError
 from geomage.world import City
 
@@ -101,7 +101,7 @@ def _solve(
         (ways.first, ways.target, ways.delay),
         (built.house, built.home, built.accept),
         (built.brands, built.flight, np.array(built.wind), built.catch, np.array(_SMOULDER_S)),
-        np.int64(built.seed),
+        np.int64(kernel_seed(built.seed)),
     )
     return np.asarray(at), np.asarray(pace)
 
@@ -226,7 +226,7 @@ def entry_of(fuel: np.ndarray, gsd: float, params: FireParams) -> np.ndarray:
                 f"ends {half[0]:g} m east and {half[1]:g} m north of its middle: choose a point "
                 "within"
             )
-    steps = int(params.front_m / 2 / gsd)
+    steps = int(min(params.front_m / 2 / gsd, nx + ny))  # beyond, no cell of the town is left
     along = gsd * np.arange(-steps, steps + 1)
     x, y = middle[0] - along * north, middle[1] + along * east
     i, j = ((half[1] - y) / gsd).astype(int), ((x + half[0]) / gsd).astype(int)

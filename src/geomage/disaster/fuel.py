@@ -30,6 +30,7 @@ _LITTER = ("bare", "dirt", "lawn", "meadow", "field", "forest_floor")  # land wh
 _NAMES = ("", *FUELS)  # the code of a fuel is its place here, 0 for none
 _TO_20_FT = 1 / 1.15  # wind at 6.1 m over wind at 10 m (Turner and Lawson 1978)
 _COVER = 0.6  # share of the ground under a crown that its leaves hide; ours
+_LONGEST_H = 8766.0  # a year
 _MOST_LB = 3.0  # wind in a town veers: no narrower ellipse than this; ours
 
 
@@ -52,8 +53,10 @@ class FireParams:
             raise InputError(f"wind speed {self.wind_speed:g} m/s is outside 0..60")
         if not np.isfinite(self.wind_from_deg):
             raise InputError(f"wind from {self.wind_from_deg:g} degrees is no direction")
-        if not 0 < self.hours < np.inf:
-            raise InputError(f"burning time {self.hours:g} h must be more than 0 hours, and finite")
+        if not 0 < self.hours <= _LONGEST_H:
+            raise InputError(
+                f"burning time {self.hours:g} h must be more than 0 hours, up to {_LONGEST_H:g}"
+            )
         if not 1 <= self.moisture <= 60:
             raise InputError(
                 f"moisture {self.moisture:g} % of dead fuel is outside 1..60: grass has 3 on the "

@@ -181,6 +181,11 @@ class _Coarse:
     def of(city: City, cell_m: float) -> _Coarse:
         z, side = city.dtm.values[0].astype(float), abs(city.dtm.box.affine.a)
         least = side * max(1, int(np.ceil(np.sqrt(z.size / _MOST_CELLS))))
+        if cell_m > side * min(z.shape):
+            raise InputError(
+                f"cells of {cell_m:g} m are wider than the town of {side * min(z.shape):g} m: give "
+                "the flow smaller ones"
+            )
         k = max(1, round((cell_m or least) / side))
         water = _means(permanent_water(city), k) > 0.5
         paved = rasterise(list(city.streets.geometry.buffer(city.streets["width"] / 2)),

@@ -30,7 +30,7 @@ from geomage.disaster.stability import (
     slope_of,
     wetness,
 )
-from geomage.disaster.vulnerability import draws, grades, lognormal_grades
+from geomage.disaster.vulnerability import draws, grades, kernel_seed, lognormal_grades
 from geomage.errors import InputError
 from geomage.geo import rasterise, vectorise
 from geomage.world import City
@@ -139,7 +139,7 @@ def _units(z: np.ndarray, gsd: float, seed: int) -> np.ndarray:
     south, east = np.gradient(smooth, gsd)
     steep = np.maximum(np.hypot(south, east), 1e-9)
     south, east = south / steep, east / steep
-    unit = nearest_unit(south, east, gsd / _UNIT_M, _LONG, seed)
+    unit = nearest_unit(south, east, gsd / _UNIT_M, _LONG, kernel_seed(seed))
     return np.asarray(np.unique(unit, return_inverse=True)[1].reshape(z.shape))
 
 
@@ -249,8 +249,8 @@ def _run_out(
         volume[n] = depth[a:b].sum() * gsd**2
     ground = z + np.minimum(building_heights(city), WALL_M)
     rest, passed, speed, away = slide_down(
-        ground, broken, starts, depth, crowns, reach_tangent(volume), _REST_M, gsd, seed,
-        names.astype(np.int64), 2.0 * soil_m,
+        ground, broken, starts, depth, crowns, reach_tangent(volume), _REST_M, gsd,
+        kernel_seed(seed), names.astype(np.int64), 2.0 * soil_m,
     )  # fmt: skip
     # parcels are as wide as a cell; mirrored at the rim, the filter keeps their volume
     rest = ndimage.gaussian_filter(rest, _SPREAD_M / gsd, mode="reflect", truncate=3.0)

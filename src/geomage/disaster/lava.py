@@ -17,6 +17,7 @@ from affine import Affine
 
 from geomage.disaster._kernels_creep import pour
 from geomage.disaster.event import ids_on
+from geomage.disaster.vulnerability import kernel_seed
 from geomage.world import City
 
 __all__ = [
@@ -132,7 +133,7 @@ def flow_lava(
     h = np.zeros(ground.shape)
     at = (row + pads[0][0], column + pads[1][0])
     loads = parcels(volume_m3) / gsd**2
-    away = pour(ground, h, loads, *at, EIGHT_SIDES * k, gsd, _ROUGH_M, seed)
+    away = pour(ground, h, loads, *at, EIGHT_SIDES * k, gsd, _ROUGH_M, kernel_seed(seed))
     (top, _), (left, _) = pads
     inside = h[top : top + z.shape[0], left : left + z.shape[1]]
     rest = float(h.sum() - inside.sum())

@@ -35,7 +35,8 @@ def bridges(city: City) -> gpd.GeoDataFrame:
     lines = city.streets.geometry.to_numpy()
     where, parts = np.zeros(0, int), np.zeros(0, object)
     if len(water) and len(lines):
-        wet = shapely.union_all(water)
+        sound = np.where(shapely.is_valid(water), water, shapely.buffer(water, 0))  # no loops
+        wet = shapely.union_all(sound)
         over = shapely.intersection(lines, wet)
         parts, where = shapely.get_parts(over, return_index=True)
         keep = shapely.length(parts) >= 3.0

@@ -66,7 +66,7 @@ def displacement_cm(critical_g: np.ndarray, pga_g: float) -> np.ndarray:
     """
     if pga_g <= 0:
         return np.zeros(np.shape(critical_g))
-    ratio = np.clip(np.asarray(critical_g, float) / pga_g, 1e-3, 1.0)
+    ratio = np.maximum(np.minimum(critical_g, pga_g) / pga_g, 1e-3)
     return np.asarray(10**0.215 * (1 - ratio) ** 2.341 * ratio**-1.438)
 
 

@@ -15,7 +15,7 @@ from scipy.special import ndtri
 
 from geomage.disaster.damage import Struck, at_trees, build_event, fail, untouched, values_at
 from geomage.disaster.debris import spill
-from geomage.disaster.event import Event
+from geomage.disaster.event import MOST_TURN, Event
 from geomage.disaster.gusts import GALE, gust_chances, tree_chance
 from geomage.disaster.vulnerability import draws, grades
 from geomage.disaster.wind import (
@@ -40,6 +40,7 @@ _GRAVITY = 9.81
 _PIECES = 48
 # m2 of boards a m2 of lost roof gives, with what stood under it; ours
 _SHED = {"cover": 0.3, "partial": 1.2, "collapse": 3.0, "open": 3.0, "swept": 4.0}
+_FURTHEST_KM = 20_000.0  # half way round the Earth
 _LEAST_TREE_M = 3.0  # shorter ones block no street
 _WAYS = {3: {"cover": 1.0}, 4: {"partial": 1.0}, 5: {"collapse": 1.0, "open": 1.0}}
 
@@ -58,12 +59,12 @@ class StormParams:
     def __post_init__(self) -> None:
         if self.ef not in range(6):
             raise InputError(f"EF{self.ef} does not exist: choose 0 to 5")
-        if not 0 < self.radius_m < np.inf:
+        if not 1 <= self.radius_m <= 1e5:
             raise InputError(
-                f"a radius of strongest wind of {self.radius_m:g} m cannot be: give more than 0 m"
+                f"a radius of strongest wind of {self.radius_m:g} m cannot be: give 1 m or more, "
+                "up to 100000"
             )
-        if not (np.isfinite(self.heading_deg) and np.isfinite(self.offset_m)):
-            raise InputError("heading and offset of a track must be finite numbers")
+        _refuse_track(self.heading_deg, self.offset_m / 1000)
         most = _EF_WIND[self.ef] / 2
         if not 0 <= self.forward_speed <= most:
             raise InputError(
@@ -103,8 +104,17 @@ class CycloneParams:
                 raise InputError(
                     f"a {name} of {value:g}{unit} is not a cyclone's: choose {least:g} to {most:g}"
                 )
-        if not (np.isfinite(self.heading_deg) and np.isfinite(self.offset_km)):
-            raise InputError("heading and offset of a track must be finite numbers")
+        _refuse_track(self.heading_deg, self.offset_km)
+
+
+def _refuse_track(heading_deg: float, offset_km: float) -> None:
+    if not abs(heading_deg) < MOST_TURN:
+        raise InputError(f"a heading of {heading_deg:g} degrees is no direction: give 0 to 360")
+    if not abs(offset_km) <= _FURTHEST_KM:
+        raise InputError(
+            f"a track {offset_km:g} km beside the town is not on Earth: give a finite number of "
+            f"km, {-_FURTHEST_KM:g} to {_FURTHEST_KM:g}"
+        )
 
 
 def storm(city: City, params: StormParams, seed: int = 0, *, hours: float = 24.0) -> Event:

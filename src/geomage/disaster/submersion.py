@@ -95,7 +95,8 @@ def _near(city: City, field: np.ndarray, measure: Callable[..., np.ndarray]) -> 
     ids = ids_on(city)
     ids = np.where(ids > 0, ids, ndimage.grey_dilation(ids, 3))
     labels = city.buildings["building_id"].to_numpy()
-    return np.asarray(np.nan_to_num(np.asarray(measure(field, ids, labels), float)))
+    with np.errstate(invalid="ignore"):  # the mean of no cell: a building outside the terrain
+        return np.asarray(np.nan_to_num(np.asarray(measure(field, ids, labels), float)))
 
 
 def structural_states(

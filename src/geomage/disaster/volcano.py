@@ -22,7 +22,7 @@ from geomage.disaster.damage import (
     values_at,
 )
 from geomage.disaster.debris import spill
-from geomage.disaster.event import Event
+from geomage.disaster.event import DEEPEST_M, Event
 from geomage.disaster.lava import Lava, flow_lava, uphill_of, vent_place
 from geomage.disaster.tephra import AshColumn, collapse_load, deposit, kept_share, roof_load
 from geomage.disaster.vulnerability import draws, grades, lognormal_grades
@@ -145,6 +145,11 @@ def volcano(city: City, params: VolcanoParams, seed: int = 0, *, hours: float = 
     mass = ash_fall(city, params)
     mass[mass < _TRACE_M * params.ash_density] = 0.0
     ash = mass / params.ash_density
+    if ash.max() > DEEPEST_M:
+        raise InputError(
+            f"ash would lie {ash.max():.3g} m deep, over {DEEPEST_M:g} m: give less of it, a "
+            "higher column or a vent further away"
+        )
     table = untouched(city)
     deep, thick = around(city, lava), values_at(city, ash)
     load = roof_load(values_at(city, mass), wet=params.wet) * kept_share(city, wet=params.wet)

@@ -120,9 +120,11 @@ def _streets(
         rows.append(row)
         marked, dashed = rng.random() < 0.35, rng.random() < 0.5
         if kind == "rail":
-            steel += [line.offset_curve(s * 0.72).buffer(0.09) for s in (-1, 1)]
+            parts = shapely.get_parts(line)
+            steel += [p.offset_curve(s * 0.72).buffer(0.09) for p in parts for s in (-1, 1)]
         elif surface == "asphalt" and (kind == "primary" or marked) and width > 5.5:
-            paint += _markings(line, width, dashed=kind == "primary" or dashed)
+            for part in shapely.get_parts(line):
+                paint += _markings(part, width, dashed=kind == "primary" or dashed)
     return burnt, steel, paint
 
 

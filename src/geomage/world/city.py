@@ -65,6 +65,8 @@ LAYERS = (
     "objects",
 )
 DTM_GSD = 2.0
+HEIGHTS = (-12_000.0, 10_000.0)  # metres, the deepest sea to the highest peak
+FINEST_DTM = 0.1  # metres; a flow over finer cells never ends
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,8 @@ def read_city(folder: Path) -> City:
             )
     about = _read_params(params)
     dtm = check_field(folder / "dtm.tif", read_raster(folder / "dtm.tif"))
+    _refuse_odd_grid(folder / "dtm.tif", dtm.box)
+    _refuse_odd_heights(folder / "dtm.tif", dtm)
     _refuse_other_place(folder, about, dtm)
     layers = read_layers(vectors, {name: COLUMNS[name] for name in LAYERS}, dtm.box.crs)
     _refuse_loose_roofs(vectors, layers)
@@ -183,6 +187,31 @@ def _read_params(path: Path) -> CityParams | ImportParams:
     ) as error:
         said = " ".join(str(error).split())[:200]
         raise InputError(f"{path} is damaged ({said}): make the city again") from error
+
+
+def _refuse_odd_grid(path: Path, box: GeoBox) -> None:
+    """Raise InputError for a terrain that nothing can flow over: of one row, or in degrees."""
+    (ny, nx), at = box.shape.yx, box.affine
+    if min(ny, nx) < 2:
+        raise InputError(f"{path} is {nx} x {ny} cells: a town needs 2 x 2 at least; make it again")
+    if box.crs is not None and box.crs.geographic:
+        raise InputError(f"{path} lies in degrees: bring the town into a CRS in metres")
+    if at.b or at.d or at.a <= 0 or abs(at.a + at.e) > 1e-6 * at.a:
+        raise InputError(f"{path} has cells that are not square, north up; make the town again")
+    if at.a < FINEST_DTM:
+        raise InputError(
+            f"{path} has cells of {at.a:g} m, under {FINEST_DTM:g} m: make the town again with "
+            "coarser terrain"
+        )
+
+
+def _refuse_odd_heights(path: Path, dtm: Raster) -> None:
+    low, high = float(dtm.values.min()), float(dtm.values.max())
+    if not HEIGHTS[0] <= low <= high <= HEIGHTS[1]:
+        raise InputError(
+            f"{path} holds heights of {low:g} to {high:g} m, outside {HEIGHTS[0]:g}.."
+            f"{HEIGHTS[1]:g} m: make the town again with terrain in metres"
+        )
 
 
 def _refuse_other_place(folder: Path, about: CityParams | ImportParams, dtm: Raster) -> None:

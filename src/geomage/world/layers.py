@@ -30,12 +30,15 @@ Words = tuple[str, ...]
 
 ANY: Range = (-1e9, 1e9)
 SIZE: Range = (0.0, 1e5)  # metres
+HIGH: Range = (0.0, 2e3)  # metres; what stands higher would throw its shadow for hours
 AMOUNT: Range = (0.0, 1e9)  # square metres, people
 FLAG: Range = (0, 1)
 ID: Range = (1, 1e7)
+_WHOLE = ("building_id", "grade_physical", "grade_visible", "street")  # they count rows of others
+_LONGEST_M = 2e7  # of all lines of a layer: more than any city's streets
 _AREA = ("Polygon", "MultiPolygon")
 _RGB: Mapping[str, Range] = {"red": (-1, 2), "green": (-1, 2), "blue": (-1, 2)}
-_BOX: Mapping[str, Range] = {"angle": ANY, "length": SIZE, "width": SIZE, "height": SIZE, **_RGB}
+_BOX: Mapping[str, Range] = {"angle": ANY, "length": SIZE, "width": SIZE, "height": HIGH, **_RGB}
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ COLUMNS: Mapping[str, Columns] = {
         {
             "building_id": ID,
             "storeys": (0, 1000),
-            "height": SIZE,
+            "height": HIGH,
             "wall": (-1, 2),
             "floor_area": AMOUNT,
             "occupants_day": AMOUNT,
@@ -88,8 +91,8 @@ COLUMNS: Mapping[str, Columns] = {
             "angle": ANY,
             "length": SIZE,
             "width": SIZE,
-            "eave": SIZE,
-            "ridge": SIZE,
+            "eave": HIGH,
+            "ridge": HIGH,
             "boxed": FLAG,
         },
         {"form": FORMS},
@@ -125,7 +128,7 @@ COLUMNS: Mapping[str, Columns] = {
     ),
     "water": Columns(_AREA, _RGB, {"kind": ()}),
     "trees": Columns(
-        ("Point",), {"radius": SIZE, "height": SIZE, "species": ANY, "evergreen": FLAG, **_RGB}
+        ("Point",), {"radius": SIZE, "height": HIGH, "species": ANY, "evergreen": FLAG, **_RGB}
     ),
     "vehicles": Columns(("Point",), _BOX),
     "objects": Columns(("Point",), {**_BOX, "on_roof": FLAG}, {"kind": ()}),
@@ -151,6 +154,9 @@ def read_layers(
         _check_shapes(where, table, columns[name], crs)
         for column, said in _faults(table, columns[name]):
             raise InputError(f"{where}: {column} {said}; make the folder again")
+        for column in {*_WHOLE} & {*columns[name].numbers}:
+            if table[column].dtype.kind == "f":  # as some software writes what it has read
+                table[column] = table[column].astype(int)
     return tables
 
 
@@ -214,6 +220,11 @@ def _check_shapes(where: str, table: pd.DataFrame, columns: Columns, crs: CRS | 
         )
     if not np.isfinite(shapely.get_coordinates(shapes.to_numpy())).all():
         raise InputError(f"{where} holds coordinates that are no numbers; make the folder again")
+    if "LineString" in columns.shapes and (long := float(shapes.length.sum())) > _LONGEST_M:
+        raise InputError(
+            f"{where} holds {long / 1000:g} km of lines, over {_LONGEST_M / 1000:g} km; make the "
+            "folder again"
+        )
 
 
 def _faults(table: gpd.GeoDataFrame, columns: Columns) -> Iterator[tuple[str, str]]:
@@ -225,14 +236,22 @@ def _faults(table: gpd.GeoDataFrame, columns: Columns) -> Iterator[tuple[str, st
             yield name, f"holds nothing in {int(table[name].isna().sum())} rows"
     if table.empty:
         return
-    for name, (least, most) in columns.numbers.items():
-        values = table[name].to_numpy()
-        if values.dtype.kind not in "biuf":
-            yield name, f"holds {values.dtype} instead of numbers"
-        elif not ((values >= least) & (values <= most)).all():
-            odd = values[~((values >= least) & (values <= most))][0]
-            yield name, f"holds {odd:g}, outside {least:g}..{most:g}"
+    for name, span in columns.numbers.items():
+        said = _odd_numbers(name, table[name].to_numpy(), span)
+        if said:
+            yield name, said
     for name, words in columns.words.items():
         odd = sorted({str(word) for word in table[name]} - {*words}) if words else []
         if odd:
             yield name, f"holds {odd[0]!r}, which is none of {', '.join(words)}"
+
+
+def _odd_numbers(name: str, values: np.ndarray, span: Range) -> str:
+    """What is wrong with a column of numbers; nothing where all is well."""
+    if values.dtype.kind not in "biuf":
+        return f"holds {values.dtype} instead of numbers"
+    odd = values[~((values >= span[0]) & (values <= span[1]))]
+    if len(odd):
+        return f"holds {odd[0]:g}, outside {span[0]:g}..{span[1]:g}"
+    broken = values[values % 1 != 0] if name in _WHOLE else values[:0]
+    return f"holds {broken[0]:g}, which is no whole number" if len(broken) else ""
