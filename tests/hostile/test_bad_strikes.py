@@ -16,7 +16,7 @@ from odc.geo import wh_
 from odc.geo.geobox import GeoBox
 
 from geomage.cli import main
-from geomage.disaster import read_event
+from geomage.disaster import EarthquakeParams, earthquake, read_event, write_event
 from geomage.errors import InputError
 from geomage.geo import Raster, write_cog
 from geomage.world import City, read_city, write_city
@@ -190,4 +190,15 @@ def test_hazards_that_no_strike_leaves_are_refused(
     path.unlink()
     write_cog(path, replace(field, values=np.full_like(field.values, value)))
     with pytest.raises(InputError, match=rf"{name}\.tif holds {value:g}".replace("+", "\\+")):
+        read_event(tmp_path / "event")
+
+
+@pytest.mark.parametrize(("column", "value"), [("sink", 1e9), ("lost", -1.0), ("lean", 1e9)])
+def test_buildings_that_grow_as_they_fall_are_refused(
+    city: Path, tmp_path: Path, column: str, value: float
+) -> None:
+    struck = earthquake(read_city(city), EarthquakeParams())
+    table = struck.buildings.assign(**{column: value})
+    write_event(replace(struck, buildings=table), tmp_path / "event")
+    with pytest.raises(InputError, match=f"layer buildings: {column} holds .*, outside"):
         read_event(tmp_path / "event")
