@@ -74,7 +74,7 @@ def read_bytes(text: str) -> int:
     return size
 
 
-def read_lonlat(text: str) -> tuple[float, float]:
+def read_lonlat(option: str, text: str) -> tuple[float, float]:
     """Read LON,LAT in degrees."""
     try:
         lon, lat = (float(part) for part in text.split(","))
@@ -82,7 +82,7 @@ def read_lonlat(text: str) -> tuple[float, float]:
         lon = lat = math.nan
     if not (abs(lon) <= 180 and abs(lat) <= 90):
         raise InputError(
-            f"--at {text!r} is no place: write LON,LAT in degrees, such as 55.45,-21.1"
+            f"{option} {text!r} is no place: write LON,LAT in degrees, such as 55.45,-21.1"
         )
     return lon, lat
 

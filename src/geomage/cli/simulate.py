@@ -77,7 +77,7 @@ def city_grow(
     from geomage.world import CityParams, choose_site, find_style, grow_city, write_city
     from geomage.world.tiles import TILE_M, grow_large_city
 
-    where = None if at is None else read_lonlat(at)
+    where = None if at is None else read_lonlat("--at", at)
     params = CityParams(size_m=size, style=find_style(style), seed=seed)
     if at is not None and dtm is None:
         raise InputError("--at says where a town stands on real terrain: give that with --dtm FILE")

@@ -10,7 +10,16 @@ from typing import Annotated, Any
 import typer
 
 from geomage.cli.frame import done, examples, refuse_input, say
-from geomage.cli.options import City, Json, Out, Overwrite, Seed, read_hours
+from geomage.cli.options import (
+    City,
+    Json,
+    Out,
+    Overwrite,
+    Seed,
+    read_east_north,
+    read_hours,
+    read_lonlat,
+)
 from geomage.errors import InputError
 
 __all__ = ["strikes"]
@@ -203,7 +212,7 @@ def strike_earthquake(
     as_json: Json = False,
 ) -> None:
     """Shake a town: intensity and vulnerability give each building its EMS-98 grade."""
-    from geomage.disaster import EarthquakeParams, earthquake
+    from geomage.disaster import EarthquakeParams, Epicentre, earthquake
 
     lapse = read_hours(after)
     params = EarthquakeParams(
@@ -211,7 +220,7 @@ def strike_earthquake(
         distance_m=distance,
         depth_km=depth,
         azimuth_deg=azimuth,
-        epicentre=None if epicentre is None else _read_place(epicentre),
+        epicentre=None if epicentre is None else Epicentre(*read_lonlat("--epicentre", epicentre)),
         code=code,
         scatter=scatter,
     )
@@ -223,19 +232,6 @@ def strike_earthquake(
         return event
 
     _strike(hit, city, out, overwrite=overwrite, as_json=as_json)
-
-
-def _read_place(text: str) -> Any:
-    """Read LON,LAT."""
-    from geomage.disaster import Epicentre
-
-    try:
-        lon, lat = (float(part) for part in text.split(","))
-    except ValueError:
-        raise InputError(
-            f"--epicentre {text!r} is no place: write longitude, comma, latitude, such as 13.1,42.9"
-        ) from None
-    return Epicentre(lon, lat)
 
 
 def _felt(event: Any, params: Any) -> list[str]:
@@ -317,7 +313,6 @@ def strike_fire(
     as_json: Json = False,
 ) -> None:
     """Burn a town: a wildfire enters with the wind, houses light each other."""
-    from geomage.cli.options import read_east_north
     from geomage.disaster import FireParams, fire
     from geomage.disaster.fire import why_unburnt
 

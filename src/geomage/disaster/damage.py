@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,11 +28,12 @@ from geomage.world import City
 __all__ = [
     "SHOWS",
     "Struck",
-    "around",
     "at_trees",
     "build_event",
     "calm",
     "fail",
+    "means_around",
+    "most_around",
     "untouched",
     "values_at",
 ]
@@ -190,7 +191,7 @@ def build_event(
     standing, scorched = struck.trees or (np.ones(n), np.zeros(n))
     things = [t for t in (struck.objects, later.objects) if t is not None and len(t)]
     if "debris_height" in later.fields:
-        later.buildings["debris"] = around(city, later.fields["debris_height"])
+        later.buildings["debris"] = most_around(city, later.fields["debris_height"])
     return Event(
         kind,
         city,
@@ -207,12 +208,22 @@ def build_event(
     )
 
 
-def around(city: City, field: np.ndarray) -> np.ndarray:
-    """Greatest value (n,) of a field (y, x) within a cell of each footprint."""
+def means_around(city: City, field: np.ndarray) -> np.ndarray:
+    """Mean (n,) of a field (y, x) over each footprint and a cell around it."""
+    return _near(city, field, ndimage.mean)
+
+
+def most_around(city: City, field: np.ndarray) -> np.ndarray:
+    """Greatest value (n,) of a field (y, x) over each footprint and a cell around it."""
+    return _near(city, field, ndimage.maximum)
+
+
+def _near(city: City, field: np.ndarray, measure: Callable[..., np.ndarray]) -> np.ndarray:
     ids = ids_on(city)
-    near = np.where(ids > 0, ids, ndimage.grey_dilation(ids, 3))
+    ids = np.where(ids > 0, ids, ndimage.grey_dilation(ids, 3))
     labels = city.buildings["building_id"].to_numpy()
-    return np.asarray(np.nan_to_num(ndimage.maximum(field, near, labels)), float)
+    with np.errstate(invalid="ignore"):  # the mean of no cell: a building outside the terrain
+        return np.asarray(np.nan_to_num(np.asarray(measure(field, ids, labels), float)))
 
 
 def _rasters(city: City, fields: Mapping[str, np.ndarray]) -> dict[str, Raster]:

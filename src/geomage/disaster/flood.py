@@ -10,7 +10,15 @@ import geopandas as gpd
 import numpy as np
 from scipy import ndimage
 
-from geomage.disaster.damage import Struck, at_trees, build_event, fail, untouched
+from geomage.disaster.damage import (
+    Struck,
+    at_trees,
+    build_event,
+    fail,
+    means_around,
+    most_around,
+    untouched,
+)
 from geomage.disaster.debris import debris_field, spill
 from geomage.disaster.event import Event
 from geomage.disaster.inundation import FloodParams, Peak, flood_peak
@@ -18,8 +26,6 @@ from geomage.disaster.recession import flotsam, recede
 from geomage.disaster.submersion import (
     bridge_grades,
     content_grades,
-    means_around,
-    most_around,
     structural_states,
     tsunami_states,
 )

@@ -17,7 +17,7 @@ from scipy import ndimage
 from scipy.special import ndtri
 
 from geomage.disaster._kernels_creep import contributing, nearest_unit, slide_down
-from geomage.disaster.damage import Struck, around, at_trees, build_event, fail, untouched
+from geomage.disaster.damage import Struck, at_trees, build_event, fail, most_around, untouched
 from geomage.disaster.debris import spill
 from geomage.disaster.event import Event
 from geomage.disaster.lava import WALL_M, building_heights
@@ -270,7 +270,7 @@ def _slumped(rest: np.ndarray, gsd: float) -> np.ndarray:
 
 def impact(city: City, found: Slides) -> np.ndarray:
     """Depth (n,) of soil at each building, metres: at rest, in motion, or gone from under it."""
-    return around(city, np.maximum(found.scar, np.maximum(found.rest, found.passed)))
+    return most_around(city, np.maximum(found.scar, np.maximum(found.rest, found.passed)))
 
 
 def _gaps(city: City, scar: np.ndarray) -> gpd.GeoDataFrame:
@@ -297,7 +297,7 @@ def landslide(city: City, params: LandslideParams, seed: int = 0, *, hours: floa
     u = draws(seed, "grade", table["building_id"].to_numpy())
     table["grade_physical"] = grades(loss_chance(depth), u)
     table["intensity"] = depth
-    table["velocity"] = around(city, found.speed)
+    table["velocity"] = most_around(city, found.speed)
     table["cause"] = np.where(table["grade_physical"] > 0, "landslide", "none")
     fail(seed, table, city, _WAYS)
     table.loc[table["failure"] == "intact", "side"] = 0.0

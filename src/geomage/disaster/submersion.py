@@ -12,14 +12,13 @@ table 3, by depth and material.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import shapely
-from scipy import ndimage
 from scipy.special import ndtri
 
-from geomage.disaster.event import ids_on
+from geomage.disaster.damage import means_around
 from geomage.disaster.roads import bridges, most_along, over_deck
 from geomage.disaster.vulnerability import by_typology, draws, grades, lognormal_grades
 from geomage.world import City
@@ -28,8 +27,6 @@ __all__ = [
     "bridge_grades",
     "content_grades",
     "damage_factor",
-    "means_around",
-    "most_around",
     "structural_states",
     "tsunami_states",
 ]
@@ -79,24 +76,6 @@ def content_grades(city: City, deepest: np.ndarray) -> np.ndarray:
         rows = kinds == kind
         factor[rows] = means_around(city, np.interp(deepest, _DEPTHS, _FACTORS[kind]))[rows]
     return np.asarray(np.minimum(np.digitize(factor, _STATES), 4))
-
-
-def means_around(city: City, field: np.ndarray) -> np.ndarray:
-    """Mean (n,) of a field (y, x) over each footprint and a cell around it."""
-    return _near(city, field, ndimage.mean)
-
-
-def most_around(city: City, field: np.ndarray) -> np.ndarray:
-    """Greatest value (n,) of a field (y, x) over each footprint and a cell around it."""
-    return _near(city, field, ndimage.maximum)
-
-
-def _near(city: City, field: np.ndarray, measure: Callable[..., np.ndarray]) -> np.ndarray:
-    ids = ids_on(city)
-    ids = np.where(ids > 0, ids, ndimage.grey_dilation(ids, 3))
-    labels = city.buildings["building_id"].to_numpy()
-    with np.errstate(invalid="ignore"):  # the mean of no cell: a building outside the terrain
-        return np.asarray(np.nan_to_num(np.asarray(measure(field, ids, labels), float)))
 
 
 def structural_states(

@@ -14,10 +14,10 @@ import numpy as np
 
 from geomage.disaster.damage import (
     Struck,
-    around,
     at_trees,
     build_event,
     fail,
+    most_around,
     untouched,
     values_at,
 )
@@ -151,7 +151,7 @@ def volcano(city: City, params: VolcanoParams, seed: int = 0, *, hours: float = 
             "higher column or a vent further away"
         )
     table = untouched(city)
-    deep, thick = around(city, lava), values_at(city, ash)
+    deep, thick = most_around(city, lava), values_at(city, ash)
     load = roof_load(values_at(city, mass), wet=params.wet) * kept_share(city, wet=params.wet)
     by_lava, by_ash = lava_chance(deep), ash_chance(load, collapse_load(city))
     u = draws(seed, "grade", table["building_id"].to_numpy())

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from geomage.disaster import VolcanoParams, volcano
-from geomage.disaster.damage import around, at_trees
+from geomage.disaster.damage import at_trees, most_around
 from geomage.disaster.lava import Lava, rim_distance, uphill_of, vent_place
 from geomage.disaster.tephra import _CLASS_KPA, collapse_load, kept_share
 from geomage.disaster.volcano import ash_fall, lava_field, vent_azimuth
@@ -90,7 +90,7 @@ def test_lava_goes_around_a_house_and_over_it_when_it_is_thicker():
     ]
     house = rasterise(list(city.buildings.geometry.buffer(-2.5)), city.dtm.box).astype(bool)
     assert not lava[0][house].any()
-    assert (around(city, lava[0]) > 0.3).all()  # it stands against the wall
+    assert (most_around(city, lava[0]) > 0.3).all()  # it stands against the wall
     assert (lava[1][house] > 0).all()
 
 
@@ -98,13 +98,13 @@ def test_what_lava_touches_is_lost_with_its_trees_and_streets(city):
     event = volcano(city, VolcanoParams(0.0, lava_m3=9_000.0, ash_kg=0.0))
     lava = event.rasters["lava"].values[0]
     table = event.buildings
-    deep = around(city, lava) > 2.0
+    deep = most_around(city, lava) > 2.0
     assert deep.any()
     assert (table.loc[deep, "grade_physical"] == 5).all()
     assert (table.loc[deep, "grade_visible"] == 3).all()
     assert (table.loc[deep, "cause"] == "lava").all()
     assert table.loc[deep, "failure"].isin(["swept", "collapse", "gutted"]).all()
-    buried = around(city, lava) > 0.6 * city.buildings["height"].to_numpy()
+    buried = most_around(city, lava) > 0.6 * city.buildings["height"].to_numpy()
     assert (table.loc[buried, "failure"] == "swept").all()
     under = at_trees(city, lava) > 0
     assert under.any()
