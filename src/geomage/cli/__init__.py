@@ -12,9 +12,19 @@ from typing import Annotated
 import typer
 
 from geomage import __version__
-from geomage.cli import frame, importing, learning, maps, showing, simulate
+from geomage.cli import (
+    frame,
+    importing,
+    learning,
+    maps,
+    showing,
+    simulate,
+    strike_air,
+    strike_earth,
+    strike_water,
+)
 
-__all__ = ["app", "importing", "main"]
+__all__ = ["app", "importing", "main", "strike_air", "strike_earth", "strike_water"]
 
 app = typer.Typer(
     name="geomage",

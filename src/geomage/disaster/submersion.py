@@ -65,7 +65,11 @@ _OVER_M = 0.3  # of water over a deck that reaches its girders and railings; our
 
 def damage_factor(depth_m: np.ndarray, use: str = "residential") -> np.ndarray:
     """Share of value lost by a building at a water depth in metres, by its use."""
-    return np.asarray(np.interp(depth_m, _DEPTHS, _FACTORS[_KIND.get(use, "residential")]))
+    return _factor(depth_m, _KIND.get(use, "residential"))
+
+
+def _factor(depth_m: np.ndarray, kind: str) -> np.ndarray:
+    return np.asarray(np.interp(depth_m, _DEPTHS, _FACTORS[kind]))
 
 
 def content_grades(city: City, deepest: np.ndarray) -> np.ndarray:
@@ -74,7 +78,7 @@ def content_grades(city: City, deepest: np.ndarray) -> np.ndarray:
     kinds = city.buildings["use"].map(_KIND).fillna("residential").to_numpy()
     for kind in sorted({*kinds}):
         rows = kinds == kind
-        factor[rows] = means_around(city, np.interp(deepest, _DEPTHS, _FACTORS[kind]))[rows]
+        factor[rows] = means_around(city, _factor(deepest, kind))[rows]
     return np.asarray(np.minimum(np.digitize(factor, _STATES), 4))
 
 
