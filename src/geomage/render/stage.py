@@ -19,6 +19,7 @@ from geomage.render.assets import (
 from geomage.render.canvas import Canvas, Noise, onto
 from geomage.render.ground import bury_all, flood_ground, paint_ground, scar_ground
 from geomage.render.matter import BARE, BUILDING, MATTER, TREE, Appearance
+from geomage.sensor import VISIBLE, Band
 
 __all__ = ["Stage", "paint"]
 
@@ -37,7 +38,7 @@ _CHANGES = {
 class Stage:
     """What light falls on. Arrays (y, x) on `box` unless said otherwise.
 
-    ground: terrain, metres; height: above it; albedo (3, y, x); cover: land cover class;
+    ground: terrain, metres; height: above it; albedo (band, y, x) in `bands`; cover: land cover;
     ids: building on top; footprint: building below whatever grows over it; water: 0/1;
     changed: by the hazard 0/1; flood_depth: metres; matter: value of `MATTER`; smoke: opacity 0..1,
     None where there is none; by building id, wall: brightness of its walls,
@@ -58,6 +59,7 @@ class Stage:
     flood_depth: np.ndarray
     matter: np.ndarray
     smoke: np.ndarray | None = None
+    bands: tuple[Band, ...] = VISIBLE
 
 
 def paint(event: Event, box: GeoBox, when: Appearance, noise: Noise, *, after: bool) -> Stage:
