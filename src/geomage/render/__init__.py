@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from geomage.render.canvas import Noise, stage_box, stage_noise
-from geomage.render.engine import Picture, light_and_view, sky_view
+from geomage.render.engine import FARTHEST, Picture, light_and_view, normals, sky_view, visible
 from geomage.render.matter import Appearance, sample_appearance
 from geomage.render.scene import MARGIN_M, RenderParams, Scene, render_event, write_scene
 from geomage.render.stage import Stage, paint
 
 __all__ = [
+    "FARTHEST",
     "MARGIN_M",
     "Appearance",
     "Noise",
@@ -17,11 +18,13 @@ __all__ = [
     "Scene",
     "Stage",
     "light_and_view",
+    "normals",
     "paint",
     "render_event",
     "sample_appearance",
     "sky_view",
     "stage_box",
     "stage_noise",
+    "visible",
     "write_scene",
 ]

@@ -17,8 +17,9 @@ from geomage.geo import Raster, rasterise
 from geomage.render import _kernels_paint as k
 from geomage.render.matter import Appearance
 
-__all__ = ["Canvas", "Noise", "burn", "onto", "stage_box", "stage_noise"]
+__all__ = ["Canvas", "Noise", "burn", "lattice", "onto", "stage_box", "stage_noise"]
 
+_OFF_GRID = 0.3819660113  # no common grid begins at this share of a pixel, where rounding turns
 REACH_M = 30.0  # what stands outside the grid and leans into it
 
 
@@ -106,6 +107,19 @@ def stage_box(centre: tuple[float, float], size_m: float, px: float, crs: CRS | 
     n = round(size_m / px)
     affine = Affine(px, 0, centre[0] - n * px / 2, 0, -px, centre[1] + n * px / 2)
     return GeoBox(wh_(n, n), affine, crs)
+
+
+def lattice(box: GeoBox) -> tuple[int, int]:
+    """Row and column of a grid's first pixel among all pixels of its size in the CRS.
+
+    Rows go south. Windows of one grid lie in one lattice, so that what is drawn by place agrees
+    between them; grids off the lattice are taken to lie on it.
+    """
+    a = box.affine
+    return (
+        int(np.floor(-a.f / a.a + _OFF_GRID)),
+        int(np.floor(a.c / a.a + _OFF_GRID)),
+    )
 
 
 def stage_noise(box: GeoBox, seed: int) -> Noise:

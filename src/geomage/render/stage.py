@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import shapely
 from odc.geo.geobox import GeoBox
 
 from geomage.disaster import Event
@@ -42,7 +43,9 @@ class Stage:
     ids: building on top; footprint: building below whatever grows over it; water: 0/1;
     changed: by the hazard 0/1; flood_depth: metres; matter: value of `MATTER`; smoke: opacity 0..1,
     None where there is none; by building id, wall: brightness of its walls,
-    storey: height of one, metres.
+    storey: height of one, metres; plan (n, 4): angle of one of its walls, by what angle they turn
+    (radians anticlockwise from east), and its middle, x and y in metres from the grid's south-west
+    corner; None where walls run with the grid.
     """
 
     box: GeoBox
@@ -60,6 +63,7 @@ class Stage:
     matter: np.ndarray
     smoke: np.ndarray | None = None
     bands: tuple[Band, ...] = VISIBLE
+    plan: np.ndarray | None = None
 
 
 def paint(event: Event, box: GeoBox, when: Appearance, noise: Noise, *, after: bool) -> Stage:
@@ -95,7 +99,7 @@ def paint(event: Event, box: GeoBox, when: Appearance, noise: Noise, *, after: b
     ground = onto(event.city.dtm, box)
     return Stage(
         box, ground, c.height, c.albedo, cover, c.ids, footprint, water, changed, *_walls(event),
-        c.depth, c.matter, _smoke(c),
+        c.depth, c.matter, _smoke(c), plan=_plan(c),
     )  # fmt: skip
 
 
@@ -120,3 +124,20 @@ def _walls(event: Event) -> tuple[np.ndarray, np.ndarray]:
     eave = eaves.reindex(number).to_numpy(np.float32)
     storey[number] = np.maximum(eave / np.maximum(buildings["storeys"].to_numpy(), 1), 2.2)
     return tone, storey
+
+
+def _plan(c: Canvas) -> np.ndarray:
+    """Angle of its walls and its middle by building id (n, 4), see `Stage`.
+
+    Walls of boxes turn by right angles, those of other shapes are taken to turn by 15 degrees.
+    """
+    roofs = c.event.city.roofs
+    number = roofs["building_id"].to_numpy()
+    n = int(c.event.city.buildings["building_id"].to_numpy().max(initial=0)) + 1
+    plan = np.zeros((n, 4))
+    plan[:, 1] = np.pi / 2
+    middle = shapely.centroid(roofs.geometry.to_numpy())
+    plan[number, 0] = np.radians(roofs["angle"].to_numpy())
+    plan[number[roofs["boxed"].to_numpy() <= 0], 1] = np.pi / 12
+    plan[number, 2:] = shapely.get_coordinates(middle) - c.corner
+    return plan
