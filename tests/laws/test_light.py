@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-
 from scipy import ndimage
 
 from geomage.render import Appearance, Stage, light_and_view, normals, sky_view, visible

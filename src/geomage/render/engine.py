@@ -229,7 +229,7 @@ def normals(stage: Stage, picture: Picture, at: np.ndarray) -> np.ndarray:
                  out.reshape(3, -1))  # fmt: skip
     aside, angle = picture.wall.reshape(-1)[at] > 0, picture.facing.reshape(-1)[at]
     upright = (np.sin(angle), np.cos(angle), np.zeros_like(angle))
-    return np.where(aside, np.stack(upright), out).astype(np.float32)
+    return np.asarray(np.where(aside, np.stack(upright), out), np.float32)
 
 
 def visible(stage: Stage, when: Appearance) -> np.ndarray:
