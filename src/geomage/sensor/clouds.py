@@ -60,7 +60,7 @@ def clouds_over(
     """
     seed, soft = int(rng.integers(2**31)), float(rng.uniform(0.08, 0.45))
     field = _field(framing, (0.0, 0.0), seed)
-    cut, soft = float(np.quantile(field, 1 - cover)), soft * float(np.ptp(field))
+    cut, soft = float(np.quantile(field, 1 - cover)), max(soft * float(np.ptp(field)), 1e-3)
     south, east = shadow_shift(height, looks)
     alpha = _opacity(field, cut, soft)
     shade = _opacity(_field(framing, (-south, -east), seed), cut, soft)
