@@ -76,11 +76,11 @@ class RenderParams:
 class Scene:
     """Two images and their truth, all on `box`.
 
-    rasters: before, after (band, y, x) counts in the sensor's `bands` and type;
-    landcover_before, landcover_after (0..8); building (ids as the first date sees them); damage (0 no building, 1..4); height_before,
-    height_after (metres above terrain); matter_before, matter_after (values of `MATTER`);
-    water_depth, debris_height (metres), burn (severity 0..1), all three as the second date sees
-    them; valid (0/1).
+    rasters: before, after (band, y, x) counts in the sensor's `bands` and type; landcover_before,
+    landcover_after (0..8); building (ids as the first date sees them); damage (0 no building,
+    1..4); height_before, height_after (metres above terrain); matter_before, matter_after (values
+    of `MATTER`); water_depth, debris_height (metres), burn (severity 0..1), all three as the
+    second date sees them; valid (0/1).
     buildings, streets, bridges: tables of the event; buildings with the pixels that show each.
     """
 
