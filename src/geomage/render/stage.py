@@ -40,9 +40,12 @@ class Stage:
 
     ground: terrain, metres; height: above it; albedo (band, y, x) in `bands`; cover: land cover;
     ids: building on top; footprint: building below whatever grows over it; water: 0/1;
-    changed: by the hazard 0/1; flood_depth: metres; matter: value of `MATTER`; smoke: opacity 0..1,
-    None where there is none; by building id, wall: brightness of its walls,
-    storey: height of one, metres.
+    changed: by the hazard 0/1; flood_depth: metres; matter: value of `MATTER`; by building id,
+    wall: brightness of its walls, storey: height of one, metres.
+
+    None where there is none, smoke: opacity 0..1; under: second matter of a pixel, share: how much
+    of the pixel that makes, in 255ths; wet: 0..1; glint: the sun that water mirrors, as
+    reflectance, a part of `albedo` in every band.
     """
 
     box: GeoBox
@@ -60,6 +63,10 @@ class Stage:
     matter: np.ndarray
     smoke: np.ndarray | None = None
     bands: tuple[Band, ...] = VISIBLE
+    under: np.ndarray | None = None
+    share: np.ndarray | None = None
+    wet: np.ndarray | None = None
+    glint: np.ndarray | None = None
 
 
 def paint(event: Event, box: GeoBox, when: Appearance, noise: Noise, *, after: bool) -> Stage:
