@@ -17,8 +17,9 @@ from geomage.render.assets import (
     throw_debris,
 )
 from geomage.render.canvas import Canvas, Noise, onto
-from geomage.render.ground import bury_all, flood_ground, paint_ground, scar_ground
+from geomage.render.ground import bury_all, paint_ground, scar_ground
 from geomage.render.matter import BARE, BUILDING, MATTER, TREE, Appearance
+from geomage.render.water import flood_ground, paint_glint
 from geomage.sensor import VISIBLE, Band
 
 __all__ = ["Stage", "paint"]
@@ -97,13 +98,24 @@ def paint(event: Event, box: GeoBox, when: Appearance, noise: Noise, *, after: b
         if field is not None:
             changed |= (np.abs(field) > least).astype(np.uint8)
     np.minimum(c.albedo, BRIGHTEST, out=c.albedo)
+    paint_glint(c, ((water > 0) & _is_water(c)).astype(np.uint8), BRIGHTEST)
     cover = np.where(c.crown > 0, TREE, np.where(c.ids > 0, BUILDING, c.cover)).astype(np.uint8)
     cover[(c.matter == MATTER["foundation"]) & (cover == BUILDING)] = BARE
     ground = onto(event.city.dtm, box)
     return Stage(
         box, ground, c.height, c.albedo, cover, c.ids, footprint, water, changed, *_walls(event),
-        c.depth, c.matter, _smoke(c),
+        c.depth, c.matter, _smoke(c), under=c.under, share=_shares(c), wet=c.wet, glint=c.glint,
     )  # fmt: skip
+
+
+def _is_water(c: Canvas) -> np.ndarray:
+    """Where water lies open (y, x): nothing floats on it or was laid over it."""
+    return np.isin(c.matter, [MATTER["water"], MATTER["flood water"]])
+
+
+def _shares(c: Canvas) -> np.ndarray:
+    """Share (y, x) of the second matter in 255ths; none where something was painted over both."""
+    return np.where(c.over == c.matter, c.share, 0).astype(np.uint8)
 
 
 def _smoke(c: Canvas) -> np.ndarray | None:
