@@ -13,6 +13,7 @@ from geomage.render.scene import (
     render_event,
     write_scene,
 )
+from geomage.render.spectra import widen
 from geomage.render.stage import Stage, paint
 
 __all__ = [
@@ -34,5 +35,6 @@ __all__ = [
     "stage_box",
     "stage_noise",
     "visible",
+    "widen",
     "write_scene",
 ]
