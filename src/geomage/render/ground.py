@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import shapely
 import shapely.ops
@@ -36,6 +38,7 @@ _WHITE_ASH = (0.24, 0.235, 0.225)
 _SOIL = (0.20, 0.155, 0.11)
 _LAVA = (0.038, 0.034, 0.032)
 _ASH = ((0.11, 0.105, 0.10), (0.14, 0.135, 0.13), (0.26, 0.25, 0.235))  # basalt to rhyolite
+_FRAYED_M = 0.45  # how far edges of surfaces stray from the lines they are drawn by, at most (ours)
 _BLACK_FROM = 0.4  # severity from which ground is black all over, ours
 _ASH_HIDES_M = 0.002  # thickness of volcanic ash that hides most of what lies below
 _CROWNS_HOLD = 0.55  # share of the ash that lies on crowns
@@ -64,6 +67,9 @@ def paint_ground(c: Canvas) -> None:
     streets += _fallen_decks(c, water)
     index = burn(low + water + streets + high + lines, c.box)
     n = c.noise
+    still = np.zeros(len(rows), bool)
+    still[-2:] = True  # lines of paint and steel
+    index = k.fray(index, still | _ruled(land["kind"], len(rows)), n.mid, n.coarse, c.px, _FRAYED_M)
     kinds = ["meadow", *land["kind"], *["water"] * len(c.event.city.water)]
     kinds += [*c.event.city.streets["surface"], "line", "line"]
     c.matter[:] = np.array([MATTER[kind] for kind in kinds], np.uint8)[index]
@@ -86,6 +92,14 @@ def _moisten(c: Canvas, near: np.ndarray | None) -> None:
     if near is not None and c.event.city.ortho is None:
         wet = np.maximum(wet, 1.8 * near + 0.5 * (n.mid - 0.5) - 0.25)
     dress.soak(wet, c.cover, c.albedo, c.wet)
+
+
+def _ruled(kinds: Iterable[str], count: int) -> np.ndarray:
+    """Rows of the ground's table (count,) that are painted lines on land."""
+    found = np.zeros(count, bool)
+    lines = [kind == "line" for kind in kinds]
+    found[1 : 1 + len(lines)] = lines
+    return found
 
 
 def _drape(c: Canvas) -> None:
