@@ -13,8 +13,9 @@ from scipy import ndimage
 from geomage.render import _kernels_light as k
 from geomage.render.matter import Appearance
 from geomage.render.stage import Stage
+from geomage.sensor import Band
 
-__all__ = ["Picture", "light_and_view", "sky_view"]
+__all__ = ["Picture", "light_and_view", "sky_view", "smoke_light", "sun_share"]
 
 # share of the irradiance on a level plane that comes from the sun, in red, green, blue, clear sky
 _SUN_SHARE = np.array([0.84, 0.80, 0.73], np.float32)
@@ -52,6 +53,19 @@ def sky_view(surface: np.ndarray, px: float, step: int = 2) -> np.ndarray:
     return view
 
 
+def sun_share(bands: tuple[Band, ...], when: Appearance) -> np.ndarray:
+    """Share (band,) of the light on a level plane that comes from the sun; the rest is sky."""
+    elevation = np.radians(when.sun_elevation)
+    share = _SUN_SHARE[: len(bands)]
+    return np.asarray(share * np.float32((0.75 + 0.25 * np.sin(elevation)) * (1 - when.veil)))
+
+
+def smoke_light(sun: np.ndarray) -> np.ndarray:
+    """Radiance (band, 1, 1) of a thick plume under a sun of that share (band,)."""
+    light = sun * np.float32(0.6) + (1 - sun)
+    return np.asarray((_SMOKE * light)[:, None, None], np.float32)
+
+
 def _ceiling(height: np.ndarray, reach: int) -> np.ndarray:
     """Highest surface near each block of 16 pixels, over `reach` pixels."""
     ny, nx = height.shape
@@ -71,7 +85,7 @@ def light_and_view(stage: Stage, when: Appearance) -> Picture:
     lit = k.sun_shadow(surface, px, sin_az, cos_az, float(np.tan(elevation)), 0.35)
     sky = sky_view(surface, px)
     flat = float(np.cos(elevation))
-    sun = _SUN_SHARE * np.float32((0.75 + 0.25 * np.sin(elevation)) * (1 - when.veil))
+    sun = sun_share(stage.bands, when)
     image = k.radiance(
         surface,
         stage.albedo,
@@ -86,8 +100,7 @@ def light_and_view(stage: Stage, when: Appearance) -> Picture:
         0.3,
     )
     if stage.smoke is not None:  # a plume lies far over what it hides
-        light = sun * np.float32(0.6) + (1 - sun)
-        image += stage.smoke * (_SMOKE[:, None, None] * light[:, None, None] - image)
+        image += stage.smoke * (smoke_light(sun) - image)
     ny, nx = surface.shape
     if when.off_nadir < 1.0:
         return Picture(
