@@ -119,7 +119,7 @@ def add_open_sky(surface, px, sin_az, cos_az, origin, weight, sky):
 
 @njit(cache=True, nogil=True)
 def gradient(surface, i, j, px):
-    """Rise of the surface to the east and to the north: of the gentler side, for edges are walls."""
+    """Rise of the surface to the east and the north, of the gentler side: edges are walls."""
     ny, nx = surface.shape
     z = surface[i, j]
     e = surface[i, min(j + 1, nx - 1)] - z

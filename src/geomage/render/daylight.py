@@ -26,8 +26,8 @@ def _micrometres(bands: tuple[Band, ...]) -> np.ndarray:
     return np.array([band.centre_nm for band in bands]) / 1000
 
 
-def sun_share(bands: tuple[Band, ...], elevation: float) -> np.ndarray:
-    """Share (band,) of the light on a level plane that comes straight from the sun, clear sky.
+def sun_share(bands: tuple[Band, ...], elevation: float, veil: float = 0.0) -> np.ndarray:
+    """Share (band,) of the light on a level plane that comes straight from the sun.
 
     Direct E_d = T_r T_a; from the sky E_s = (1 - T_r^.95) T_aa / 2 + T_r^1.5 T_aa (1 - T_as) F,
     all times the same sun and the same absorbing gases, which part out: Bird and Riordan (1986),
@@ -37,6 +37,7 @@ def sun_share(bands: tuple[Band, ...], elevation: float) -> np.ndarray:
     Args:
         bands: taken at their centres.
         elevation: of the sun, degrees; below 5 taken as 5.
+        veil: share of the direct sun that high cloud turns into sky light; 0 in a clear sky.
     """
     um = _micrometres(bands)
     sine = float(np.sin(np.radians(max(elevation, 5.0))))
@@ -51,7 +52,7 @@ def sun_share(bands: tuple[Band, ...], elevation: float) -> np.ndarray:
     forward = 1 - 0.5 * np.exp((a + b * sine) * sine)
     sky = 0.5 * (1 - t_r**0.95) * t_aa + t_r**1.5 * t_aa * (1 - t_as) * forward
     direct = t_r * t_a
-    return np.asarray(direct / (direct + sky), np.float32)
+    return np.asarray((1 - veil) * direct / (direct + sky), np.float32)
 
 
 def facade_tones(bands: tuple[Band, ...]) -> np.ndarray:

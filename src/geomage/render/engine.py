@@ -26,7 +26,15 @@ from geomage.render.daylight import (
 from geomage.render.matter import Appearance
 from geomage.render.stage import Stage
 
-__all__ = ["FARTHEST", "Picture", "light_and_view", "normals", "sky_view", "visible"]
+__all__ = [
+    "FARTHEST",
+    "Picture",
+    "light_and_view",
+    "normals",
+    "sky_view",
+    "smoke_over",
+    "visible",
+]
 
 FARTHEST = 45.0
 """Largest angle off nadir, degrees: seen from farther aside a town is walls, not a heightfield."""
@@ -101,7 +109,7 @@ def light_and_view(stage: Stage, when: Appearance) -> Picture:
         facing = np.zeros_like(wall)
         _paint_walls(stage, when, shining, Picture(out, source, wall, shadow, facing))
     if stage.smoke is not None:
-        _smoke_over(stage, source, shining.sun, out)
+        smoke_over(stage, source, shining.sun, out)
     return Picture(out, source, wall, shadow, facing)
 
 
@@ -116,7 +124,7 @@ def _lit(stage: Stage, when: Appearance) -> _Light:
     k.sun_shadow(surface, px, sin, cos, ways[1], origin, lit, shade)
     sky = _coarse_sky(surface, px, origin)
     k.light(surface, lit, sky, (origin[0] % 2, origin[1] % 2), px, sun, direct, open_sky)
-    share = sun_share(stage.bands, when.sun_elevation) * np.float32(1 - when.veil)
+    share = sun_share(stage.bands, when.sun_elevation, when.veil)
     phase = origin[0] % _BLOCK, origin[1] % _BLOCK
     around = _around(stage.albedo, (direct, open_sky), share, phase)
     return _Light(surface, lit, shade, direct, open_sky, around, phase, share)
@@ -210,7 +218,7 @@ def _paint_walls(stage: Stage, when: Appearance, shining: _Light, seen: Picture)
     )
 
 
-def _smoke_over(stage: Stage, source: np.ndarray, sun: np.ndarray, out: np.ndarray) -> None:
+def smoke_over(stage: Stage, source: np.ndarray, sun: np.ndarray, out: np.ndarray) -> None:
     """Hide what smoke lies over, band by band; sun shines through much of the plume from above."""
     over = np.asarray(stage.smoke).reshape(-1)[source]
     smoky = over > 0
