@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from math import lcm
 
 import numpy as np
 from PIL import Image
@@ -26,9 +27,19 @@ from geomage.sensor.looks import Looks
 from geomage.sensor.models import Optics, SensorModel
 from geomage.sensor.optics import add_noise, blurred, brought_back, exposed, sharpened
 
-__all__ = ["Shot", "capture", "sample_shot", "sample_weather"]
+__all__ = [
+    "Shot",
+    "capture",
+    "develop",
+    "expose",
+    "exposed_shapes",
+    "sample_shot",
+    "sample_weather",
+    "stride",
+]
 
 _STRIP = 0.75
+_SAMPLED_PX = 4096
 _MISJUDGED = 0.1  # relative error of aerosol and vapour in an atmospheric correction
 _PAN_NM = Band("pan", 650.0, 300.0)
 
@@ -136,12 +147,71 @@ def capture(
             f"radiance of {len(radiance)} bands for a sensor of {len(bands)}: "
             f"give one each of {', '.join(b.name for b in bands)}"
         )
+    return develop(expose(radiance, framing, shot, model), framing, shot, model)
+
+
+def expose(
+    radiance: np.ndarray, framing: Framing, shot: Shot, model: SensorModel | None = None
+) -> list[np.ndarray]:
+    """What reaches the detectors from the ground: the part of `capture` that sees the fine grid.
+
+    Returns:
+        One array (band, y, x) a GSD of the sensor, finest first, each on its own grid, and last
+        the panchromatic band where there is one: see `exposed_shapes`. Windows of a frame that
+        begin at a multiple of `stride` give the same as windows of the whole.
+    """
+    if model is None:
+        sigma = shot.blur_px * framing.ratio
+        return [blurred(radiance, framing, (sigma, sigma), 2.6)]
+    grounds = []
+    for gsd, which in _groups(model):
+        own = framing.coarser(gsd / model.gsd)
+        layers = [exposed(radiance[b : b + 1], own, model.optics[b], gsd)[0] for b in which]
+        grounds.append(np.stack(layers))
+    if model.level != "picture" and model.sharpening is not None:
+        weights = np.array(model.sharpening.weights)
+        grey = np.tensordot(weights.astype(np.float32), radiance, 1)[None]
+        grounds.append(exposed(grey, framing, model.sharpening.optics, model.gsd))
+    return grounds
+
+
+def exposed_shapes(framing: Framing, model: SensorModel) -> list[tuple[int, int, int]]:
+    """Shapes (band, y, x) of what `expose` returns for a frame."""
+    shapes = []
+    for gsd, which in _groups(model):
+        own = framing.coarser(gsd / model.gsd)
+        shapes.append((len(which), own.rows, own.columns))
+    if model.level != "picture" and model.sharpening is not None:
+        shapes.append((1, framing.rows, framing.columns))
+    return shapes
+
+
+def stride(model: SensorModel) -> int | None:
+    """Pixels after which all grids of a sensor begin anew; None where its GSDs do not nest."""
+    times = [gsd / model.gsd for gsd, _ in _groups(model)]
+    if any(abs(t - round(t)) > 1e-6 for t in times):
+        return None
+    return lcm(*(round(t) for t in times))
+
+
+def _groups(model: SensorModel) -> list[tuple[float, list[int]]]:
+    """GSDs of a sensor, finest first, with the bands taken at each; a picture has but one."""
+    if model.level == "picture":
+        return [(model.gsd, list(range(len(model.bands))))]
+    found = sorted({o.gsd for o in model.optics})
+    return [(g, [b for b, o in enumerate(model.optics) if o.gsd == g]) for g in found]
+
+
+def develop(
+    grounds: Sequence[np.ndarray], framing: Framing, shot: Shot, model: SensorModel | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Make counts of what `expose` gave for a whole frame, and the share hidden by cloud."""
     rng = np.random.default_rng([shot.seed, 41])
     sky = _sky_over(framing, shot, linear=model is not None and model.level != "picture", rng=rng)
     if model is None or model.level == "picture":
-        counts = _pictured(radiance, sky, model, rng)
+        counts = _pictured(grounds[0], sky, model, rng)
     else:
-        counts = _measured(radiance, sky, model, rng)
+        counts = _measured(grounds, sky, model, rng)
     return counts, _hidden(sky)
 
 
@@ -162,18 +232,15 @@ def _hidden(sky: _Sky) -> np.ndarray:
 
 
 def _pictured(
-    radiance: np.ndarray, sky: _Sky, model: SensorModel | None, rng: np.random.Generator
+    ground: np.ndarray, sky: _Sky, model: SensorModel | None, rng: np.random.Generator
 ) -> np.ndarray:
     """Make an 8-bit picture: all bands at one GSD, through a tone curve."""
     shot, framing = sky.shot, sky.frame
     bands: tuple[Band, ...] = VISIBLE if model is None else model.bands
     if model is None:
-        sigma = shot.blur_px * framing.ratio
         optics = [Optics(framing.gsd, 0.5, 0.3 / max(shot.noise, 1e-9))] * 3
-        ground = blurred(radiance, framing, (sigma, sigma), 2.6)
     else:
         optics = list(model.optics)
-        ground = exposed(radiance, framing, optics[0], model.gsd)
     white = [_white_point(ground[:3], shot)] + [_white_point(b[None], shot) for b in ground[3:]]
     seen = _through(ground, framing, bands, haze_of(bands, shot.haze, shot.clear), sky)
     seen = add_noise(seen, optics, rng)
@@ -184,41 +251,33 @@ def _pictured(
 
 
 def _measured(
-    radiance: np.ndarray, sky: _Sky, model: SensorModel, rng: np.random.Generator
+    grounds: Sequence[np.ndarray], sky: _Sky, model: SensorModel, rng: np.random.Generator
 ) -> np.ndarray:
     """Make counts proportional to reflectance, each band at its own GSD."""
     shot, framing = sky.shot, sky.frame
-    out = np.empty((len(radiance), framing.rows, framing.columns), np.float32)
-    for gsd in sorted({o.gsd for o in model.optics}):
-        which = [b for b, o in enumerate(model.optics) if o.gsd == gsd]
+    out = np.empty((len(model.bands), framing.rows, framing.columns), np.float32)
+    for ground, (gsd, which) in zip(grounds, _groups(model), strict=False):
         bands, times = [model.bands[b] for b in which], gsd / model.gsd
         own = framing.coarser(times)
-        ground = np.empty((len(which), own.rows, own.columns), np.float32)
-        for i, b in enumerate(which):
-            ground[i] = exposed(radiance[b : b + 1], own, model.optics[b], gsd)[0]
         air = air_between(bands, shot.aerosol, shot.looks)
         samples = _through(ground, own, bands, air, sky)
         samples = add_noise(samples, [model.optics[b] for b in which], rng)
         out[which] = brought_back(samples, times, own, framing)
     if model.sharpening is not None:
-        out = sharpened(out, _pan(radiance, sky, model, rng), model)
+        out = sharpened(out, _pan(grounds[-1], sky, model, rng), model)
     if model.level == "surface":
         out = _corrected(out, model.bands, shot, rng)
     counts = np.clip(out * model.scale + 0.5, 0, 2**model.bits - 1)
     return np.asarray(counts.astype(model.dtype))
 
 
-def _pan(
-    radiance: np.ndarray, sky: _Sky, model: SensorModel, rng: np.random.Generator
-) -> np.ndarray:
+def _pan(ground: np.ndarray, sky: _Sky, model: SensorModel, rng: np.random.Generator) -> np.ndarray:
     """Take the panchromatic band (y, x) on the product's grid.
 
     It keeps the contrast of its own GSD; resampling from there to the product's is taken as ideal.
     """
     assert model.sharpening is not None
     weights = np.array(model.sharpening.weights)
-    grey = np.tensordot(weights.astype(np.float32), radiance, 1)[None]
-    ground = exposed(grey, sky.frame, model.sharpening.optics, model.gsd)
     air = air_between(model.bands, sky.shot.aerosol, sky.shot.looks)
     mean = Air(*(np.array([weights @ part]) for part in vars(air).values()))
     seen = _through(ground, sky.frame, [_PAN_NM], mean, sky)
@@ -276,10 +335,13 @@ def _white_point(image: np.ndarray, shot: Shot) -> float:
 
     A strip is much longer than a scene: where all of a scene is dark, under water or ash, something
     else in the strip is not, and the white point stays at three quarters of `white` or more.
+    Measured on every n-th pixel of images with a side of more than 4096.
     """
     if shot.clipped <= 0:
         return shot.white
-    asked = float(np.quantile(image.max(0), 1 - shot.clipped))
+    every = 1 + (max(image.shape[1:]) - 1) // _SAMPLED_PX
+    brightest = image[:, ::every, ::every].max(0)
+    asked = float(np.quantile(brightest, 1 - shot.clipped))
     return float(np.clip(asked, _STRIP * shot.white, 1.2))
 
 
