@@ -83,10 +83,10 @@ def fray(index, still, mid, coarse, px, most):
         for x in range(nx):
             if still[index[y, x]]:
                 continue
-            dy = (0.6 * mid[y, x] + 0.4 * coarse[y, x] - 0.5) * reach
-            dx = (0.6 * mid[fold(y, ny), x] + 0.4 * coarse[y, fold(x, nx)] - 0.5) * reach
-            yy = min(max(int(round(y + dy)), 0), ny - 1)
-            xx = min(max(int(round(x + dx)), 0), nx - 1)
+            dy = (0.35 * mid[y, x] + 0.65 * coarse[y, x] - 0.5) * reach
+            dx = (0.35 * mid[ny - 1 - y, nx - 1 - x] + 0.65 * coarse[y, fold(x, nx)] - 0.5) * reach
+            yy = min(max(round(y + dy), 0), ny - 1)
+            xx = min(max(round(x + dx), 0), nx - 1)
             if not still[index[yy, xx]]:
                 out[y, x] = index[yy, xx]
     return out
@@ -96,7 +96,7 @@ def fray(index, still, mid, coarse, px, most):
 def paving_tone(u, v, px, row, lined):
     """Factor on paving at (u, v) metres along its own axes: repairs, joints, drips of oil."""
     gain = 1.0
-    a, b = int(math.floor(u / 8.5)) + 4096, int(math.floor(v / 3.1)) + 4096
+    a, b = math.floor(u / 8.5) + 4096, math.floor(v / 3.1) + 4096
     if hash01(a, b, row + 71) < 0.11:  # a repair: darker when fresh, paler when old
         fu, fv = u / 8.5 - math.floor(u / 8.5), v / 3.1 - math.floor(v / 3.1)
         if fu < 0.25 + 0.75 * hash01(a, b, row + 73) and fv < 0.3 + 0.7 * hash01(a, b, row + 79):
@@ -141,26 +141,28 @@ def paint_ground(index, table, fine, mid, coarse, broad, px, albedo, cover):
             if t[12] > 0:
                 across = (x * px * t[10] - y * px * t[11]) / t[12]
                 gain *= 1.0 + 0.22 * math.sin(6.2831853 * across)
-            if t[7] < 0.35 and (kind == 3 or kind == 4):  # paved
+            if t[7] < 0.35 and kind in (3, 4):  # paved
                 a = 3.1415927 * hash01(row, 2, 13)
                 c, s = math.cos(a), math.sin(a)
                 slab = 0.0
                 if t[0] > 0.26 and hash01(row, 3, 13) < 0.6:
                     slab = 3.0 + 3.0 * hash01(row, 4, 13)
                 gain *= paving_tone(c * x * px - s * y * px, s * x * px + c * y * px, px, row, slab)
-                gain *= 1.0 - 0.35 * rough * max(0.0, low + mid[y, x] - 1.15)
+                gain *= 1.0 - 0.25 * rough * max(0.0, low + 0.5 * mid[y, x] - 0.95)
                 if abs(coarse[y, x] - 0.5) < 0.18 * px * hash01(row, 5, 13):  # sealed cracks
                     gain *= 0.88
             r = (t[0] + (t[3] - t[0]) * mix) * gain
             g = (t[1] + (t[4] - t[1]) * mix) * gain
             b = (t[2] + (t[5] - t[2]) * mix) * gain
-            if kind == 1 or kind == 2:
+            if kind in (1, 2):
                 wear = 0.45 * wide + 0.35 * coarse[y, x] + 0.20 * mid[y, x]
                 w = (wear - 0.42 - 0.45 * hash01(row, 6, 17)) / 0.10
                 w = min(1.0, max(0.0, w)) * (0.25 + 0.65 * hash01(row, 7, 17))
-                if hash01(row, 8, 17) < 0.35:
-                    off = abs(abs(wide - 0.5) - 0.055 * (hash01(row, 9, 17) < 0.5))
-                    if off < 0.02 + 0.02 * mid[y, x]:  # a path, or the two ruts of a track
+                if hash01(row, 8, 17) < 0.3:
+                    ruts = 0.03 * (hash01(row, 9, 17) < 0.5)
+                    if (
+                        abs(abs(broad[y, x] - 0.47) - ruts) < 0.006 + 0.012 * mid[y, x]
+                    ):  # a path, or the two ruts of a track
                         w = max(w, 0.65)
                 tone = gain * (0.75 + 0.5 * hash01(row, 10, 17))
                 if kind == 2:  # worn down to soil

@@ -134,7 +134,7 @@ def _streets(
     paint: list[shapely.Geometry] = []
     rng = np.random.default_rng([c.seed, 13])
     tones = {
-        s: np.array(tone[rng.integers(len(tone))]) * rng.normal(1, 0.1)
+        s: np.array(tone[rng.integers(len(tone))]) * np.exp(rng.normal(0.08, 0.28))
         for s, tone in _SURFACES.items()
     }
     streets = c.event.city.streets
