@@ -155,22 +155,22 @@ def shelve(near, reach, slope, bottom, ground, fine, mid, albedo, what, matter, 
 
 
 @njit(cache=True, nogil=True)
-def mirror(water, toward, variance, waves, scale, most, mid, fine, albedo, glint):
+def mirror(water, toward, variance, waves, scale, most, mid, coarse, broad, albedo, glint):
     """Add the sun that waves mirror: `glint` (y, x), as reflectance, on water.
 
     toward (2,): slope, east and north, of the facet that mirrors the sun to the sensor; variance:
     of slopes, a direction; scale: see `water.mirror_of_sun`. The share `waves` of the variance is
-    drawn pixel by pixel from noise of two sizes, the rest are ripples within a pixel.
+    drawn from noise of three sizes, the rest are ripples within a pixel.
     """
     ny, nx = water.shape
     within = (1.0 - waves) * variance
-    swell = math.sqrt(waves * variance / 0.06)  # what the sum of noises below varies by
+    swell = math.sqrt(waves * variance / 0.055)  # what each sum of noises below varies by
     for i in range(ny):
         for j in range(nx):
             if water[i, j] == 0:
                 continue
-            e = toward[0] - swell * (mid[i, j] - 0.5 + 0.6 * (fine[i, j] - 0.5))
-            n = toward[1] - swell * (fine[i, j] - 0.5 + 0.6 * (mid[i, j] - 0.5))
+            e = toward[0] - swell * (coarse[i, j] - 0.5 + 0.35 * (mid[i, j] - 0.5))
+            n = toward[1] - swell * (broad[i, j] - 0.5 + 0.35 * (mid[i, j] - 0.5))
             chance = math.exp(-0.5 * (e * e + n * n) / within) / (6.2831853 * within)
             bright = scale * chance
             for b in range(3):

@@ -24,6 +24,7 @@ _SLOPE = 0.25  # metres of depth a metre from the bank, ours
 _DIRECT = 0.8  # share of the sun in the light on level ground
 _REFRACTION = 1.34
 _RESOLVED_M = 2.0  # pixels from here on show no single wave, ours
+_WAVES = 0.12  # share of the variance of slopes in waves that fine pixels show, ours
 
 Mirror = tuple[np.ndarray, float, float]
 
@@ -83,9 +84,10 @@ def paint_glint(c: Canvas, water: np.ndarray, most: float) -> None:
         return
     toward, variance, scale = mirror_of_sun(c.when)
     c.glint = np.zeros(c.height.shape, np.float32)
-    waves = 0.5 * max(0.0, 1 - c.px / _RESOLVED_M)
+    waves = _WAVES * max(0.0, 1 - c.px / _RESOLVED_M)
+    n = c.noise
     k.mirror(
-        water, toward, variance, waves, scale, most, c.noise.mid, c.noise.fine, c.albedo, c.glint
+        water, toward, variance, waves, scale, most, n.mid, n.coarse, n.broad, c.albedo, c.glint
     )
 
 
