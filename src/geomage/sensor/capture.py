@@ -170,7 +170,7 @@ def _pictured(
     if model is None:
         sigma = shot.blur_px * framing.ratio
         optics = [Optics(framing.gsd, 0.5, 0.3 / max(shot.noise, 1e-9))] * 3
-        ground = blurred(radiance, framing, (sigma, sigma), 2.6)
+        ground = blurred(radiance, framing, sigma, 2.6)
     else:
         optics = list(model.optics)
         ground = exposed(radiance, framing, optics[0], model.gsd)
