@@ -26,17 +26,17 @@ class Framing:
     col0: float
     gsd: float = 1.0
 
+    @property
+    def places(self) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and columns of the fine grid at which samples are taken."""
+        rows, columns = np.arange(self.rows), np.arange(self.columns)
+        return self.row0 + self.ratio * rows, self.col0 + self.ratio * columns
+
     def pick(self, layer: np.ndarray) -> np.ndarray:
         """Take the nearest fine pixel (…, y, x) of a truth layer."""
-        r = np.clip(
-            np.rint(self.row0 + self.ratio * np.arange(self.rows)).astype(int),
-            0,
-            layer.shape[-2] - 1,
-        )
-        c = np.clip(
-            np.rint(self.col0 + self.ratio * np.arange(self.columns)).astype(int),
-            0,
-            layer.shape[-1] - 1,
+        r, c = (
+            np.clip(np.rint(at).astype(int), 0, n - 1)
+            for at, n in zip(self.places, layer.shape[-2:], strict=True)
         )
         return np.asarray(layer[..., r[:, None], c[None, :]])
 

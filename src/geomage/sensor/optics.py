@@ -13,6 +13,7 @@ from geomage.sensor.models import Optics, SensorModel
 
 __all__ = ["add_noise", "blurred", "brought_back", "exposed", "sharpened"]
 
+_SHARPEST = 0.8  # sigma in fine pixels, below which a sampled Gaussian is none
 _DARK = 1 / 15  # of the reference: below this, noise is the detector's own and falls no further
 
 
@@ -21,17 +22,30 @@ def exposed(image: np.ndarray, framing: Framing, optics: Optics, gsd: float) -> 
 
     gsd: of the product to which `framing` belongs, metres: it scales the optics' own.
     """
+    sigma = _sigma_for(optics.mtf, framing.ratio * optics.gsd / gsd)
+    if sigma >= _SHARPEST:
+        return blurred(image, framing, sigma, 4.0)
     nyquist = framing.ratio * optics.gsd / gsd
-    rows = framing.row0 + framing.ratio * np.arange(framing.rows)
-    columns = framing.col0 + framing.ratio * np.arange(framing.columns)
-    sigma = _sigma_for(optics.mtf, nyquist, rows), _sigma_for(optics.mtf, nyquist, columns)
-    return blurred(image, framing, sigma, 4.0)
+    rows, columns = framing.places
+    each = _sigma_for(optics.mtf, nyquist, rows), _sigma_for(optics.mtf, nyquist, columns)
+    return _interpolated(image, framing, each, 4.0)
 
 
-def blurred(
+def blurred(image: np.ndarray, framing: Framing, sigma: float, reach: float) -> np.ndarray:
+    """Sample bands (band, y, x) through a Gaussian of `sigma` fine pixels cut at `reach` sigma."""
+    if sigma < _SHARPEST:
+        return _interpolated(image, framing, (sigma, sigma), reach)
+    out = np.empty((len(image), framing.rows, framing.columns), np.float32)
+    rows, columns = framing.places
+    for band, seen in zip(image, out, strict=True):
+        _kernels.gather(band, rows, columns, (sigma, sigma), (reach * sigma, reach * sigma), seen)
+    return out
+
+
+def _interpolated(
     image: np.ndarray, framing: Framing, sigma: tuple[float, float], reach: float
 ) -> np.ndarray:
-    """Blur by a Gaussian, `sigma` (rows, columns) in fine pixels, and sample."""
+    """Blur by a narrow Gaussian, `sigma` (rows, columns) in fine pixels, and interpolate."""
     fine = np.empty(image.shape[1:], np.float32)
     out = np.empty((len(image), framing.rows, framing.columns), np.float32)
     for b, band in enumerate(image):
@@ -40,15 +54,17 @@ def blurred(
     return out
 
 
-def _sigma_for(mtf_nyquist: float, ratio: float, at: np.ndarray) -> float:
-    """Blur that makes sampling at the fine positions `at` (n,) pass `mtf_nyquist`.
+def _sigma_for(mtf_nyquist: float, ratio: float, at: np.ndarray | None = None) -> float:
+    """Blur, in fine pixels, that makes samples `ratio` apart pass `mtf_nyquist`.
 
-    MTF(f) = exp(-2 pi^2 sigma^2 f^2) B(f) at f = 1 / (2 ratio) cycles a fine pixel, with the
-    bilinear interpolation's B = |1 - t + t exp(2 pi i f)| at the sub-pixel phases t.
+    MTF(f) = exp(-2 pi^2 sigma^2 f^2) B(f) at f = 1 / (2 ratio) cycles a fine pixel. B is 1, or that
+    of bilinear interpolation at the places `at` (n,): B = |1 - t + t exp(2 pi i f)| at the
+    sub-pixel phases t.
     """
-    t = at - np.floor(at)
-    f = 0.5 / ratio
-    b = float(np.mean(np.abs(1 - t + t * np.exp(2j * np.pi * f))))
+    b, f = 1.0, 0.5 / ratio
+    if at is not None:
+        t = at - np.floor(at)
+        b = float(np.mean(np.abs(1 - t + t * np.exp(2j * np.pi * f))))
     if mtf_nyquist >= b:  # the fine grid is too coarse to be any sharper
         return 0.0
     return float(np.sqrt(-2 * np.log(mtf_nyquist / b)) * ratio / np.pi)

@@ -31,7 +31,7 @@ def test_counts_are_bytes_of_the_frame(ground):
     assert not hidden.any()
 
 
-@pytest.mark.parametrize("value", [0.0, 0.1, 0.3, 0.999, 1.0, 7.0])
+@pytest.mark.parametrize("value", [0.0, 0.1, 0.31, 0.999, 1.0, 7.0])
 def test_a_plane_is_quantised_to_the_nearest_count_and_clipped_at_the_ends(value):
     counts, _ = capture(plane(value), FRAME, PLAIN)
     assert np.unique(counts).tolist() == [min(255, int(255 * value + 0.5))]
