@@ -13,7 +13,7 @@ from scipy import ndimage
 from geomage.render import _kernels_light as k
 from geomage.render.matter import Appearance
 from geomage.render.stage import Stage
-from geomage.sensor import Band
+from geomage.sensor import VISIBLE, Band
 
 __all__ = ["Picture", "light_and_view", "sky_view", "smoke_light", "sun_share"]
 
@@ -56,8 +56,10 @@ def sky_view(surface: np.ndarray, px: float, step: int = 2) -> np.ndarray:
 def sun_share(bands: tuple[Band, ...], when: Appearance) -> np.ndarray:
     """Share (band,) of the light on a level plane that comes from the sun; the rest is sky."""
     elevation = np.radians(when.sun_elevation)
-    share = _SUN_SHARE[: len(bands)]
-    return np.asarray(share * np.float32((0.75 + 0.25 * np.sin(elevation)) * (1 - when.veil)))
+    nm = [band.centre_nm for band in bands]
+    share = np.interp(nm, [band.centre_nm for band in VISIBLE[::-1]], _SUN_SHARE[::-1])
+    high = (0.75 + 0.25 * np.sin(elevation)) * (1 - when.veil)
+    return np.asarray(share * high, np.float32)
 
 
 def smoke_light(sun: np.ndarray) -> np.ndarray:
