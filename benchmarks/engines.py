@@ -50,7 +50,7 @@ class Place:
 PLACES = (
     Place("suburb", 3, 150.0, 48.0),
     Place("centre", 5, 205.0, 35.0, 0.2),
-    Place("industrial", 7, 120.0, 60.0),
+    Place("harbour", 7, 120.0, 60.0),
 )
 ANGLES = (0.0, 25.0)
 

@@ -252,6 +252,7 @@ def city_export(
     epilog=examples(
         "geomage render event -o scene",
         "geomage render event --sensor aerial-0.3 --shift 0 --off-nadir-after 25 -o scene",
+        "geomage render event --engine mitsuba --samples 64 -o scene",
     ),
 )
 def render(
@@ -264,6 +265,21 @@ def render(
     ] = None,
     off_nadir_before: OffNadir = None,
     off_nadir_after: OffNadir = None,
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="heightfield|mitsuba|blender",
+            help="What computes the light: ours, or a path tracer to check it with, about a "
+            "hundred times slower (extras [mitsuba], [blender]). Labels are always ours.",
+        ),
+    ] = "heightfield",
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            help="Samples a pixel of a path tracer; 32 (mitsuba) or 16 (blender) when left out.",
+            show_default=False,
+        ),
+    ] = None,
     memory: Memory = "4GiB",
     seed: Seed = 0,
     overwrite: Overwrite = False,
@@ -284,6 +300,8 @@ def render(
         off_nadir_before=off_nadir_before,
         off_nadir_after=off_nadir_after,
         memory_bytes=read_bytes(memory),
+        engine=engine,
+        samples=samples,
     )
     refuse_input(out, event, overwrite=overwrite)
     notes = finer_than_detail(sensor)
@@ -292,7 +310,7 @@ def render(
     scene = render_event(read_event(event), params)
     write_scene(scene, out, overwrite=overwrite)
     rows, columns = (int(side) for side in scene.box.shape)
-    facts = {"out": out, "size": [columns, rows], "sensor": sensor, "notes": notes}
+    facts = {"out": out, "size": [columns, rows], "sensor": sensor, "engine": engine, "notes": notes}
     wide, high = (round(n * abs(scene.box.affine.a)) for n in (columns, rows))
     done(
         f"Two images of {columns} x {rows} px ({wide} x {high} m: the outer {MARGIN_M:g} m of the "

@@ -39,6 +39,7 @@ def build_town(bpy: Any, folder: Path) -> None:
     albedo = mesh.attributes.new("albedo", "FLOAT_VECTOR", "FACE")
     albedo.data.foreach_set("vector", read(folder / "albedo", "f"))
     mesh.update()
+    mesh.shade_flat()  # tops and walls share corners
     mesh.materials.append(make_matter(bpy))
     bpy.context.scene.collection.objects.link(bpy.data.objects.new("town", mesh))
 

@@ -31,7 +31,7 @@ def strip_facades(walls, who, ground, storeys, px):
     """
     count = 0
     for i in range(len(walls)):
-        count += 3 + 2 * int(math.ceil(np.ptp(walls[i, :, 2]) / storeys[who[i]]))
+        count += 3 + 2 * math.ceil(np.ptp(walls[i, :, 2]) / storeys[who[i]])
     strips = np.empty((count, 4, 3), np.float32)
     glass = np.empty(count, np.float32)
     of = np.empty(count, np.int64)

@@ -16,11 +16,13 @@ from geomage.render.matter import Appearance
 from geomage.render.stage import Stage
 from geomage.render.tracing import trace_picture
 
-__all__ = ["ENGINES", "SAMPLES", "engine", "engine_facts", "refuse_engine"]
+__all__ = ["ENGINES", "SAMPLES", "TRACING_BYTES", "engine", "engine_facts", "refuse_engine"]
 
 SAMPLES: Mapping[str, int] = MappingProxyType({"mitsuba": 32, "blender": 16})
 """Samples a pixel that engines take when none are stated; those that are missing take none."""
 MOST_SAMPLES = 4096
+TRACING_BYTES: Mapping[str, int] = MappingProxyType({"mitsuba": 900, "blender": 1100})
+"""What an engine needs of memory a pixel beyond painting, measured at the peak."""
 _PACKAGES = {"heightfield": "geomage", "mitsuba": "mitsuba", "blender": "bpy"}
 
 
@@ -34,10 +36,10 @@ def blender(stage: Stage, when: Appearance, samples: int = SAMPLES["blender"]) -
     return trace_picture(stage, when, blender_.trace, samples)
 
 
-ENGINES: Mapping[str, Callable[[Stage, Appearance], Picture]] = MappingProxyType(
+ENGINES: Mapping[str, Callable[..., Picture]] = MappingProxyType(
     {"heightfield": light_and_view, "mitsuba": mitsuba, "blender": blender}
 )
-"""Name -> (stage, appearance) -> picture."""
+"""Name -> (stage, appearance) -> picture; those of `SAMPLES` also take `samples`."""
 _NEEDS: Mapping[str, Callable[[], object]] = MappingProxyType(
     {"mitsuba": mitsuba_.require_mitsuba, "blender": blender_.require_blender}
 )

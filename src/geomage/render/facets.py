@@ -13,13 +13,14 @@ import numpy as np
 
 from geomage.render import _kernels_facets as k
 from geomage.render.stage import Stage
+from geomage.sensor import VISIBLE
 
 __all__ = ["Facets", "facet_stage"]
 
 APRON_M = 500.0  # of level ground around the stage
 _CRACK_M = 1e-3  # rims that differ by less meet
 _FACADE_M = 1.0  # a lower step of a building is roof
-_WARMEST, _COLDEST = 650.0, 475.0  # nm, red and blue
+_COLD_NM = sorted(band.centre_nm for band in VISIBLE)  # blue, green, red
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def facet_stage(stage: Stage) -> Facets:
     level = float(np.median(stage.ground))
     terrain = np.pad(stage.ground - np.float32(level), 1, mode="edge").astype(np.float32)
     surface = terrain + np.pad(stage.height, 1).astype(np.float32)
-    rims = _rims(surface, px)
+    rims = _rims(surface)
     corners, tops = _tops(rims, px)
     walls, owner = _walls(rims, tops)
     around = _padded(stage.albedo)
@@ -67,7 +68,7 @@ def _padded(albedo: np.ndarray) -> np.ndarray:
     return around
 
 
-def _rims(surface: np.ndarray, px: float) -> np.ndarray:
+def _rims(surface: np.ndarray) -> np.ndarray:
     """Heights (y, x, 4) of the south-west, south-east, north-east, north-west corner."""
     east = np.diff(surface, axis=1, append=surface[:, -1:])
     west = np.diff(surface, axis=1, prepend=surface[:, :1])
@@ -108,20 +109,17 @@ def _walls(rims: np.ndarray, tops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     pixel = np.arange(shape[0] * shape[1], dtype=np.int32).reshape(shape)
     corner = tops.reshape(*shape, 4)
     found, owners = [], []
-    # the two corners each of a pixel and of its neighbour that lie on their common rim
-    for one, other, mine, its in (
-        (np.s_[:, :-1], np.s_[:, 1:], (1, 2), (0, 3)),
-        (np.s_[:-1], np.s_[1:], (0, 1), (3, 2)),
+    for one, other, rim in (
+        (np.s_[:, :-1], np.s_[:, 1:], (2, 1, 0, 3)),  # north-east and south-east, then its western
+        (np.s_[:-1], np.s_[1:], (1, 0, 3, 2)),  # south-east and south-west, then its northern
     ):
-        first, last = (rims[one][..., a] - rims[other][..., b] for a, b in zip(mine, its, strict=1))
-        open_ = np.maximum(np.abs(first), np.abs(last)) > _CRACK_M
-        ours, theirs = corner[one][open_], corner[other][open_]
-        mine_up = (first + last)[open_] > 0
-        quad = np.stack(
-            [ours[:, mine[1]], ours[:, mine[0]], theirs[:, its[0]], theirs[:, its[1]]], 1
-        )
-        found.append(quad)
-        owners.append(np.where(mine_up, pixel[one][open_], pixel[other][open_]))
+        first = rims[one][..., rim[0]] - rims[other][..., rim[3]]
+        last = rims[one][..., rim[1]] - rims[other][..., rim[2]]
+        apart = np.maximum(np.abs(first), np.abs(last)) > _CRACK_M
+        near, far = corner[one][apart], corner[other][apart]
+        found.append(np.concatenate([near[:, rim[:2]], far[:, rim[2:]]], axis=1))
+        higher = (first + last)[apart] > 0
+        owners.append(np.where(higher, pixel[one][apart], pixel[other][apart]))
     return np.concatenate(found), np.concatenate(owners)
 
 
@@ -131,7 +129,8 @@ def _is_facade(
     """Whether each wall is the outside of a building."""
     z = corners[walls, 2]
     drop = np.abs(z[:, 0] + z[:, 1] - z[:, 2] - z[:, 3]) / 2
-    return (np.pad(stage.ids, 1).reshape(-1)[owner] > 0) & (drop > _FACADE_M)
+    built = np.pad(stage.ids, 1).reshape(-1)[owner] > 0
+    return np.asarray(built & (drop > _FACADE_M))
 
 
 def _facades(
@@ -154,7 +153,7 @@ def _facades(
 def _facade_albedo(stage: Stage, who: np.ndarray, glass: np.ndarray) -> np.ndarray:
     """Albedo (band, strip) as the heightfield engine paints it: plaster and brick lean to red."""
     nm = np.array([band.centre_nm for band in stage.bands])
-    cold = np.clip(2 * (_WARMEST - nm) / (_WARMEST - _COLDEST), 0, 2)[:, None]  # 0 red, 2 blue
+    cold = np.interp(nm, _COLD_NM, [2, 1, 0])[:, None]
     warm = 1 + (0.02 + 0.03 * (who % 4)) * (1 - cold)
     plaster = stage.wall[who] * warm
     return np.where(glass < 0, plaster, glass * (0.9 + 0.12 * cold)).astype(np.float32)

@@ -20,7 +20,8 @@ from geomage.errors import BudgetError, InputError
 from geomage.geo import Raster, fresh_folder, write_cog, write_vectors
 from geomage.geo.stac import write_item
 from geomage.render.canvas import onto, stage_noise
-from geomage.render.engine import Picture, light_and_view
+from geomage.render.engine import Picture
+from geomage.render.engines import TRACING_BYTES, engine, engine_facts, refuse_engine
 from geomage.render.matter import BUILDING, MATTER, Appearance, sample_appearance
 from geomage.render.stage import Stage, paint
 from geomage.sensor import (
@@ -57,9 +58,12 @@ class RenderParams:
     off_nadir_before: float | None = None  # degrees, 0..30
     off_nadir_after: float | None = None
     memory_bytes: int = 4 * 2**30
+    engine: str = "heightfield"  # of `ENGINES`: what computes the radiance
+    samples: int | None = None  # a pixel, of engines that trace rays; None: as many as `SAMPLES`
 
     def __post_init__(self) -> None:
         sensor(self.sensor)
+        refuse_engine(self.engine, self.samples)
         if self.seed < 0:
             raise InputError(f"seed {self.seed} is negative: choose one of 0 or more")
         for name in ("off_nadir_before", "off_nadir_after"):
@@ -115,7 +119,7 @@ def _grids(event: Event, model: SensorModel, params: RenderParams) -> tuple[GeoB
     box = _centred(event, (across, down), model.gsd)
     px = model.gsd / params.oversample
     wide, high = (int((n * model.gsd + 2 * MARGIN_M) / px) for n in (across, down))
-    needed = wide * high * BYTES_A_PIXEL
+    needed = wide * high * (BYTES_A_PIXEL + TRACING_BYTES.get(params.engine, 0))
     if needed > params.memory_bytes:
         raise BudgetError(
             f"picturing {across} x {down} px of {model.name} needs about {needed / 2**30:.1f} GiB, "
@@ -139,8 +143,10 @@ def render_event(event: Event, params: RenderParams | None = None) -> Scene:
     Raises:
         InputError: city smaller than a sensor frame.
         BudgetError: more pixels than the memory allows.
+        MissingExtraError: the engine is not installed.
     """
     params = params or RenderParams()
+    light_and_view = engine(params.engine, params.samples)
     model = sensor(params.sensor)
     box, fine = _grids(event, model, params)
     rng = np.random.default_rng([params.seed, 6])
@@ -183,7 +189,8 @@ def render_event(event: Event, params: RenderParams | None = None) -> Scene:
         rasters["damage"][smoky & (rasters["damage"] > 0)] = NOT_ANALYSED
     rasters["valid"] = np.ones(shape, np.uint8)
     facts = {
-        "render": asdict(params), "before": asdict(when) | {"shot": asdict(shots[0])},
+        "render": asdict(params), "engine": engine_facts(params.engine, params.samples),
+        "before": asdict(when) | {"shot": asdict(shots[0])},
         "after": asdict(then) | {"shot": asdict(shots[1])}, "shift_m": off, "event": event.kind,
         "event_parameters": dict(event.parameters), "city": event.city.params.as_dict(),
     }  # fmt: skip

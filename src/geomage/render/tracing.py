@@ -21,7 +21,7 @@ from geomage.render.stage import Stage
 __all__ = ["BOUNCES", "SUN_DEGREES", "Light", "Trace", "View", "trace_picture"]
 
 SUN_DEGREES = 0.53  # angle under which the sun is seen from the Earth
-BOUNCES = 3  # of light between surfaces
+BOUNCES = 4  # of light between surfaces, as Cycles has it
 _TOGETHER = 3  # bands an engine renders at once
 
 

@@ -162,7 +162,7 @@ def expose(
     """
     if model is None:
         sigma = shot.blur_px * framing.ratio
-        return [blurred(radiance, framing, (sigma, sigma), 2.6)]
+        return [blurred(radiance, framing, sigma, 2.6)]
     grounds = []
     for gsd, which in _groups(model):
         own = framing.coarser(gsd / model.gsd)
