@@ -13,6 +13,7 @@ import typer
 
 from geomage import __version__
 from geomage.cli import (
+    datasets,
     frame,
     importing,
     learning,
@@ -33,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for part in (showing, simulate, learning, maps):
+for part in (showing, simulate, datasets, learning, maps):
     app.add_typer(part.verbs)
 
 
