@@ -310,7 +310,13 @@ def render(
     scene = render_event(read_event(event), params)
     write_scene(scene, out, overwrite=overwrite)
     rows, columns = (int(side) for side in scene.box.shape)
-    facts = {"out": out, "size": [columns, rows], "sensor": sensor, "engine": engine, "notes": notes}
+    facts = {
+        "out": out,
+        "size": [columns, rows],
+        "sensor": sensor,
+        "engine": engine,
+        "notes": notes,
+    }
     wide, high = (round(n * abs(scene.box.affine.a)) for n in (columns, rows))
     done(
         f"Two images of {columns} x {rows} px ({wide} x {high} m: the outer {MARGIN_M:g} m of the "

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numba import njit
 
-from geomage.render._kernels_light import window
+from geomage.render._kernels_view import window
 
 
 @njit(cache=True, nogil=True)

@@ -197,9 +197,12 @@ def soak(amount, ground, albedo, wet):
 
 
 @njit(cache=True, nogil=True)
-def tend(index, work, fine, mid, broad, px, albedo, soil, field, what, matter, under, share, over):
+def tend(
+    index, work, origin, fine, mid, broad, px, albedo, soil, field, what, matter, under, share, over
+):
     """Mow lawns in stripes, drive through crops.
 
+    origin: (row, column) of the grid among all pixels.
     work (row, 6): kind (1 mown, 2 driven), cos, sin of the way, metres between, phase, strength.
     soil: factor (3,) of bare tracks on what grows beside them; field, what: matters of both.
     """
@@ -209,7 +212,8 @@ def tend(index, work, fine, mid, broad, px, albedo, soil, field, what, matter, u
             w = work[index[i, j]]
             if w[0] == 0:
                 continue
-            across = j * px * w[2] + i * px * w[1] + w[4] + 0.5 * (broad[i, j] - 0.5)
+            across = (j + origin[1]) * px * w[2] + (i + origin[0]) * px * w[1]
+            across += w[4] + 0.5 * (broad[i, j] - 0.5)
             at = across / w[3] - math.floor(across / w[3])
             if w[0] == 1:
                 edge = min(1.0, 0.2 * w[3] / px)  # coarse pixels show none

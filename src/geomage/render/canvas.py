@@ -32,6 +32,7 @@ class Noise:
     coarse: np.ndarray  # about 5 m
     broad: np.ndarray  # about 25 m
     loss: np.ndarray  # about 2.6 m: decides what falls first
+    wide: np.ndarray  # about 12 m
 
 
 @dataclass
@@ -80,6 +81,11 @@ class Canvas:
     def px(self) -> float:
         """Side of a pixel, metres."""
         return float(self.box.affine.a)
+
+    @property
+    def at(self) -> tuple[int, int]:
+        """Row and column of the grid among all pixels of its size: what is drawn by place."""
+        return lattice(self.box)
 
     @property
     def rows(self) -> int:
@@ -131,10 +137,10 @@ def lattice(box: GeoBox) -> tuple[int, int]:
 
 
 def stage_noise(box: GeoBox, seed: int) -> Noise:
-    """Draw the noise of a place."""
-    (ny, nx), px = box.shape, box.affine.a
-    cells = (1.0, max(1.3 / px, 1.5), 5.0 / px, 25.0 / px, 2.6 / px)
-    return Noise(*(k.value_noise(ny, nx, c, seed * 7 + i) for i, c in enumerate(cells)))
+    """Draw the noise of a place: grids in one lattice get the same where they meet."""
+    (ny, nx), px, at = box.shape, box.affine.a, lattice(box)
+    cells = (1.0, max(1.3 / px, 1.5), 5.0 / px, 25.0 / px, 2.6 / px, 12.0 / px)
+    return Noise(*(k.value_noise(at, ny, nx, c, seed * 7 + i) for i, c in enumerate(cells)))
 
 
 def onto(raster: Raster, box: GeoBox) -> np.ndarray:
@@ -148,6 +154,11 @@ def onto(raster: Raster, box: GeoBox) -> np.ndarray:
 
 def burn(shapes: Sequence[tuple[shapely.Geometry, int]], box: GeoBox) -> np.ndarray:
     """Burn (shape, number) pairs in order into int32 (y, x); 0 where there is none."""
+    west, south, east, north = box.boundingbox
+    bounds = shapely.bounds([g for g, _ in shapes]).reshape(-1, 4)
+    near = (bounds[:, 0] <= east) & (bounds[:, 2] >= west)
+    near &= (bounds[:, 1] <= north) & (bounds[:, 3] >= south)
+    shapes = [shape for shape, here in zip(shapes, near, strict=True) if here]
     frame = gpd.GeoDataFrame(
         {"row": [i for _, i in shapes]},
         geometry=[g for g, _ in shapes],

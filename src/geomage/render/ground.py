@@ -69,12 +69,22 @@ def paint_ground(c: Canvas) -> None:
     n = c.noise
     still = np.zeros(len(rows), bool)
     still[-2:] = True  # lines of paint and steel
-    index = k.fray(index, still | _ruled(land["kind"], len(rows)), n.mid, n.coarse, c.px, _FRAYED_M)
+    index = k.fray(
+        index,
+        still | _ruled(land["kind"], len(rows)),
+        n.mid,
+        n.coarse,
+        n.loss,
+        n.wide,
+        c.px,
+        _FRAYED_M,
+    )
     kinds = ["meadow", *land["kind"], *["water"] * len(c.event.city.water)]
     kinds += [*c.event.city.streets["surface"], "line", "line"]
     c.matter[:] = np.array([MATTER[kind] for kind in kinds], np.uint8)[index]
     table = np.array(rows, np.float32)
-    k.paint_ground(index, table, n.fine, n.mid, n.coarse, n.broad, c.px, c.albedo, c.cover)
+    noises = (n.fine, n.mid, n.coarse, n.broad, n.loss, n.wide)
+    k.paint_ground(index, table, noises, c.at, c.px, c.albedo, c.cover)
     tend_land(c, index, len(rows))
     wear_streets(c, index, len(rows))
     near = shelve_banks(c)

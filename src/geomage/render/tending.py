@@ -53,7 +53,7 @@ def tend_land(c: Canvas, index: np.ndarray, rows: int) -> None:
     )  # fmt: skip
     n = c.noise
     k.tend(
-        index, work, n.fine, n.mid, n.broad, c.px, c.albedo, _TRACK, MATTER["field"],
+        index, work, c.at, n.fine, n.mid, n.broad, c.px, c.albedo, _TRACK, MATTER["field"],
         MATTER["bare"], c.matter, c.under, c.share, c.over,
     )  # fmt: skip
 
