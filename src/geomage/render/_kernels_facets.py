@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numba import njit
 
-from geomage.render._kernels_light import window
+from geomage.render._kernels_light import outward, window
 
 
 @njit(cache=True, nogil=True)
@@ -22,11 +22,27 @@ def next_cut(level, storey):
 
 
 @njit(cache=True, nogil=True)
-def strip_facades(walls, who, ground, storeys, px):
+def place_along(height, owner, reach, px):
+    """Metres (wall,) along the facade at the pixel on top of each wall.
+
+    Both faces of a staircase are one facade: it counts along the axis that it follows.
+    """
+    columns = height.shape[1]
+    along = np.empty(len(owner), np.float32)
+    for i in range(len(owner)):
+        y, x = owner[i] // columns, owner[i] % columns
+        east, north = outward(height, y, x, reach)
+        along[i] = (y - 1 if abs(east) > abs(north) else x - 1) * px
+    return along
+
+
+@njit(cache=True, nogil=True)
+def strip_facades(walls, who, ground, storeys, along):
     """Cut walls (wall, 4, 3) level by level: strips (strip, 4, 3), glass (strip,), wall (strip,).
 
     The corners of a wall: two of the one rim, then the two of the other below or above them.
-    who: building id; ground: height of the terrain; storeys: height of one by building id, metres.
+    who: building id; ground: height of the terrain; along: metres along the facade; storeys: height
+    of one by building id, metres.
     glass: reflectance of the window in the strip, or -1 where there is plaster.
     """
     count = 0
@@ -42,8 +58,6 @@ def strip_facades(walls, who, ground, storeys, px):
         a, b = (0, 1) if up else (3, 2)  # corners of the upper rim
         c, d = (3, 2) if up else (0, 1)  # those below them
         storey = storeys[who[i]]
-        runs_north = abs(w[0, 1] - w[1, 1]) > abs(w[0, 0] - w[1, 0])
-        along = max(w[0, 1], w[1, 1]) if runs_north else min(w[0, 0], w[1, 0])
         top = min(w[a, 2], w[b, 2]) - ground[i]
         level = max(min(w[c, 2], w[d, 2]) - ground[i], 0.0)
         low_c, low_d = w[c, 2], w[d, 2]
@@ -57,9 +71,7 @@ def strip_facades(walls, who, ground, storeys, px):
                 strips[n, 2, axis], strips[n, 3, axis] = w[d, axis], w[c, axis]
             strips[n, 0, 2], strips[n, 1, 2] = high_a, high_b
             strips[n, 2, 2], strips[n, 3, 2] = low_d, low_c
-            glass[n] = -1.0
-            if px < 0.6:
-                glass[n] = window((level + cut) / 2, along, storey, who[i])
+            glass[n] = window((level + cut) / 2, along[i], storey, who[i])
             of[n] = i
             n += 1
             if last:

@@ -78,8 +78,9 @@ def radiance(surface, albedo, lit, sky, px, sx, sy, sz, sun_rgb, sky_rgb, bounce
             w = z - surface[i, max(j - 1, 0)]
             n = surface[max(i - 1, 0), j] - z
             s = z - surface[min(i + 1, ny - 1), j]
-            gx = (e if abs(e) < abs(w) else w) / px  # the gentler side: edges are walls, not slopes
-            gy = (n if abs(n) < abs(s) else s) / px
+            # the gentler side, edges are walls and not slopes; a peak or a pit is level
+            gx = (e if abs(e) < abs(w) else w) / px if e * w > 0 else 0.0
+            gy = (n if abs(n) < abs(s) else s) / px if n * s > 0 else 0.0
             inv = 1.0 / math.sqrt(1 + gx * gx + gy * gy)
             facing = max(0.0, (sz - gx * sx - gy * sy) * inv) / max(sz, 1e-3)
             direct = facing * lit[i, j]

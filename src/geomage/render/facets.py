@@ -1,7 +1,9 @@
 """A stage as facets, for engines that trace rays: a tilted square a pixel, and walls between.
 
-Each pixel is a plane square through its height, tilted by the gentler of its two slopes on each
-axis, as the heightfield engine shades it. Where the rims of two neighbours differ there is a wall.
+Each pixel is a plane square through its height, tilted on each axis by the gentler of its two
+slopes (minmod; Roe 1986, doi:10.1146/annurev.fl.18.010186.002005). Where the rims of two
+neighbours differ there is a wall.
+
 A rim of level ground goes on around the stage, so that nothing is lit from below.
 """
 
@@ -19,6 +21,7 @@ __all__ = ["Facets", "facet_stage"]
 
 APRON_M = 500.0  # of level ground around the stage
 _CRACK_M = 1e-3  # rims that differ by less meet
+_COARSE_M = 0.6  # pixels from which on windows are not drawn
 _FACADE_M = 1.0  # a lower step of a building is roof
 _COLD_NM = sorted(band.centre_nm for band in VISIBLE)  # blue, green, red
 
@@ -74,13 +77,17 @@ def _rims(surface: np.ndarray) -> np.ndarray:
     west = np.diff(surface, axis=1, prepend=surface[:, :1])
     south = -np.diff(surface, axis=0, append=surface[-1:])
     north = -np.diff(surface, axis=0, prepend=surface[:1])
-    half = np.float32(0.5)
-    across = np.where(np.abs(east) < np.abs(west), east, west) * half
-    along = np.where(np.abs(north) < np.abs(south), north, south) * half
+    across, along = (_gentler(*sides) * np.float32(0.5) for sides in ((east, west), (north, south)))
     across[:, [0, -1]] = along[:, [0, -1]] = across[[0, -1]] = along[[0, -1]] = 0
     corners = [surface - across - along, surface + across - along]
     corners += [surface + across + along, surface - across + along]
     return np.stack(corners, axis=-1)
+
+
+def _gentler(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The smaller of two steps that go on in the same sense, else 0: no rim overshoots."""
+    smaller = np.where(np.abs(one) < np.abs(other), one, other)
+    return np.where(one * other > 0, smaller, 0)
 
 
 def _tops(rims: np.ndarray, px: float) -> tuple[np.ndarray, np.ndarray]:
@@ -139,13 +146,12 @@ def _facades(
     """Walls of buildings in strips of plaster and glass: corners, quads, albedo (band, quad)."""
     corners, quads, owner = walls
     who = np.pad(stage.ids, 1).reshape(-1)[owner].astype(np.int64)
-    xyz, glass, of = k.strip_facades(
-        corners[quads],
-        who,
-        terrain.reshape(-1)[owner],
-        stage.storey,
-        float(stage.box.affine.a),
-    )
+    px = float(stage.box.affine.a)
+    along = k.place_along(np.pad(stage.height, 1), owner, max(2, int(0.9 / px)), px)
+    ground = terrain.reshape(-1)[owner]
+    xyz, glass, of = k.strip_facades(corners[quads], who, ground, stage.storey, along)
+    if px >= _COARSE_M:
+        glass[:] = -1
     each = np.arange(len(xyz) * 4, dtype=np.int32).reshape(-1, 4)
     return xyz.reshape(-1, 3), each, _facade_albedo(stage, who[of], glass)
 
