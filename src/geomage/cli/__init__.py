@@ -13,6 +13,7 @@ import typer
 
 from geomage import __version__
 from geomage.cli import (
+    datasets,
     frame,
     importing,
     learning,
@@ -35,7 +36,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 striking.strikes.registered_commands.sort(key=lambda verb: striking.ORDER.index(verb.name))
-for part in (showing, simulate, learning, maps):
+for part in (showing, simulate, datasets, learning, maps):
     app.add_typer(part.verbs)
 
 

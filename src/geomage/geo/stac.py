@@ -47,23 +47,40 @@ def write_item(
         box: the grid; without a CRS the geometry is null and a note says so.
         datetime: when the thing was seen; None stands for a simulated thing without a date.
     """
+    item = make_item(
+        f"geomage-{kind}", kind=kind, parameters=parameters, box=box, datetime=datetime
+    )
+    for name, file in assets.items():
+        media = _MEDIA.get(Path(file).suffix.lower())
+        item.add_asset(name, pystac.Asset(href=f"./{file}", media_type=media, roles=["data"]))
+    return write_record(Path(folder) / "item.json", item.to_dict(include_self_link=False))
+
+
+def make_item(
+    ident: str,
+    *,
+    kind: str,
+    parameters: Mapping[str, Any],
+    box: GeoBox,
+    datetime: dt.datetime | None = None,
+) -> pystac.Item:
+    """Make an item without assets; `ident` names it, the rest is as in `write_item`."""
     extent = _footprint(box)
-    item = pystac.Item(
-        id=f"geomage-{kind}",
+    return pystac.Item(
+        id=ident,
         geometry=None if extent is None else json.loads(shapely.to_geojson(extent)),
         bbox=None if extent is None else _bbox(extent),
         datetime=datetime or EPOCH,
         properties=_properties(kind, parameters, box),
         stac_extensions=[_PROJECTION],
     )
-    for name, file in assets.items():
-        media = _MEDIA.get(Path(file).suffix.lower())
-        item.add_asset(name, pystac.Asset(href=f"./{file}", media_type=media, roles=["data"]))
-    target = Path(folder) / "item.json"
-    part = target.with_name(".item.json.part")
-    record = item.to_dict(include_self_link=False)
+
+
+def write_record(path: Path, record: Mapping[str, Any]) -> Path:
+    """Write JSON under a temporary name and move it into place."""
+    part = path.with_name(f".{path.name}.part")
     part.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    return part.replace(target)
+    return part.replace(path)
 
 
 def _properties(kind: str, parameters: Mapping[str, Any], box: GeoBox) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numba import njit
 
-from geomage.render._kernels_light import outward, window
+from geomage.render._kernels_view import UNKNOWN, outward, window
 
 
 @njit(cache=True, nogil=True)
@@ -22,17 +22,31 @@ def next_cut(level, storey):
 
 
 @njit(cache=True, nogil=True)
-def place_along(height, owner, reach, px):
-    """Metres (wall,) along the facade at the pixel on top of each wall.
+def place_along(surface, walls, who, owner, plan, px):
+    """Metres (wall,) along the facade that each wall is a part of.
 
-    Both faces of a staircase are one facade: it counts along the axis that it follows.
+    Both faces of a staircase are one facade. walls, who: see `strip_facades`; owner: flat index of
+    the pixel on top; plan: see `Stage`.
     """
-    columns = height.shape[1]
+    columns = surface.shape[1]
+    reach = max(2, min(int(1.2 / px), 6))
     along = np.empty(len(owner), np.float32)
     for i in range(len(owner)):
-        y, x = owner[i] // columns, owner[i] % columns
-        east, north = outward(height, y, x, reach)
-        along[i] = (y - 1 if abs(east) > abs(north) else x - 1) * px
+        w, at = walls[i], plan[who[i]]
+        falls = w[0, 2] + w[1, 2] > w[2, 2] + w[3, 2]  # to the east or the south
+        if abs(w[0, 1] - w[1, 1]) > abs(w[0, 0] - w[1, 0]):
+            face = 0.0 if falls else math.pi
+        else:
+            face = -0.5 * math.pi if falls else 0.5 * math.pi
+        angle = outward(surface, owner[i] // columns, owner[i] % columns, reach)
+        if angle == UNKNOWN:
+            angle = face
+        angle = at[0] + at[1] * math.floor((angle - at[0]) / at[1] + 0.5)
+        if math.cos(angle - face) <= 1e-3:  # a corner
+            angle = at[0] + at[1] * math.floor((face - at[0]) / at[1] + 0.5)
+        east = 0.5 * (w[0, 0] + w[1, 0]) - at[2]
+        north = 0.5 * (w[0, 1] + w[1, 1]) - at[3]
+        along[i] = north * math.cos(angle) - east * math.sin(angle)
     return along
 
 

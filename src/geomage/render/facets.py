@@ -14,16 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from geomage.render import _kernels_facets as k
+from geomage.render._kernels_view import WALL_M
+from geomage.render.daylight import facade_tones, glass_tones
 from geomage.render.stage import Stage
-from geomage.sensor import VISIBLE
 
 __all__ = ["Facets", "facet_stage"]
 
 APRON_M = 500.0  # of level ground around the stage
+_BRIGHTEST = 0.95  # reflectance of walls
 _CRACK_M = 1e-3  # rims that differ by less meet
 _COARSE_M = 0.6  # pixels from which on windows are not drawn
-_FACADE_M = 1.0  # a lower step of a building is roof
-_COLD_NM = sorted(band.centre_nm for band in VISIBLE)  # blue, green, red
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def _is_facade(
     z = corners[walls, 2]
     drop = np.abs(z[:, 0] + z[:, 1] - z[:, 2] - z[:, 3]) / 2
     built = np.pad(stage.ids, 1).reshape(-1)[owner] > 0
-    return np.asarray(built & (drop > _FACADE_M))
+    return np.asarray(built & (drop > WALL_M))
 
 
 def _facades(
@@ -147,9 +147,12 @@ def _facades(
     corners, quads, owner = walls
     who = np.pad(stage.ids, 1).reshape(-1)[owner].astype(np.int64)
     px = float(stage.box.affine.a)
-    along = k.place_along(np.pad(stage.height, 1), owner, max(2, int(0.9 / px)), px)
-    ground = terrain.reshape(-1)[owner]
-    xyz, glass, of = k.strip_facades(corners[quads], who, ground, stage.storey, along)
+    surface, plan = terrain + np.pad(stage.height, 1), stage.plan
+    if plan is None:
+        plan = np.tile([0.0, np.pi / 2, 0.0, 0.0], (len(stage.wall), 1))
+    faces, ground = corners[quads], terrain.reshape(-1)[owner]
+    along = k.place_along(surface.astype(np.float32), faces, who, owner, plan, px)
+    xyz, glass, of = k.strip_facades(faces, who, ground, stage.storey, along)
     if px >= _COARSE_M:
         glass[:] = -1
     each = np.arange(len(xyz) * 4, dtype=np.int32).reshape(-1, 4)
@@ -157,9 +160,9 @@ def _facades(
 
 
 def _facade_albedo(stage: Stage, who: np.ndarray, glass: np.ndarray) -> np.ndarray:
-    """Albedo (band, strip) as the heightfield engine paints it: plaster and brick lean to red."""
-    nm = np.array([band.centre_nm for band in stage.bands])
-    cold = np.interp(nm, _COLD_NM, [2, 1, 0])[:, None]
-    warm = 1 + (0.02 + 0.03 * (who % 4)) * (1 - cold)
-    plaster = stage.wall[who] * warm
-    return np.where(glass < 0, plaster, glass * (0.9 + 0.12 * cold)).astype(np.float32)
+    """Albedo (band, strip) of plaster, brick and glass, as the heightfield engine has it."""
+    tones = facade_tones(stage.bands)
+    plaster = np.minimum(stage.wall[who] * tones[who % len(tones)].T, _BRIGHTEST)
+    return np.where(glass < 0, plaster, glass * glass_tones(stage.bands)[:, None]).astype(
+        np.float32
+    )

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
-from geomage.render.engine import Picture, light_and_view, smoke_light, sun_share
+from geomage.render.daylight import sun_share
+from geomage.render.engine import Picture, light_and_view, smoke_over
 from geomage.render.facets import Facets, facet_stage
 from geomage.render.matter import Appearance
 from geomage.render.stage import Stage
@@ -67,7 +68,7 @@ def trace_picture(stage: Stage, when: Appearance, trace: Trace, samples: int) ->
         found.append(trace(these, lit, view, samples)[: len(stage.bands) - first])
     image = _on_the_ground(np.concatenate(found), stage, view)
     if stage.smoke is not None:
-        image += stage.smoke.reshape(-1)[ours.source] * (smoke_light(light.sun) - image)
+        smoke_over(stage, ours.source, light.sun, image)
     return replace(ours, radiance=image)
 
 
@@ -77,7 +78,7 @@ def _light(stage: Stage, when: Appearance) -> Light:
     to_sun = (
         flat * float(np.sin(azimuth)), flat * float(np.cos(azimuth)), float(np.sin(elevation)),
     )  # fmt: skip
-    sun = sun_share(stage.bands, when)
+    sun = sun_share(stage.bands, when.sun_elevation, when.veil)
     return Light(to_sun, sun, (1 - sun).astype(np.float32))
 
 
