@@ -22,17 +22,17 @@ def next_cut(level, storey):
 
 
 @njit(cache=True, nogil=True)
-def place_along(surface, walls, who, owner, plan, px):
-    """Metres (wall,) along the facade that each wall is a part of.
+def facade_angles(surface, walls, who, owner, plan, px):
+    """Angle (wall,), radians anticlockwise from east, out of the facade each wall is a part of.
 
     Both faces of a staircase are one facade. walls, who: see `strip_facades`; owner: flat index of
     the pixel on top; plan: see `Stage`.
     """
     columns = surface.shape[1]
     reach = max(2, min(int(1.2 / px), 6))
-    along = np.empty(len(owner), np.float32)
+    angles = np.empty(len(owner), np.float32)
     for i in range(len(owner)):
-        w, at = walls[i], plan[who[i]]
+        w, first, step = walls[i], plan[who[i], 0], plan[who[i], 1]
         falls = w[0, 2] + w[1, 2] > w[2, 2] + w[3, 2]  # to the east or the south
         if abs(w[0, 1] - w[1, 1]) > abs(w[0, 0] - w[1, 0]):
             face = 0.0 if falls else math.pi
@@ -41,12 +41,57 @@ def place_along(surface, walls, who, owner, plan, px):
         angle = outward(surface, owner[i] // columns, owner[i] % columns, reach)
         if angle == UNKNOWN:
             angle = face
-        angle = at[0] + at[1] * math.floor((angle - at[0]) / at[1] + 0.5)
+        angle = first + step * math.floor((angle - first) / step + 0.5)
         if math.cos(angle - face) <= 1e-3:  # a corner
-            angle = at[0] + at[1] * math.floor((face - at[0]) / at[1] + 0.5)
-        east = 0.5 * (w[0, 0] + w[1, 0]) - at[2]
-        north = 0.5 * (w[0, 1] + w[1, 1]) - at[3]
-        along[i] = north * math.cos(angle) - east * math.sin(angle)
+            angle = first + step * math.floor((face - first) / step + 0.5)
+        angles[i] = angle
+    return angles
+
+
+@njit(cache=True, nogil=True)
+def straighten(edges, who, angles, reach, shift):
+    """Fill `shift` (row, column, 2): how far corners of pixels go on to the line of their facade.
+
+    edges (wall, 2, 2): row and column of both ends of each wall among the corners of pixels. The
+    line runs along the facade through the mean of its corners up to `reach` pixels away. shift: in
+    pixels, east and north. Where two facades meet nothing moves.
+    """
+    rows, columns = shift.shape[:2]
+    angle = np.full((rows, columns), np.nan, np.float32)
+    owner = np.zeros((rows, columns), np.int32)
+    for i in range(len(edges)):
+        for end in range(2):
+            y, x = edges[i, end]
+            if owner[y, x] == 0:
+                owner[y, x], angle[y, x] = who[i], angles[i]
+            elif owner[y, x] != who[i] or abs(math.sin(angle[y, x] - angles[i])) > 0.02:
+                owner[y, x] = -1
+    for y in range(rows):
+        for x in range(columns):
+            if owner[y, x] <= 0:
+                continue
+            east, north = math.cos(angle[y, x]), math.sin(angle[y, x])
+            total, count = 0.0, 0
+            for i in range(max(0, y - reach), min(rows, y + reach + 1)):
+                for j in range(max(0, x - reach), min(columns, x + reach + 1)):
+                    if owner[i, j] != owner[y, x]:
+                        continue
+                    off = (j - x) * east - (i - y) * north
+                    if abs(off) > 1.0 or abs(math.sin(angle[i, j] - angle[y, x])) > 0.02:
+                        continue
+                    total += off
+                    count += 1
+            shift[y, x, 0], shift[y, x, 1] = total / count * east, total / count * north
+
+
+@njit(cache=True, nogil=True)
+def place_along(walls, who, angles, plan):
+    """Metres (wall,) along the facade that each wall is a part of, from where windows count."""
+    along = np.empty(len(who), np.float32)
+    for i in range(len(who)):
+        east = 0.5 * (walls[i, 0, 0] + walls[i, 1, 0]) - plan[who[i], 2]
+        north = 0.5 * (walls[i, 0, 1] + walls[i, 1, 1]) - plan[who[i], 3]
+        along[i] = north * math.cos(angles[i]) - east * math.sin(angles[i])
     return along
 
 
