@@ -29,11 +29,12 @@ _BINS = 8  # of the histogram of GSD
 
 
 def write_datasheet(layout: Layout, rows: pd.DataFrame) -> None:
-    """Write `samples.csv`, `preview.png`, `datasheet.md`, and `datasheet.json` as the last of all."""
+    """Write `samples.csv`, `preview.png`, `datasheet.md`, and last of all `datasheet.json`."""
     facts = facts_of(layout, rows)
     shown = choose(rows)
-    names = rows.set_index("index")
-    samples = {_caption(i, names.loc[i]): arrays_at(layout, i) for i in shown}
+    samples = {
+        _caption(i, rows.iloc[[i]].to_dict("records")[0]): arrays_at(layout, i) for i in shown
+    }
     with io.BytesIO() as memory:
         draw_sheet(samples).save(memory, "PNG")
         _write(layout.folder / "preview.png", memory.getvalue())
@@ -49,8 +50,9 @@ def _write(path: Path, data: bytes) -> None:
     part.replace(path)
 
 
-def _caption(index: int, row: Mapping[str, Any]) -> str:
-    what = row["hazard"] if row["negative"] == "none" else f"only the {row['negative']}"
+def _caption(index: int, row: Mapping[Any, Any]) -> str:
+    what = "nothing happened" if row["hazard"] == "none" else row["hazard"]
+    what = what if row["negative"] == "none" else f"only the {row['negative']}"
     lines = (key_of(index), what, row["style"], f"{row['gsd']:.2f} m", row["sensor_before"])
     return "\n".join(map(str, lines))
 

@@ -22,6 +22,7 @@ from geomage.data.records import CLASSES
 from geomage.data.sample_folder import layers_in, record_in
 from geomage.data.tables import near_names
 from geomage.errors import InputError
+from geomage.world.site import Site
 
 __all__ = ["PairsDataset"]
 
@@ -86,7 +87,7 @@ class PairsDataset:
             "image": np.stack([arrays["before"], arrays["after"]]).astype(np.float32),
             "mask": arrays[self.mask].astype(np.int64),
             **{name: _wide(arrays[name]) for name in self.labels},
-            "crs": f"EPSG:{box.crs.epsg}",
+            "crs": Site().crs,
             "bounds": np.array([a.left, a.bottom, a.right, a.top]),
             "gsd": gsd,
             "index": index,

@@ -14,13 +14,12 @@ __all__ = ["CLASSES", "COUNTED", "NOT_ANALYSED", "record_of", "row_of"]
 
 NOT_ANALYSED = 255
 DESTROYED = 3  # visible grade
+_COVERS = (
+    "no data", "bareland", "rangeland", "developed space", "road", "tree", "water", "agriculture",
+    "building",
+)  # fmt: skip
 CLASSES: Mapping[str, Mapping[int, str]] = {
-    "landcover": dict(
-        enumerate(
-            ("no data", "bareland", "rangeland", "developed space", "road", "tree", "water")
-            + ("agriculture", "building")
-        )
-    ),
+    "landcover": dict(enumerate(_COVERS)),
     "damage": dict(enumerate(("no building", "no damage", "minor", "major", "destroyed")))
     | {NOT_ANALYSED: "not analysed"},
     "flood": {value: name for name, value in FLOOD.items()},

@@ -61,7 +61,7 @@ def write_sample_folder(
         box = layout.box(record["index"], sample.gsd)
         for name, values in arrays.items():
             _write_layer(work / f"{target.name}_{name}.tif", name, values, box)
-        write_record(work / "item.json", _item(record, box, tuple(arrays)).to_dict())
+        write_record(work / "item.json", _item(layout, record, box, tuple(arrays)).to_dict())
         if target.exists():  # damaged by hand, or made by a run that outlived its parent
             shutil.rmtree(target)
         return work.rename(target)
@@ -89,10 +89,13 @@ def _bands(name: str, many: int) -> tuple[str, ...]:
     return (name,)
 
 
-def _item(record: Mapping[str, Any], box: GeoBox, names: tuple[str, ...]) -> pystac.Item:
+def _item(
+    layout: Layout, record: Mapping[str, Any], box: GeoBox, names: tuple[str, ...]
+) -> pystac.Item:
     """The STAC item of a sample, with its facts and counts."""
     key = key_of(record["index"])
     item = make_item(key, kind="sample", parameters=record["facts"], box=box)
+    item.collection_id = layout.recipe.name
     item.properties |= {
         "gsd": record["gsd"],
         "title": f"{record['facts']['hazard']}, {record['split']}",
