@@ -107,10 +107,10 @@ def narrow() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_FSIZE, old)
 
 
-@pytest.mark.usefixtures("narrow")
+@pytest.mark.usefixtures("whole", "narrow")  # kernels are compiled before the limit
 @pytest.mark.parametrize("form", ["cogs", "shards"])
 def test_a_file_that_may_not_grow_is_one_line_and_leaves_nothing(
-    whole: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], form: str
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], form: str
 ) -> None:
     off = "shards" if form == "cogs" else "cogs"
     recipe = write_tiny(tmp_path, **{off: "false"})
@@ -197,7 +197,7 @@ def test_files_of_others_are_left_alone(
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-def test_a_damaged_mark_is_named_and_overwritten_when_asked(whole: Path, tmp_path: Path) -> None:
+def test_a_damaged_mark_is_named_and_overwritten_when_asked(tmp_path: Path) -> None:
     recipe = write_tiny(tmp_path, shards="false")
     out = tmp_path / "d"
     assert main(words(recipe, out, 1)) == 0

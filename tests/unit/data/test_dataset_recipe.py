@@ -10,7 +10,6 @@ from geomage.data import DatasetRecipe, find_recipe
 from geomage.data.layout import Layout, split_of
 from geomage.data.recipe import _FOLDER, recipe_from_table
 from geomage.data.tables import near_names
-from geomage.errors import InputError
 
 SHIPPED = sorted(path.stem for path in _FOLDER.glob("*.toml"))
 
