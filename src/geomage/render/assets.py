@@ -55,6 +55,9 @@ _CARRIED = {"slide": 0.33, "lava": 0.15, "velocity": 1.5}
 _DUSTY = 0.45  # share of dust on what an earthquake broke, by eye
 _WOODEN = ("storm", "flood")
 _TARP = ((0.06, 0.16, 0.48), (0.06, 0.16, 0.48), (0.10, 0.22, 0.50), (0.55, 0.56, 0.58))
+_BUSH = np.array(  # reflectance of leaves, dry twigs, broom and heath
+    [(0.035, 0.055, 0.025), (0.055, 0.075, 0.030), (0.085, 0.080, 0.050), (0.12, 0.105, 0.07)]
+)
 _BARK = np.array([0.13, 0.105, 0.08])
 _STEM = np.array([0.27, 0.22, 0.16])
 _DEAD = np.array([0.15, 0.10, 0.055])  # leaves that the heat killed
@@ -73,7 +76,7 @@ def paint_roofs(c: Canvas) -> None:
     roofs = roofs.sort_values("ridge", kind="stable")
     (wings, planes), n = _wings(c, roofs), c.noise
     roof.paint_roofs(
-        wings, planes, _failures(c, roofs, wings), _free_shapes(c, roofs), c.px, c.rows,
+        wings, planes, _failures(c, roofs, wings), _free_shapes(c, roofs), c.at, c.px, c.rows,
         c.height, c.albedo, c.ids, c.matter, n.fine, n.mid, n.coarse, n.loss,
     )  # fmt: skip
     if c.after:
@@ -161,11 +164,11 @@ def _lay_sheets(c: Canvas, wings: np.ndarray) -> None:
     """Sheets over roofs that lost their cover."""
     struck = c.event.buildings
     covered = set(struck.loc[struck["tarp"] > 0, "building_id"])
-    rng = np.random.default_rng([c.seed, 29])
     rows = []
     for w in wings:
         if int(w[_WING_ID]) not in covered:
             continue
+        rng = np.random.default_rng([c.seed, 29, int(w[_WING_ID])])
         colour = _TARP[rng.integers(len(_TARP))]
         side = rng.choice([-1, 1]) * w[5] * 0.22
         length, width = w[4] * rng.uniform(0.3, 0.9), w[5] * rng.uniform(0.3, 0.5)
@@ -187,6 +190,7 @@ def _boxes(c: Canvas, layer: gpd.GeoDataFrame) -> np.ndarray:
 def paint_things(c: Canvas) -> None:
     """Roof equipment, yard objects, vehicles; vehicles are others at each date."""
     city = c.event.city
+    _strew(c)
     upper = city.objects[city.objects["on_roof"] > 0]
     if c.after and len(upper):
         upper = upper[_on_whole_roof(c, upper)]
@@ -199,6 +203,15 @@ def paint_things(c: Canvas) -> None:
     cars[:, :2] += rng.normal(0, 0.5, (len(cars), 2))
     cars[:, 7:] = cars[rng.permutation(len(cars)), 7:]
     _put(c, _spared(c, cars[kept]), glazed=True)
+
+
+def _strew(c: Canvas) -> None:
+    """Bushes and stones, as many as the place has (up to one in three cells of 1.8 m, ours)."""
+    rng = np.random.default_rng([c.seed, 61])
+    often, tint = 0.3 * rng.random() ** 2, _BUSH[rng.integers(len(_BUSH))] * rng.normal(1, 0.2)
+    k.strew_low(
+        c.at, c.px, c.height, c.albedo, c.ids, c.cover, often, tint, c.noise.fine, c.seed % 65_536
+    )
 
 
 def _spared(c: Canvas, boxes: np.ndarray) -> np.ndarray:
@@ -278,13 +291,12 @@ def throw_debris(c: Canvas) -> np.ndarray:
     a_square_metre = 7.0 if wind else 3.0
     along = float(np.arctan2(*_downwind(c)[::-1])) if wind else 0.0
     shape = np.array([2.1, 0.35, along, 1.2] if wind else [1.9, 0.12, 0.0, np.pi])
-    count = int(density.size * c.px**2 * a_square_metre)
     rng = np.random.default_rng([c.seed, 19])
     pieces = _RUBBLE if c.event.kind in _WOODEN else _MASONRY
     palette = pieces[rng.choice(len(pieces), 7, replace=False)]
     k.scatter_debris(
-        density, count, c.px, c.seed + 23, palette, c.height, c.albedo, c.ids, c.noise.coarse,
-        shape, c.matter, MATTER["rubble"],
+        density, a_square_metre, c.at, c.px, c.seed + 23, palette, c.height, c.albedo, c.ids,
+        c.noise.coarse, shape, c.matter, MATTER["rubble"],
     )  # fmt: skip
     return np.asarray(density > 0.25, np.uint8)
 
@@ -319,7 +331,9 @@ def paint_trees(c: Canvas) -> None:
     if c.after:
         rows, near = _struck_trees(c, rows, near)
     n = c.noise
-    k.paint_trees(rows[near], c.px, ny, c.height, c.albedo, c.crown, n.fine, n.mid, c.seed + 31)
+    k.paint_trees(
+        rows[near], c.at, c.px, ny, c.height, c.albedo, c.crown, n.fine, n.mid, n.loss, c.seed + 31
+    )
     c.matter[c.crown > 0] = MATTER["crown"]
 
 
