@@ -55,7 +55,7 @@ def test_no_label_shows_a_change_and_the_images_differ(pairs, kind):
 def test_what_did_not_change_is_the_same(pairs, kind):
     facts = pairs[kind].facts
     before, after = (dict(facts[date]) for date in ("before", "after"))
-    shots = [dict(date.pop("shot"), seed=0) for date in (before, after)]
+    shots = [dict(date.pop("shot"), seed=0, looks=0) for date in (before, after)]
     sensors = [date.pop("sensor") for date in (before, after)]
     changed = {name for name in before if before[name] != after[name]}
     assert facts["shift_px"] == [0, 0]
