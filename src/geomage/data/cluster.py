@@ -67,7 +67,7 @@ def run_on(
     _check_workers(client, mark)
     left = iter(indices)
     most = _AHEAD * sum(client.nthreads().values())
-    running = as_completed(_submit(client, task, islice(left, most)))
+    running = as_completed(_submit(client, task, islice(left, most)), loop=client.loop)
     try:
         for future in running:
             yield future.result()

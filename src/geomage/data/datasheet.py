@@ -19,9 +19,10 @@ from geomage import __version__
 from geomage.data import shards
 from geomage.data.layout import SPLITS, Layout, key_of
 from geomage.data.preview import choose, draw_sheet
-from geomage.data.records import CLASSES, COUNTED
+from geomage.data.records import ANY, CLASSES, COUNTED
 from geomage.data.sample_folder import layers_in
 from geomage.data.stream import simulator_hash
+from geomage.sensor import sensor
 
 __all__ = ["facts_of", "write_datasheet"]
 
@@ -29,11 +30,10 @@ _BINS = 8  # of the histogram of GSD
 
 
 def write_datasheet(layout: Layout, rows: pd.DataFrame) -> None:
-    """Write `samples.csv`, `preview.png`, `datasheet.md`, and `datasheet.json` as the last of all."""
+    """Write `samples.csv`, `preview.png`, `datasheet.md`, and last of all `datasheet.json`."""
     facts = facts_of(layout, rows)
     shown = choose(rows)
-    names = rows.set_index("index")
-    samples = {_caption(i, names.loc[i]): arrays_at(layout, i) for i in shown}
+    samples = dict(_shown(layout, rows.iloc[[i]].to_dict("records")[0]) for i in shown)
     with io.BytesIO() as memory:
         draw_sheet(samples).save(memory, "PNG")
         _write(layout.folder / "preview.png", memory.getvalue())
@@ -49,9 +49,20 @@ def _write(path: Path, data: bytes) -> None:
     part.replace(path)
 
 
-def _caption(index: int, row: Mapping[str, Any]) -> str:
-    what = row["hazard"] if row["negative"] == "none" else f"only the {row['negative']}"
-    lines = (key_of(index), what, row["style"], f"{row['gsd']:.2f} m", row["sensor_before"])
+def _shown(layout: Layout, row: Mapping[Any, Any]) -> tuple[str, dict[str, np.ndarray]]:
+    """Caption and layers of a sample of the preview, images in red, green and blue."""
+    arrays = arrays_at(layout, row["index"])
+    for date in ("before", "after"):
+        name = row[f"sensor_{date}"]
+        if name != ANY:
+            arrays[date] = arrays[date][list(sensor(name).colours)]
+    return _caption(row), arrays
+
+
+def _caption(row: Mapping[Any, Any]) -> str:
+    what = "nothing happened" if row["hazard"] == "none" else row["hazard"]
+    what = what if row["negative"] == "none" else f"only the {row['negative']}"
+    lines = (key_of(row["index"]), what, row["style"], f"{row['gsd']:.2f} m", row["sensor_before"])
     return "\n".join(map(str, lines))
 
 

@@ -90,11 +90,10 @@ class Journal:
     def close(self) -> None:
         """Leave nothing behind where no sample was made."""
         self.sweep()
-        names = {path.name for path in self.layout.folder.iterdir()}
-        if names == {MARK}:
-            (self.layout.folder / MARK).unlink()
         for name in ("parts", "shards", "samples"):
             _remove_empty(self.layout.folder / name)
+        if {path.name for path in self.layout.folder.iterdir()} == {MARK}:
+            (self.layout.folder / MARK).unlink()
         if not any(self.layout.folder.iterdir()):
             self.layout.folder.rmdir()
 

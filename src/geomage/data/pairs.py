@@ -19,9 +19,10 @@ from geomage.data.journal import MARK
 from geomage.data.layout import SPLITS, Layout, split_of
 from geomage.data.recipe import recipe_from_table
 from geomage.data.records import CLASSES
-from geomage.data.sample_folder import layers_in, record_in
+from geomage.data.sample_folder import band_names, layers_in, record_in
 from geomage.data.tables import near_names
 from geomage.errors import InputError
+from geomage.world.site import Site
 
 __all__ = ["PairsDataset"]
 
@@ -46,6 +47,7 @@ class PairsDataset:
         split: str | None = None,
         mask: str = "damage",
         labels: tuple[str, ...] = (),
+        bands: tuple[str, ...] | None = None,
         transform: Callable[[Item], Item] | None = None,
     ) -> None:
         """Open a dataset.
@@ -56,13 +58,14 @@ class PairsDataset:
             mask: label of `mask`: damage, flood, change, landcover, landcover_second, obscured or
                 instances.
             labels: names of further layers.
+            bands: names of the bands of `image`, in order; those of the sensor when None.
             transform: applied to every item.
 
         Raises:
             InputError: no dataset, an unfinished one, or an unknown name.
         """
         self.folder, self.transform = Path(folder), transform
-        self.mask, self.labels = mask, tuple(labels)
+        self.mask, self.labels, self.bands = mask, tuple(labels), bands
         known = {"split": (*SPLITS, None), "mask": MASKS}
         for name, value in (("split", split), ("mask", mask)):
             if value not in known[name]:
@@ -79,14 +82,15 @@ class PairsDataset:
     def __getitem__(self, position: int) -> Item:
         """Read one sample."""
         index = self.indices[position]
-        gsd, arrays = self._read(index)
-        box = self.layout.box(index, gsd)
-        a = box.boundingbox
+        record, arrays = self._read(index)
+        gsd = float(record["gsd"])
+        a = self.layout.box(index, gsd).boundingbox
+        images = np.stack([arrays["before"], arrays["after"]])[:, self._chosen(record)]
         item: Item = {
-            "image": np.stack([arrays["before"], arrays["after"]]).astype(np.float32),
+            "image": images.astype(np.float32),
             "mask": arrays[self.mask].astype(np.int64),
             **{name: _wide(arrays[name]) for name in self.labels},
-            "crs": f"EPSG:{box.crs.epsg}",
+            "crs": Site().crs,
             "bounds": np.array([a.left, a.bottom, a.right, a.top]),
             "gsd": gsd,
             "index": index,
@@ -96,14 +100,24 @@ class PairsDataset:
     def __iter__(self) -> Iterator[Item]:
         return (self[i] for i in range(len(self)))
 
-    def _read(self, index: int) -> tuple[float, Mapping[str, np.ndarray]]:
-        """GSD and arrays of a sample, from its shard where there is one."""
+    def _chosen(self, record: Mapping[str, Any]) -> slice | list[int]:
+        """Which bands to take."""
+        if self.bands is None:
+            return slice(None)
+        known = band_names(record["facts"]["before"]["sensor"])
+        for band in self.bands:
+            if band not in known:
+                raise InputError(f"sample {record['index']}: {_unknown('band', band, known)}")
+        return [known.index(band) for band in self.bands]
+
+    def _read(self, index: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Record and arrays of a sample, from its shard where there is one."""
         if not self.layout.recipe.shards:
             folder = self.layout.sample(index)
-            return float(record_in(folder)["gsd"]), layers_in(folder)
+            return record_in(folder), layers_in(folder)
         path = self.layout.shard(self.layout.block(index))
         data = shards.cut(path, *_places(path)[index])
-        return float(shards.read_record(data)["gsd"]), shards.read_arrays(data)
+        return shards.read_record(data), shards.read_arrays(data)
 
 
 @lru_cache(maxsize=4096)

@@ -45,7 +45,7 @@ def choose(rows: pd.DataFrame, most: int = ROWS) -> list[int]:
 
 
 def draw_sheet(samples: Mapping[str, Mapping[str, np.ndarray]]) -> Image.Image:
-    """Draw one row a sample, under its name; a column a layer."""
+    """Draw one row a sample, under its name; a column a layer. Images are red, green, blue."""
     wide = NAME + len(_COLUMNS) * (SIDE + GAP)
     sheet = Image.new("RGB", (wide, HEAD + len(samples) * (SIDE + GAP)), (250, 250, 250))
     pen = ImageDraw.Draw(sheet)
@@ -75,5 +75,4 @@ def _painted(layer: str, values: np.ndarray) -> np.ndarray:
     if layer == "height":
         grey = np.clip(values[0] / 20 * 255, 0, 255).astype(np.uint8)  # white from 20 m
         return np.repeat(grey[..., None], 3, -1)
-    bands = values[[0, 1, 2]] if len(values) >= 3 else np.repeat(values[:1], 3, 0)
-    return np.ascontiguousarray(stretch_counts(bands).transpose(1, 2, 0))
+    return np.ascontiguousarray(stretch_counts(values).transpose(1, 2, 0))

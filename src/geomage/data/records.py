@@ -10,17 +10,17 @@ import numpy as np
 from geomage.data.layout import split_of
 from geomage.data.sample import FLOOD, Sample
 
-__all__ = ["CLASSES", "COUNTED", "NOT_ANALYSED", "record_of", "row_of"]
+__all__ = ["ANY", "CLASSES", "COUNTED", "NOT_ANALYSED", "record_of", "row_of"]
 
 NOT_ANALYSED = 255
+ANY = "any"  # camera of red, green and blue
 DESTROYED = 3  # visible grade
+_COVERS = (
+    "no data", "bareland", "rangeland", "developed space", "road", "tree", "water", "agriculture",
+    "building",
+)  # fmt: skip
 CLASSES: Mapping[str, Mapping[int, str]] = {
-    "landcover": dict(
-        enumerate(
-            ("no data", "bareland", "rangeland", "developed space", "road", "tree", "water")
-            + ("agriculture", "building")
-        )
-    ),
+    "landcover": dict(enumerate(_COVERS)),
     "damage": dict(enumerate(("no building", "no damage", "minor", "major", "destroyed")))
     | {NOT_ANALYSED: "not analysed"},
     "flood": {value: name for name, value in FLOOD.items()},
@@ -61,8 +61,8 @@ def row_of(record: Mapping[str, Any]) -> dict[str, Any]:
         "style": _style(facts["city"]["style"]),
         "hazard": facts["hazard"],
         "negative": facts["negative"],
-        "sensor_before": before["sensor"] or "any",
-        "sensor_after": after["sensor"] or "any",
+        "sensor_before": before["sensor"] or ANY,
+        "sensor_after": after["sensor"] or ANY,
         "off_nadir_before": round(before["off_nadir"], 2),
         "off_nadir_after": round(after["off_nadir"], 2),
         "sun_elevation_before": round(before["sun_elevation"], 2),

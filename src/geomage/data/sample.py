@@ -30,7 +30,7 @@ FLOOD = {"dry": 0, "flooded": 1, "permanent water": 2, "not analysed": 255}
 class Sample:
     """A pair of images of one place on one grid.
 
-    before, after: (band, y, x) uint8 counts. Labels are (y, x), uint8 unless said otherwise:
+    before, after: (band, y, x) uint8 or uint16 counts. Labels are (y, x), uint8 unless said:
     landcover of the first date and landcover_second of the second, each as that image shows it
     (0 no data, ignored; 1..8); damage (0 no building, 1 none, 2 minor, 3 major, 4 destroyed, 255
     ignored); water of the second date (0/1, 255 ignored); change by the disaster (0/1, 255

@@ -19,9 +19,9 @@ from geomage.geo import Raster, read_raster, write_cog
 from geomage.geo.scratch import hidden_path
 from geomage.geo.space import why_unwritten
 from geomage.geo.stac import make_item, write_record
-from geomage.sensor import VISIBLE
+from geomage.sensor import VISIBLE, sensor
 
-__all__ = ["TITLES", "layers_in", "record_in", "write_sample_folder"]
+__all__ = ["TITLES", "band_names", "layers_in", "record_in", "write_sample_folder"]
 
 TITLES: Mapping[str, str] = {
     "before": "Image of the first date",
@@ -60,8 +60,9 @@ def write_sample_folder(
         work.mkdir()
         box = layout.box(record["index"], sample.gsd)
         for name, values in arrays.items():
-            _write_layer(work / f"{target.name}_{name}.tif", name, values, box)
-        write_record(work / "item.json", _item(record, box, tuple(arrays)).to_dict())
+            bands = _bands(name, record["facts"])
+            _write_layer(work / f"{target.name}_{name}.tif", name, bands, values, box)
+        write_record(work / "item.json", _item(layout, record, box, tuple(arrays)).to_dict())
         if target.exists():  # damaged by hand, or made by a run that outlived its parent
             shutil.rmtree(target)
         return work.rename(target)
@@ -74,25 +75,36 @@ def write_sample_folder(
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _write_layer(path: Path, name: str, values: np.ndarray, box: GeoBox) -> None:
+def _write_layer(
+    path: Path, name: str, bands: tuple[str, ...], values: np.ndarray, box: GeoBox
+) -> None:
     stack = values if values.ndim == 3 else values[None]
-    raster = Raster(stack, box, _NODATA.get(name), _bands(name, len(stack)))
-    write_cog(path, raster, unit=_UNITS.get(name))
+    write_cog(path, Raster(stack, box, _NODATA.get(name), bands), unit=_UNITS.get(name))
 
 
-def _bands(name: str, many: int) -> tuple[str, ...]:
+def _bands(name: str, facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of the bands of a layer."""
     if name == "height":
         return ("before", "after")
     if name in ("before", "after"):
-        names = tuple(band.name for band in VISIBLE)
-        return names if many == len(names) else tuple(f"band {i}" for i in range(1, many + 1))
+        return band_names(facts[name]["sensor"])
     return (name,)
 
 
-def _item(record: Mapping[str, Any], box: GeoBox, names: tuple[str, ...]) -> pystac.Item:
+def band_names(sensor_name: str | None) -> tuple[str, ...]:
+    """Names of the bands of a sensor, in order; None is any camera of red, green and blue."""
+    if sensor_name is None:
+        return tuple(band.name for band in VISIBLE)
+    return sensor(sensor_name).names
+
+
+def _item(
+    layout: Layout, record: Mapping[str, Any], box: GeoBox, names: tuple[str, ...]
+) -> pystac.Item:
     """The STAC item of a sample, with its facts and counts."""
     key = key_of(record["index"])
     item = make_item(key, kind="sample", parameters=record["facts"], box=box)
+    item.collection_id = layout.recipe.name
     item.properties |= {
         "gsd": record["gsd"],
         "title": f"{record['facts']['hazard']}, {record['split']}",

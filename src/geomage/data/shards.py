@@ -70,7 +70,7 @@ def _npz(arrays: Mapping[str, np.ndarray]) -> bytes:
                 member.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
                 with io.BytesIO() as one:
                     np.save(one, np.ascontiguousarray(values), allow_pickle=False)
-                    archive.writestr(member, one.getbuffer(), compresslevel=_DEFLATE)
+                    archive.writestr(member, one.getvalue(), compresslevel=_DEFLATE)
         return memory.getvalue()
 
 

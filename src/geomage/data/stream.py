@@ -21,8 +21,20 @@ from geomage.disaster import Event, calm
 from geomage.render.canvas import Noise, stage_box, stage_noise
 from geomage.render.engine import Picture, light_and_view
 from geomage.render.matter import BUILDING, TREE, Appearance, sample_appearance
+from geomage.render.spectra import widen
 from geomage.render.stage import Stage, paint
-from geomage.sensor import SENSORS, Framing, SensorModel, Shot, capture, frame, sample_shot, sensor
+from geomage.sensor import (
+    SENSORS,
+    Framing,
+    Looks,
+    SensorModel,
+    Shot,
+    capture,
+    frame,
+    sample_shot,
+    sample_weather,
+    sensor,
+)
 from geomage.world import CityParams, grow_city
 from geomage.world.styles import STYLES
 
@@ -163,12 +175,19 @@ class SimulatedPairs:
         here = frame(fine, fine_shape, gsd, shape)
         there = frame(fine, fine_shape, gsd, shape, (float(off[0]), float(off[1])))
         first, second = sample_shot(rng), sample_shot(rng, cloudy=p.cloudy * (kind == ""))
+        first = sample_weather(rng, first, _looks(when))
+        second = sample_weather(rng, second, _looks(then))
         other = model
         if kind == "sensor":
             other = _another(rng, model, p.sensors)
         elif kind:  # the same camera in the same air; its noise is never the same
-            second = replace(first, seed=second.seed)
+            second = replace(first, seed=second.seed, looks=second.looks)
         return _Date(when, first, model, here), _Date(then, second, other, there)
+
+
+def _looks(when: Appearance) -> Looks:
+    """Sun and view of a date, as the sensor room has them."""
+    return Looks(when.sun_azimuth, when.sun_elevation, when.off_nadir, when.view_azimuth)
 
 
 def _negative(rng: np.random.Generator, share: float) -> str:
@@ -209,6 +228,8 @@ def _facts(event: Event, dates: tuple[_Date, _Date], kind: str) -> dict[str, Any
 def _take(event: Event, box: GeoBox, date: _Date, noise: Noise, *, after: bool) -> _Seen:
     """Paint, light and photograph one date."""
     stage = paint(event, box, date.when, noise, after=after)
+    if date.model is not None:
+        stage = widen(stage, date.model.bands)
     picture = light_and_view(stage, date.when)
     counts, hidden = capture(picture.radiance, date.framing, date.shot, date.model)
     return _Seen(counts, hidden, stage, picture, date.framing)

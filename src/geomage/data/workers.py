@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.context import ForkServerProcess
 from typing import Any
 
 from geomage.errors import GeomageError, RunError
@@ -72,7 +72,7 @@ def run_locally(
 class _Worker:
     """A process, our end of its pipe, and the index it works on."""
 
-    process: SpawnProcess
+    process: ForkServerProcess
     pipe: Connection
     index: int
 
@@ -96,7 +96,8 @@ class _Crew:
 
     def hire(self, index: int) -> None:
         """Start a worker on an index."""
-        context = multiprocessing.get_context("spawn")
+        context = multiprocessing.get_context("forkserver")  # imports once, forks many
+        context.set_forkserver_preload(["geomage.data.factory"])
         ours, theirs = context.Pipe()
         process = context.Process(target=_work, args=(self.task, theirs), daemon=True)
         with _one_thread():
@@ -163,7 +164,7 @@ def _work(task: Task, pipe: Connection) -> None:
         except (EOFError, OSError):
             return
         try:
-            answer = ("done", task(index))
+            answer: tuple[str, Any] = ("done", task(index))
         except GeomageError as error:
             answer = ("refused", error)
         except BaseException as error:  # noqa: BLE001 -- carried to the parent, which raises it

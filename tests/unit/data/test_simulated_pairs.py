@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -14,30 +15,27 @@ from geomage.data.events import sample_event
 from geomage.data.stream import _cropped_away, _damage, _whole_roofs
 from geomage.disaster import StormParams, storm
 from geomage.errors import InputError
+from samples import a_sample
 from towns import town
 
 SIDE = 96
 SMALL = StreamParams(size_px=SIDE, gsd_m=(0.6, 1.0), calm=0.3, cloudy=0.5, no_data=0.5, seed=11)
 COUNT = 16
-LABELS = ("landcover", "damage", "water", "change", "obscured")
-ALL = ("before", "after", *LABELS)
+BYTES = ("landcover", "landcover_second", "damage", "water", "change", "obscured")
+ALL = ("before", "after", *BYTES)
+MORE = ("instances", "depth", "height", "grades")
 BUILDING = 8
 
 
 def bytes_of(sample: Sample) -> bytes:
-    return b"".join(getattr(sample, name).tobytes() for name in ALL) + str(sample.gsd).encode()
+    layers = b"".join(getattr(sample, name).tobytes() for name in (*ALL, *MORE))
+    return layers + json.dumps(sample.facts).encode() + str(sample.gsd).encode()
 
 
 @pytest.fixture(scope="module")
 def samples():
     pairs = SimulatedPairs(SMALL)
     return [pairs.pair(i) for i in range(COUNT)]
-
-
-def a_sample(**layers: np.ndarray) -> Sample:
-    image, label = np.full((3, 8, 9), 7, np.uint8), np.ones((8, 9), np.uint8)
-    values = {"before": image, "after": image} | dict.fromkeys(LABELS, label) | layers
-    return Sample(**values, gsd=0.5)
 
 
 def test_a_sample_takes_layers_of_one_grid():
@@ -92,6 +90,27 @@ def test_layers_have_their_types_and_ranges(samples):
 def test_damage_is_of_buildings_only(samples):
     for s in samples:
         assert np.array_equal(s.damage > 0, s.landcover == BUILDING)
+
+
+def test_instances_are_the_buildings_and_their_grades_the_damage(samples):
+    for s in samples:
+        assert np.array_equal(s.instances > 0, s.landcover == BUILDING)
+        assert s.grades[:, 0].tolist() == np.unique(s.instances[s.instances > 0]).tolist()
+        shown = dict(s.grades[:, :2].tolist())
+        for number, grade in shown.items():
+            assert set(np.unique(s.damage[s.instances == number])) <= {grade + 1, 255}
+        assert (s.grades[:, 1] <= 3).all()
+        assert (s.grades[:, 2] >= s.grades[:, 1]).all()
+
+
+def test_heights_are_above_terrain_and_water_has_a_depth_where_it_came(samples):
+    for s in samples:
+        assert (s.height >= 0).all()
+        assert s.height.max() < 200
+        assert (s.height[0][s.instances > 0] > 1).mean() > 0.8 or not s.instances.any()
+        assert not s.depth[s.water == 0].any()
+        if s.facts["hazard"] != "flood":
+            assert not s.depth.any()
 
 
 def test_what_is_obscured_is_ignored(samples):
@@ -179,11 +198,7 @@ def test_a_crown_over_a_roof_that_is_mostly_seen_counts_as_roof():
 @given(st.integers(0, 2**32 - 1))
 @settings(max_examples=40, deadline=None, derandomize=True)
 def test_a_strip_ends_along_a_line_and_leaves_most(seed):
-    full = Sample(
-        *(np.full((3, SIDE, SIDE), 9, np.uint8),) * 2,
-        *(np.ones((SIDE, SIDE), np.uint8),) * 5,
-        gsd=0.5,
-    )
+    full = a_sample((SIDE, SIDE))
     s = _cropped_away(np.random.default_rng(seed), full)
     first, second = s.landcover > 0, s.obscured < 255
     assert not (first & second).all()
@@ -192,3 +207,6 @@ def test_a_strip_ends_along_a_line_and_leaves_most(seed):
     assert np.array_equal(second, s.after[0] > 0)
     assert np.array_equal(second, s.water < 255)
     assert np.array_equal(first & second, s.change < 255)
+    assert np.array_equal(np.stack([first, second]), s.height > 0)
+    assert np.array_equal(first, s.instances > 0)
+    assert np.array_equal(second, s.landcover_second > 0)
