@@ -12,7 +12,15 @@ from geomage.sensor.bands import Band
 from geomage.sensor.framing import Framing
 from geomage.sensor.looks import Looks
 
-__all__ = ["CIRRUS_M", "Clouds", "cloud_colour", "clouds_over", "shadow_depth", "veil_over"]
+__all__ = [
+    "CIRRUS_M",
+    "Clouds",
+    "cloud_colour",
+    "clouds_over",
+    "shadow_depth",
+    "thinned",
+    "veil_over",
+]
 
 CIRRUS_M = 10_000.0
 LARGEST_M = 3000.0  # of a heap of cumulus
@@ -65,6 +73,11 @@ def clouds_over(
     alpha = _opacity(field, cut, soft)
     shade = _opacity(_field(framing, (-south, -east), seed), cut, soft)
     return Clouds(alpha, shade * (1 - alpha), float(rng.uniform(0.45, 0.8)), height)
+
+
+def thinned(clouds: Clouds, depth: float) -> Clouds:
+    """Let light through: the thickest cloud is of opacity `depth`, and shadows fade with it."""
+    return replace(clouds, alpha=clouds.alpha * depth, shadow=clouds.shadow * depth)
 
 
 def _field(framing: Framing, off_m: tuple[float, float], seed: int) -> np.ndarray:
