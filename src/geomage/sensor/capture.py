@@ -243,11 +243,11 @@ def _through(
     if sky.clouds is None:
         seen = ground * column(air.clear)
     else:
-        both = sky.frame.sampled(np.stack([sky.clouds.alpha, sky.clouds.shadow]), own)
-        alpha, shadow = both[:1], both[1:]
+        c = sky.clouds
+        alpha, shadow, top = sky.frame.sampled(np.stack([c.alpha, c.shadow, c.white]), own)
         dark = ground * (1 - column(shadow_depth(bands)) * shadow)
-        white = sky.clouds.white * cloud_colour(bands) * _above(bands, air, sky.clouds.height)
-        seen = dark * (1 - alpha) * column(air.clear) + column(white) * scatter * alpha
+        white = column(cloud_colour(bands) * _above(bands, air, c.height)) * scatter
+        seen = dark * (1 - alpha) * column(air.clear) + white * (top * alpha)
     seen = seen + column(air.path)
     if sky.veil is not None:
         veil = sky.frame.sampled(sky.veil, own)
