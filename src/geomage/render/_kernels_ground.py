@@ -128,17 +128,17 @@ def flood_water(
 
 
 @njit(cache=True, nogil=True)
-def shelve(near, reach, slope, bottom, ground, fine, mid, albedo, what, matter, under, share, over):
+def shelve(near, reach, slope, bottom, wet, fine, mid, albedo, what, matter, under, share, over):
     """Let the bottom show where water is shallow, near its bank.
 
-    near (y, x): share of water within `reach` metres; slope: metres of depth a metre from the bank;
-    bottom (3,): reflectance of what lies below. Light comes back from depth d by exp(-2 k d), k =
-    0.5 + 30 times the mean colour, 1/m: what is bright is turbid (ours).
+    wet (y, x): where there is water; near: share of water within `reach` metres; slope: metres of
+    depth a metre from the bank; bottom (3,): reflectance of what lies below. Light comes back from
+    depth d by exp(-2 k d), k = 0.5 + 30 times the mean colour, 1/m: what is bright is turbid (ours).
     """
     ny, nx = near.shape
     for i in range(ny):
         for j in range(nx):
-            if ground[i, j] != 6:
+            if not wet[i, j]:
                 continue
             mean = (albedo[0, i, j] + albedo[1, i, j] + albedo[2, i, j]) / 3.0
             off = max(0.0, 2.0 * near[i, j] - 1.0) * reach

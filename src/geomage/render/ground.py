@@ -71,9 +71,18 @@ def paint_ground(c: Canvas) -> None:
     k.paint_ground(index, table, n.fine, n.mid, n.coarse, n.broad, c.px, c.albedo, c.cover)
     tend_land(c, index, len(rows))
     wear_streets(c, index, len(rows))
-    near = shelve_banks(c)
+    near = shelve_banks(c, _natural(c, len(rows))[index])
     _drape(c)
     _moisten(c, near)
+
+
+def _natural(c: Canvas, rows: int) -> np.ndarray:
+    """Rows of the ground's table (rows,) that are water with banks: all but pools."""
+    found = np.zeros(rows, bool)
+    first = 1 + len(c.event.city.land)
+    natural = (c.event.city.water["kind"] != "pool").to_numpy()
+    found[first : first + len(natural)] = natural
+    return found
 
 
 def _moisten(c: Canvas, near: np.ndarray | None) -> None:

@@ -53,7 +53,7 @@ class Blend:
     water: bool = False
 
 
-_LEAFY = 0.7  # ours: shade among leaves is weaker in the near infrared, which they scatter
+_LEAFY = 0.5  # ours: shade among leaves is weaker in the near infrared, which they scatter
 _WATERS = ("clear water", "green water", "silty water", "muddy water")
 _SOILS = ("pale soil", "brown soil", "loam", "red soil")
 BLENDS: Mapping[str, Blend] = MappingProxyType(
@@ -218,12 +218,12 @@ def _mixes() -> tuple[np.ndarray, np.ndarray]:
     for value, blend in enumerate(blends):
         own = [_NAMES.index(name) for name in blend.members]
         n = len(own)
-        chroma = colours[own] / mean[own, None]
+        chroma = colours[own] / mean[own, None] - 1
         nominal = colours[own].mean(0)
         matters[value] = n, blend.contrast, blend.soaks, blend.water, *nominal
         table[value, :n, : k.GRAM] = np.column_stack(
             [own, np.log(mean[own]), 1 / mean[own], room[own], chroma]
         )
-        gram = chroma @ chroma.T + k.PULL * np.eye(n)
+        gram = chroma @ chroma.T + k.PULL * np.eye(n) + k.WHOLE
         table[value, :n, k.GRAM : k.GRAM + n] = gram
     return matters, table

@@ -29,15 +29,17 @@ _WAVES = 0.12  # share of the variance of slopes in waves that fine pixels show,
 Mirror = tuple[np.ndarray, float, float]
 
 
-def shelve_banks(c: Canvas) -> np.ndarray | None:
-    """Let beds show near banks; return the share of water around each pixel, None without any."""
-    wet = c.cover == WATER
+def shelve_banks(c: Canvas, wet: np.ndarray) -> np.ndarray | None:
+    """Let beds show near banks; return the share of water around each pixel, None without any.
+
+    wet (y, x): where water with natural banks is, not pools.
+    """
     if not wet.any():
         return None
     size = max(round(2 * _BANK_M / c.px) | 1, 3)
     near = ndimage.uniform_filter(wet.astype(np.float32), size, mode="nearest")
     k.shelve(
-        near, _BANK_M, _SLOPE, _BED, c.cover, c.noise.fine, c.noise.mid, c.albedo, MATTER["mud"],
+        near, _BANK_M, _SLOPE, _BED, wet, c.noise.fine, c.noise.mid, c.albedo, MATTER["mud"],
         c.matter, c.under, c.share, c.over,
     )  # fmt: skip
     return np.asarray(near)
