@@ -133,7 +133,7 @@ def shelve(near, reach, slope, bottom, wet, fine, mid, albedo, what, matter, und
 
     wet (y, x): where there is water; near: share of water within `reach` metres; slope: metres of
     depth a metre from the bank; bottom (3,): reflectance of what lies below. Light comes back from
-    depth d by exp(-2 k d), k = 0.5 + 30 times the mean colour, 1/m: what is bright is turbid (ours).
+    depth d by exp(-2 k d), k = 0.5 + 30 times the mean colour, 1/m: the bright is turbid (ours).
     """
     ny, nx = near.shape
     for i in range(ny):

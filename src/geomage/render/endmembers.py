@@ -1,8 +1,8 @@
 """Reflectance of matter from 400 to 2500 nm: end members, each a small table of knots.
 
 `read` were read off a published measurement at the knots; `modelled` come from a published model of
-canopies or water, run with the parameters named; `ours` were drawn by us inside what the source
-shows for that kind of matter. Between knots reflectance is linear. What no source fixes is the
+canopies or water, run with the parameters named; `ours` were drawn by us with the features, and
+about at the level, that the source reports for that kind of matter. Between knots reflectance is linear. What no source fixes is the
 brightness of one roof or field: that comes from the painted colour (see `spectra`).
 
 Sources:
