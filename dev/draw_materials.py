@@ -72,9 +72,9 @@ AFTER = """\
 ## What the laws of the tests hold it to
 Living lawn has an NDVI over .6 and crowns over .7, dry grass .15 to .35, soil, sand, gravel and
 paving under .25. Water has a reflectance under .13 at 865 nm and under .03 at 1610 nm, MNDWI over
-.4, flood water too. Grass that burnt falls into the classes of Key and Benson (2006) by dNBR: to .27
-where it is scorched, to .66, and above where it is black. Wet soil is darker in all bands, most at
-2200 nm. No reflectance leaves 0..1, whatever colour is painted.
+.4, flood water too. Grass that burnt falls into the classes of Key and Benson (2006) by dNBR: to
+.27 where it is scorched, to .66, and above where it is black. Wet soil is darker in all bands, most
+at 2200 nm. No reflectance leaves 0..1, whatever colour is painted.
 
 ## Wet, shallow, mirrored
 - **Wet ground** lies under films of water of 0.3 mm on average; hollows and banks are wetter.

@@ -2,8 +2,9 @@
 
 `read` were read off a published measurement at the knots; `modelled` come from a published model of
 canopies or water, run with the parameters named; `ours` were drawn by us with the features, and
-about at the level, that the source reports for that kind of matter. Between knots reflectance is linear. What no source fixes is the
-brightness of one roof or field: that comes from the painted colour (see `spectra`).
+about at the level, that the source reports for that kind of matter. Between knots reflectance is
+linear. What no source fixes is the brightness of one roof or field: that comes from the painted
+colour (see `spectra`).
 
 Sources:
     JHU: Johns Hopkins samples of the ASTER and ECOSTRESS libraries (Baldridge et al. 2009,

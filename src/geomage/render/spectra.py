@@ -123,6 +123,8 @@ def widen(stage: Stage, bands: tuple[Band, ...]) -> Stage:
             f"the stage has the bands {', '.join(b.name for b in stage.bands)}: widen the one that "
             "`paint` returned, in red, green and blue"
         )
+    if not bands:
+        raise InputError("a stage is widened to no band: give at least one")
     if bands == VISIBLE:
         return stage
     wanted = tuple(band for band in bands if band not in VISIBLE)

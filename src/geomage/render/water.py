@@ -9,7 +9,7 @@ from geomage.render import _kernels_ground as k
 from geomage.render.canvas import Canvas
 from geomage.render.matter import MATTER, WATER, Appearance
 
-__all__ = ["Mirror", "flood_ground", "mirror_of_sun", "paint_glint", "shelve_banks"]
+__all__ = ["Mirror", "flood_ground", "mirror_of_sun", "paint_glint", "shelve_banks", "surf"]
 
 _FLOOD_WATER = np.array(
     [
@@ -43,6 +43,20 @@ def shelve_banks(c: Canvas, wet: np.ndarray) -> np.ndarray | None:
         c.matter, c.under, c.share, c.over,
     )  # fmt: skip
     return np.asarray(near)
+
+
+def surf(c: Canvas, sea: np.ndarray, near: np.ndarray) -> None:
+    """Break the sea along its shore by the date's wind, in patches.
+
+    sea (y, x): where it is; near: share of water around each pixel.
+    """
+    if not sea.any():
+        return
+    off = np.maximum(2 * near - 1, 0) * _BANK_M  # metres from the shore
+    line = np.maximum(np.exp(-off), 0.8 * np.exp(-((off - 3.5 + 2 * c.noise.broad) ** 2) / 0.3))
+    white = np.clip(line * (2.4 * c.noise.coarse - 0.6) * min(c.when.wind / 6, 1), 0, 0.8) * sea
+    c.albedo += (white * (_FOAM - c.albedo)).astype(np.float32)
+    k.cover_all(white, MATTER["foam"], c.matter, c.under, c.share, c.over)
 
 
 def mirror_of_sun(when: Appearance) -> Mirror:
