@@ -1,9 +1,10 @@
 """Reflectance of matter from 400 to 2500 nm: end members, each a small table of knots.
 
 `read` were read off a published measurement at the knots; `modelled` come from a published model of
-canopies or water, run with the parameters named; `ours` were drawn by us inside what the source
-shows for that kind of matter. Between knots reflectance is linear. What no source fixes is the
-brightness of one roof or field: that comes from the painted colour (see `spectra`).
+canopies or water, run with the parameters named; `ours` were drawn by us with the features, and
+about at the level, that the source reports for that kind of matter. Between knots reflectance is
+linear. What no source fixes is the brightness of one roof or field: that comes from the painted
+colour (see `spectra`).
 
 Sources:
     JHU: Johns Hopkins samples of the ASTER and ECOSTRESS libraries (Baldridge et al. 2009,
@@ -156,14 +157,14 @@ END_MEMBERS: Mapping[str, EndMember] = MappingProxyType(
     {
         # what grows: N structure, chlorophyll (ug/cm2), brown pigment, water (cm), leaf area
         "grass": _sail(
-            "N 1.9, Cab 28, Cbrown .03, Cw .012, LAI 2.6, erect leaves",
-            "20 21 22 26 57 78 52 34 28 41 121 220 327 363 376 381 384 377 376 389 349 342 138 90"
-            " 122 208 227 217 187 37 30 45 82 105 78 51 28",
+            "N 1.9, Cab 28, Cbrown .03, Cw .012, LAI 2.6, erect; 7 % brown soil (ours)",
+            "32 32 33 37 67 87 64 49 44 57 131 224 324 358 371 377 381 375"
+            " 375 388 352 346 156 112 142 222 240 230 202 63 55 70 105 125 100 74 51",
         ),
         "leaf": _sail(
-            "N 1.9, Cab 36, Cbrown .02, Cw .012, LAI 4, spherical leaves",
-            "19 21 21 24 58 77 46 27 22 33 122 248 407 469 487 489 489 475 469 484 425 412 157 97"
-            " 134 238 260 246 211 29 22 40 83 110 76 46 20",
+            "N 1.5, Cab 50, Cbrown 0, Cw .013, LAI 4.5, spherical; a fifth litter (ours)",
+            "19 22 22 22 36 44 32 29 31 34 78 165 308 378 401 405 408 398"
+            " 395 414 362 351 145 103 129 208 227 216 188 59 51 60 86 105 76 57 36",
         ),
         "yellow leaf": _sail(
             "N 1.9, Cab 4, Cbrown .8, Cw .005, LAI 3",
