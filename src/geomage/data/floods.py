@@ -116,8 +116,13 @@ def sense_radar(
     echo = project(terrain, tall, sigma, view, px)
     noise = rng.uniform(-27.0, -22.0) + rng.uniform(-1.0, 1.0, 2)
     phase = rng.uniform(0.0, 1.0, 2)
-    shot = RadarShot((float(noise[0]), float(noise[1])), (float(phase[0]), float(phase[1])),
-                     int(rng.integers(2**31)))  # fmt: skip
+    left = rng.uniform(0.0, 0.5, 2)
+    shot = RadarShot(
+        noise_db=(float(noise[0]), float(noise[1])),
+        left=(float(left[0]), float(left[1])),
+        phase=(float(phase[0]), float(phase[1])),
+        seed=int(rng.integers(2**31)),
+    )
     return detect(echo.power, px, view, model, shot), echo.shadow
 
 
@@ -133,4 +138,4 @@ def sense_optical(
     """Counts (band, y, x) of Sentinel-2 L1C."""
     ground = landscape_reflectance(land, water, day, BANDS)
     looks = Looks(float(rng.uniform(100, 220)), float(rng.uniform(25, 70)), 4.0, 100.0)
-    return take(ground, looks, float(rng.gamma(2.0, 0.08)), float(rng.uniform(0.5, 1.8)), int(rng.integers(2**31)))
+    return take(ground, looks, float(rng.gamma(2.5, 0.12)), float(rng.uniform(0.5, 1.8)), int(rng.integers(2**31)))

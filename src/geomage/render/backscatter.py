@@ -37,7 +37,7 @@ _WATER = 73.0  # relative permittivity at 5.4 GHz, the loss left out: Meissner a
 _STILL_DB = (-27.0, -35.7)  # of water without wind; C-2PO at 0 m/s for VH, ours for VV
 _LEAST_WIND = 1.0  # m/s, below which CMOD5.N was not fitted
 _ATTENUATION = 0.11  # m2/kg, one way: 0.09 to 0.14 for crops (Ulaby and Dobson 1989)
-_CROP = (0.135, 0.030)  # sigma naught over cos of a dense canopy: -10 and -16 dB at 40 degrees
+_CROP = (0.115, 0.035)  # sigma naught over cos of a dense canopy: -10.5 and -16 dB at 40 degrees
 _TREE = (0.24, 0.062)  # -7 and -13 dB
 _STEMS = (0.22, 0.010)  # bounce of a kg/m2 of stems with a mirror below
 _HOUSES = (0.42, 0.055)  # rows of houses askew to the beam
@@ -57,7 +57,7 @@ class Scatterers:
     moisture: of the soil, m3/m3; rough_cm: standard deviation of its heights; plants: water in
     them, kg/m2; stems: share of it that stands upright; trees: share of the canopy that is trees;
     tall_m: height of the plants; houses: share of ground built over; facing: degrees between their
-    walls and the beam, 0..45; depth: of water, m, 0 where none stands; wind: m/s over it.
+    walls and the beam, 0..45; wet: share under water; depth: of it, m; wind: m/s over it.
     """
 
     moisture: np.ndarray
@@ -68,6 +68,7 @@ class Scatterers:
     tall_m: np.ndarray
     houses: np.ndarray
     facing: np.ndarray
+    wet: np.ndarray
     depth: np.ndarray
     wind: np.ndarray
 
@@ -150,30 +151,31 @@ def backscatter(what: Scatterers, incidence: np.ndarray, from_deg: float = 45.0)
         from_deg: wind against the beam.
     """
     cos = np.cos(np.radians(np.clip(incidence, 10, 80)))
-    wet = what.depth > 0
-    emerged = np.clip(1 - what.depth / np.maximum(what.tall_m, 0.01), 0, 1)
-    plants = what.plants * np.where(wet, emerged, 1.0)
-    t = np.exp(-2 * _ATTENUATION * plants / cos)
-    calm = what.wind * np.exp(-plants)  # plants shelter the water
-    below = np.where(
-        wet,
-        open_water(calm, incidence, from_deg),
-        soil_backscatter(what.moisture, what.rough_cm, incidence),
-    )
-    gv, _ = fresnel(np.where(wet, _WATER, soil_permittivity(what.moisture)), incidence)
-    mirror = np.where(wet, gv, 0.0)
-    out = np.empty_like(below)
+    soil = soil_backscatter(what.moisture, what.rough_cm, incidence)
+    dry = _through(what, what.plants, soil, cos)
+    emerged = what.plants * np.clip(1 - what.depth / np.maximum(what.tall_m, 0.01), 0, 1)
+    calm = what.wind * np.exp(-emerged)  # plants shelter the water
+    wet = _through(what, emerged, open_water(calm, incidence, from_deg), cos)
+    mirror, _ = fresnel(np.full(incidence.shape, _WATER), incidence)
+    passed = np.exp(-2 * _ATTENUATION * emerged / cos)
     for p in range(2):
-        canopy = _CROP[p] + (_TREE[p] - _CROP[p]) * what.trees
-        stems = _STEMS[p] * plants * what.stems * mirror * t
-        out[p] = canopy * cos * (1 - t) + t * below[p] + stems
-    return _with_houses(out, what)
+        wet[p] += _STEMS[p] * emerged * what.stems * mirror * passed
+    return _with_houses(dry + (wet - dry) * what.wet, what)
+
+
+def _through(
+    what: Scatterers, plants: np.ndarray, below: np.ndarray, cos: np.ndarray
+) -> np.ndarray:
+    """Sigma naught (2, y, x) of a canopy and of what the beam finds below it."""
+    t = np.exp(-2 * _ATTENUATION * plants / cos)
+    canopy = [_CROP[p] + (_TREE[p] - _CROP[p]) * what.trees for p in range(2)]
+    return np.stack([canopy[p] * cos * (1 - t) + t * below[p] for p in range(2)])
 
 
 def _with_houses(sigma: np.ndarray, what: Scatterers) -> np.ndarray:
     """Give built ground what its walls send back; water before them is a better mirror."""
     head_on = np.exp(-((what.facing / _ASKEW_DEG) ** 2))
-    mirror = np.where(what.depth > 0, 1.5, 1.0)
+    mirror = 1 + 0.5 * what.wet
     for p in range(2):
         town = (_HOUSES[p] + _HEAD_ON[p] * head_on) * mirror
         sigma[p] = sigma[p] * (1 - what.houses) + town * what.houses

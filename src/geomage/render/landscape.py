@@ -62,7 +62,7 @@ def sample_weather(rng: np.random.Generator, like: Weather | None = None) -> Wea
 
 
 def cover_of_plants(land: Landscape, water: Inundation, day: Weather) -> np.ndarray:
-    """Share (y, x) of a cell that leaves hide from above, those under water left out."""
+    """Share (y, x) of its water that leaves hide from above; of the ground where it is dry."""
     emerged = np.clip(1 - water.depth / np.maximum(land.tall_m, 0.01), 0, 1)
     emerged = np.where(land.water, 0.0, emerged)
     return np.asarray(1 - np.exp(-_GAP * land.plants * day.leaves * emerged))
@@ -85,6 +85,7 @@ def scatterers(land: Landscape, water: Inundation, day: Weather, look: float) ->
         tall_m=land.tall_m,
         houses=land.houses,
         facing=askew,
+        wet=water.share,
         depth=water.depth,
         wind=np.full(land.ground.shape, day.wind),
     )
@@ -102,8 +103,8 @@ def landscape_reflectance(
 ) -> np.ndarray:
     """Reflectance of the ground (band, y, x), float32."""
     pure = _members(bands)
-    leaves = cover_of_plants(land, water, day)
-    wet = water.depth > 0
+    hidden = cover_of_plants(land, water, day)
+    leaves = 1 - np.exp(-_GAP * land.plants * day.leaves)
     absorbed = water_absorption(np.array([b.centre_nm for b in bands]))
     mixed = day.silt * (len(_WATERS) - 1)
     low = min(int(mixed), len(_WATERS) - 2)
@@ -116,10 +117,11 @@ def landscape_reflectance(
         damp = soil * (1 - (1 - _WET) * full) * np.exp(-2 * absorbed[b] * _FILM_M * full)
         through = np.exp(-2 * dim[b] * water.depth)
         sheet = body[b] * (1 - through) + 0.5 * _WET * soil * through + day.glint
-        below = np.where(wet, sheet, damp)
         canopy = _canopy(land, {k: float(v[b]) for k, v in pure.items()})
         built = _built(land, day, {k: float(v[b]) for k, v in pure.items()})
-        ground = leaves * canopy + (1 - leaves) * below
+        flooded = hidden * canopy + (1 - hidden) * sheet
+        ground = leaves * canopy + (1 - leaves) * damp
+        ground += (flooded - ground) * water.share
         out[b] = ground * (1 - land.houses) + built * land.houses
     return out
 

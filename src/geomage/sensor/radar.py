@@ -120,11 +120,13 @@ class View:
 class RadarShot:
     """The state of the radar at one pass.
 
-    noise_db: sigma naught of the noise, VV and VH; phase: by which the grid of the product lies off
+    noise_db: sigma naught of the noise, VV and VH; left: share of its mean that the processor leaves,
+    VV and VH; phase: by which the grid of the product lies off
     the map, pixels (rows, columns), 0..1.
     """
 
     noise_db: tuple[float, float] = (-25.0, -25.0)
+    left: tuple[float, float] = (0.0, 0.0)
     phase: tuple[float, float] = (0.0, 0.0)
     seed: int = 0
 
@@ -264,7 +266,7 @@ def detect(echo: np.ndarray, px: float, view: View, model: RadarModel, shot: Rad
     for p in range(len(echo)):
         noise = 10 ** (shot.noise_db[p] / 10)
         grain = speckle((ny, nx), model.enl, (sigma[0], sigma[1]), rng)
-        power = np.maximum((seen[p] + noise) * grain - noise, _FLOOR)
+        power = np.maximum((seen[p] + noise) * grain - noise * (1 - shot.left[p]), _FLOOR)
         power = ndimage.shift(power, shot.phase, order=1, mode="nearest")
         out[p] = 10 * np.log10(power)
     return out

@@ -125,7 +125,7 @@ def grow_landscape(params: LandscapeParams) -> Landscape:
     n, step = params.cells, params.cell_m
     streams = np.random.default_rng([params.seed, 61]).spawn(6)
     across, along = _course(params, streams[0])
-    river = _river(params, across, streams[0])
+    river = _river(params, across, along, streams[0])
     ground = _terrain(params, across, along, streams[1])
     pond = _ponds(params, ground, streams[1])
     roads, raised, places = _roads(params, river, streams[2])
@@ -180,20 +180,30 @@ def _course(params: LandscapeParams, rng: np.random.Generator) -> tuple[np.ndarr
     return u + wind + wave + rng.uniform(-0.35, 0.35) * side, v
 
 
-def _river(params: LandscapeParams, across: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _river(
+    params: LandscapeParams, across: np.ndarray, along: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
     """Where (y, x) the river runs, around its islands."""
     if params.river_m == 0:
         return np.zeros(across.shape, bool)
-    slope = np.maximum(np.hypot(*np.gradient(across, params.cell_m)), 0.3)
+    slope = np.maximum(np.hypot(*np.gradient(across, params.cell_m)), 0.5)
     away = np.abs(across) / slope
     width = params.river_m * (1 + 0.25 * fractal(rng, params.cells, 1.8, 4))
     belt = away < width / 2
     if params.braids == 0:
         return np.asarray(belt)
-    rough = fractal(rng, params.cells, 1.7, 5)
-    wide = away < 2.2 * width
-    islands = rough > np.quantile(rough, 1 - params.braids)
-    return np.asarray((belt | wide) & ~islands)
+    wide = away < 2.5 * width
+    bars = _along(fractal(rng, params.cells, 2.0, 3), across, along, params)
+    return np.asarray(wide & (bars < np.quantile(bars[wide], 1 - params.braids)))
+
+
+def _along(
+    field: np.ndarray, across: np.ndarray, along: np.ndarray, params: LandscapeParams
+) -> np.ndarray:
+    """A field (n, n) laid along the river, a third as wide as it is long."""
+    n = params.cells
+    at = np.stack([across * 2.0, along * 0.7]) / params.cell_m + n / 2
+    return np.asarray(ndimage.map_coordinates(field, at, order=1, mode="mirror"))
 
 
 def _beside(river: np.ndarray, across: np.ndarray, params: LandscapeParams) -> np.ndarray:
