@@ -133,8 +133,8 @@ def _ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def block(n: int, m: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(n, m, 3, padding=1, padding_mode="replicate"), nn.GroupNorm(4, m), nn.SiLU(),
-        nn.Conv2d(m, m, 3, padding=1, padding_mode="replicate"), nn.GroupNorm(4, m), nn.SiLU(),
+        nn.Conv2d(n, m, 3, padding=1), nn.GroupNorm(4, m), nn.SiLU(),
+        nn.Conv2d(m, m, 3, padding=1), nn.GroupNorm(4, m), nn.SiLU(),
     )  # fmt: skip
 
 
@@ -196,7 +196,7 @@ def train(chips: list[Chip], *, optical: bool, steps: int, seed: int = 0) -> Sma
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, steps)
     start = time.perf_counter()
     for step in range(steps):
-        x, y = batch(stack, rng, 10, 96)
+        x, y = batch(stack, rng, 8, 64)
         seen = (y >= 0).float()
         z = net(x)
         loss = functional.binary_cross_entropy_with_logits(z, y.clamp(0, 1), reduction="none")
@@ -257,7 +257,7 @@ def main() -> None:
     parser.add_argument("--overlap", action="store_true", help="stop after the histograms")
     parser.add_argument("-o", type=Path, default=None)
     args = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     real = [read_chip(args.data / "flood" / "sen1floods11", name) for name in CHIPS]
     pairs = flood_pairs(FloodPairParams(seed=args.seed, cells=args.cells))
     start = time.perf_counter()

@@ -20,11 +20,11 @@ from geomage.world.landscape import BARE, DEVELOPED, ROAD, Landscape
 
 __all__ = ["Weather", "cover_of_plants", "landscape_reflectance", "sample_weather", "scatterers"]
 
-_FILM_M = 0.00025  # of water in saturated soil, as the light sees it
+_FILM_M = 0.0004  # of water in saturated soil, as the light sees it
 _WET = 0.62  # what total wetting leaves of reflectance where water does not absorb
 _GAP = 0.75  # extinction of leaves a kg/m2 of water in them, seen from above
 _PORES = 0.42  # m3/m3 that soil holds when it is full
-_SHADE = 0.55  # of what leaves of a wood send back, for the shadows between crowns
+_SHADE = (0.78, 0.5)  # of what leaves send back, for the shadows between rows and between crowns
 _WATERS = ("clear water", "green water", "silty water", "muddy water")
 
 
@@ -34,7 +34,8 @@ class Weather:
 
     wind: m/s over open water; from_deg: wind against the radar beam; silt: 0 clear, 1 muddy;
     glint: of sun or sky on water, reflectance; leaves: what plants have against the parameters of
-    the landscape; rain: by which soil is wetter, m3/m3; soil: kinds of soil, 0..1; roofs: 0..1.
+    the landscape; rain: by which soil is wetter, m3/m3; soil: kinds of soil, 0..1; roofs: 0..1;
+    dim: what shadows finer than a cell leave of the light.
     """
 
     wind: float = 2.0
@@ -45,6 +46,7 @@ class Weather:
     rain: float = 0.0
     soil: float = 0.5
     roofs: float = 0.5
+    dim: float = 0.9
 
 
 def sample_weather(rng: np.random.Generator, like: Weather | None = None) -> Weather:
@@ -53,10 +55,11 @@ def sample_weather(rng: np.random.Generator, like: Weather | None = None) -> Wea
         wind=float(rng.gamma(1.6, 1.3)),
         from_deg=float(rng.uniform(0, 180)),
         silt=float(rng.uniform(0, 1)),
-        glint=float(rng.gamma(1.2, 0.006)),
+        glint=float(rng.gamma(1.0, 0.004)),
         leaves=float(rng.uniform(0.8, 1.2)),
         rain=float(rng.uniform(0, 0.04)),
         soil=like.soil if like else float(rng.uniform(0, 1)),
+        dim=float(rng.uniform(0.7, 1.0)),
         roofs=like.roofs if like else float(rng.uniform(0, 1)),
     )
 
@@ -121,8 +124,8 @@ def landscape_reflectance(
         built = _built(land, day, {k: float(v[b]) for k, v in pure.items()})
         flooded = hidden * canopy + (1 - hidden) * sheet
         ground = leaves * canopy + (1 - leaves) * damp
-        ground += (flooded - ground) * water.share
-        out[b] = ground * (1 - land.houses) + built * land.houses
+        ground = day.dim * (ground * (1 - land.houses) + built * land.houses)
+        out[b] = ground + (flooded - ground) * water.share * (1 - land.houses)
     return out
 
 
@@ -138,8 +141,8 @@ def _soil(land: Landscape, day: Weather, pure: dict[str, float]) -> np.ndarray:
 
 def _canopy(land: Landscape, pure: dict[str, float]) -> np.ndarray:
     """Leaves (y, x), living and dead, of crops and of trees."""
-    low = pure["dry grass"] + (pure["grass"] - pure["dry grass"]) * land.green
-    return low + (_SHADE * pure["leaf"] - low) * land.trees
+    low = _SHADE[0] * (pure["dry grass"] + (pure["grass"] - pure["dry grass"]) * land.green)
+    return low + (_SHADE[1] * pure["leaf"] - low) * land.trees
 
 
 def _built(land: Landscape, day: Weather, pure: dict[str, float]) -> np.ndarray:
