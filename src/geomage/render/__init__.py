@@ -6,6 +6,7 @@ from geomage.render.canvas import Noise, stage_box, stage_noise
 from geomage.render.engine import Picture, light_and_view, sky_view
 from geomage.render.matter import Appearance, sample_appearance
 from geomage.render.scene import MARGIN_M, RenderParams, Scene, render_event, write_scene
+from geomage.render.spectra import widen
 from geomage.render.stage import Stage, paint
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "sky_view",
     "stage_box",
     "stage_noise",
+    "widen",
     "write_scene",
 ]

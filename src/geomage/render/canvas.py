@@ -39,7 +39,8 @@ class Canvas:
 
     height: above terrain, metres; albedo (3, y, x); cover: land cover class of the ground;
     ids: building; crown: 1 under a tree; water: 1 under water; depth: of flood water, metres;
-    matter: value of `MATTER`.
+    matter: value of `MATTER`; under, share (255ths), over: see `_kernels_ground`; wet: 0..1;
+    glint: mirrored sun, as reflectance, None until painted.
     """
 
     event: Event
@@ -54,6 +55,11 @@ class Canvas:
     crown: np.ndarray
     depth: np.ndarray
     matter: np.ndarray
+    under: np.ndarray
+    share: np.ndarray
+    over: np.ndarray
+    wet: np.ndarray
+    glint: np.ndarray | None = None
 
     @staticmethod
     def blank(event: Event, box: GeoBox, when: Appearance, noise: Noise, *, after: bool) -> Canvas:
@@ -64,7 +70,9 @@ class Canvas:
             height=np.zeros(shape, np.float32), albedo=np.zeros((3, *shape), np.float32),
             cover=np.zeros(shape, np.uint8), ids=np.zeros(shape, np.int32),
             crown=np.zeros(shape, np.uint8), depth=np.zeros(shape, np.float32),
-            matter=np.zeros(shape, np.uint8),
+            matter=np.zeros(shape, np.uint8), under=np.zeros(shape, np.uint8),
+            share=np.zeros(shape, np.uint8), over=np.zeros(shape, np.uint8),
+            wet=np.zeros(shape, np.float32),
         )  # fmt: skip
 
     @property
