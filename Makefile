@@ -34,8 +34,9 @@ lint: $(FULL) ## ruff, mypy, and the order of rooms
 bench: $(FULL) ## measure the shipped model on the real imagery of GEOMAGE_DATA or ../shared/data
 	$(BIN)/python -m benchmarks
 
-docs: $(FULL) ## write docs/commands.md anew from the command line itself
+docs: $(FULL) ## write docs/commands.md and docs/sensors.md anew from the package itself
 	$(BIN)/python dev/write_commands.py
+	$(BIN)/python dev/write_sensors.py
 
 clean: ## remove .venv, caches and build outputs; results of runs stay
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -9,7 +9,17 @@ from typing import Annotated
 import typer
 
 from geomage.cli.frame import done, examples, refuse_input, say
-from geomage.cli.options import City, Json, Memory, Out, Overwrite, Seed, read_bytes, read_lonlat
+from geomage.cli.options import (
+    City,
+    Json,
+    Memory,
+    Out,
+    Overwrite,
+    Seed,
+    Sensor,
+    read_bytes,
+    read_lonlat,
+)
 from geomage.cli.striking import strikes
 from geomage.errors import InputError, OutputError
 
@@ -248,7 +258,7 @@ def render(
     event: Annotated[Path, typer.Argument(metavar="EVENT", help="An event folder.")],
     *,
     out: Out,
-    sensor: Annotated[str, typer.Option(help="Sensor; a wrong name lists all.")] = "vhr-0.5",
+    sensor: Sensor = "vhr-0.5",
     shift: Annotated[
         float | None, typer.Option(help="Misregistration of the second date, 0 to 3 px.")
     ] = None,
@@ -265,7 +275,7 @@ def render(
     outer 30 m of the town are not pictured: what stands there casts shadows and leans into view.
     """
     from geomage.disaster import read_event
-    from geomage.render import MARGIN_M, RenderParams, render_event, write_scene
+    from geomage.render import MARGIN_M, RenderParams, finer_than_detail, render_event, write_scene
 
     params = RenderParams(
         sensor=sensor,
@@ -276,10 +286,13 @@ def render(
         memory_bytes=read_bytes(memory),
     )
     refuse_input(out, event, overwrite=overwrite)
+    notes = finer_than_detail(sensor)
+    for note in notes:
+        say(f"note: {note}")
     scene = render_event(read_event(event), params)
     write_scene(scene, out, overwrite=overwrite)
     rows, columns = (int(side) for side in scene.box.shape)
-    facts = {"out": out, "size": [columns, rows], "sensor": sensor}
+    facts = {"out": out, "size": [columns, rows], "sensor": sensor, "notes": notes}
     wide, high = (round(n * abs(scene.box.affine.a)) for n in (columns, rows))
     done(
         f"Two images of {columns} x {rows} px ({wide} x {high} m: the outer {MARGIN_M:g} m of the "

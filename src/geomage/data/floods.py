@@ -21,10 +21,9 @@ from geomage.render.landscape import (
     sample_weather,
     scatterers,
 )
-from geomage.sensor.looks import Looks
+from geomage.sensor import Shot, capture, frame, sample_looks, sensor
 from geomage.sensor.radar import RadarShot, View, detect, local_incidence, project, radar
 from geomage.world.landscape import Landscape, grow_landscape, sample_landscape
-from geomage.data._interim import BANDS, take
 
 __all__ = ["FloodPair", "FloodPairParams", "FloodPairs", "flood_pairs"]
 
@@ -135,7 +134,19 @@ def _grain(land: Landscape, rng: np.random.Generator) -> np.ndarray:
 def sense_optical(
     land: Landscape, water: Inundation, day: Weather, rng: np.random.Generator
 ) -> np.ndarray:
-    """Counts (band, y, x) of Sentinel-2 L1C."""
-    ground = landscape_reflectance(land, water, day, BANDS)
-    looks = Looks(float(rng.uniform(100, 220)), float(rng.uniform(25, 70)), 4.0, 100.0)
-    return take(ground, looks, float(rng.gamma(2.5, 0.12)), float(rng.uniform(0.5, 1.8)), int(rng.integers(2**31)))
+    """Counts (band, y, x) of Sentinel-2 L1C, free of cloud.
+
+    Aerosol is log-normal about 0.3: over flooded plains, and in place of the light scattered more
+    than once, which `sensor.air` leaves out (ours).
+    """
+    model = sensor("sentinel2-l1c")
+    ground = landscape_reflectance(land, water, day, model.bands)
+    shot = Shot(
+        looks=sample_looks(rng, model, float(rng.uniform(-40, 45))),
+        aerosol=float(np.clip(0.3 * np.exp(rng.normal(0, 0.45)), 0.03, 0.9)),
+        cirrus=float(rng.uniform(0.002, 0.02)) if rng.random() < 0.2 else 0.0,
+        seed=int(rng.integers(2**31)),
+    )
+    shape, px = ground.shape[1:], land.params.cell_m
+    counts, _ = capture(ground, frame(px, shape, px, shape), shot, model)
+    return counts

@@ -5,7 +5,14 @@ from __future__ import annotations
 from geomage.render.canvas import Noise, stage_box, stage_noise
 from geomage.render.engine import Picture, light_and_view, sky_view
 from geomage.render.matter import Appearance, sample_appearance
-from geomage.render.scene import MARGIN_M, RenderParams, Scene, render_event, write_scene
+from geomage.render.scene import (
+    MARGIN_M,
+    RenderParams,
+    Scene,
+    finer_than_detail,
+    render_event,
+    write_scene,
+)
 from geomage.render.spectra import widen
 from geomage.render.stage import Stage, paint
 
@@ -17,6 +24,7 @@ __all__ = [
     "RenderParams",
     "Scene",
     "Stage",
+    "finer_than_detail",
     "light_and_view",
     "paint",
     "render_event",

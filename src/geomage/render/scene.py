@@ -23,13 +23,25 @@ from geomage.render.canvas import onto, stage_noise
 from geomage.render.engine import Picture, light_and_view
 from geomage.render.matter import BUILDING, MATTER, Appearance, sample_appearance
 from geomage.render.stage import Stage, paint
-from geomage.sensor import Framing, SensorModel, Shot, capture, frame, sample_shot, sensor
+from geomage.sensor import (
+    Framing,
+    Looks,
+    SensorModel,
+    Shot,
+    capture,
+    frame,
+    sample_shot,
+    sample_weather,
+    sensor,
+)
 
-__all__ = ["RenderParams", "Scene", "render_event", "write_scene"]
+__all__ = ["RenderParams", "Scene", "finer_than_detail", "render_event", "write_scene"]
 
 BYTES_A_PIXEL = 118  # of the fine grid, measured at the peak of painting and lighting
 HIDDEN = 0.5  # opacity of smoke that hides a building
 NOT_ANALYSED = 255  # in damage.tif
+DETAIL_M = 0.25
+"""Finest thing that a town is made of, about: finer pixels show its grain and nothing new."""
 MARGIN_M = 30.0
 """Outer rim of a town that is not pictured: shadows and leaning roofs come in from there."""
 
@@ -64,11 +76,11 @@ class RenderParams:
 class Scene:
     """Two images and their truth, all on `box`.
 
-    rasters: before, after (3, y, x) uint8 counts; landcover_before, landcover_after (0..8);
-    building (ids as the first date sees them); damage (0 no building, 1..4); height_before,
-    height_after (metres above terrain); matter_before, matter_after (values of `MATTER`);
-    water_depth, debris_height (metres), burn (severity 0..1), all three as the second date sees
-    them; valid (0/1).
+    rasters: before, after (band, y, x) counts in the sensor's `bands` and type; landcover_before,
+    landcover_after (0..8); building (ids as the first date sees them); damage (0 no building,
+    1..4); height_before, height_after (metres above terrain); matter_before, matter_after (values
+    of `MATTER`); water_depth, debris_height (metres), burn (severity 0..1), all three as the
+    second date sees them; valid (0/1).
     buildings, streets, bridges: tables of the event; buildings with the pixels that show each.
     """
 
@@ -78,6 +90,16 @@ class Scene:
     streets: gpd.GeoDataFrame
     bridges: gpd.GeoDataFrame
     parameters: Mapping[str, Any]
+    bands: tuple[str, ...] = ("red", "green", "blue")
+
+
+def finer_than_detail(name: str) -> list[str]:
+    """Say what a sensor shows that is not there, where its GSD is finer than a town's detail."""
+    gsd = sensor(name).gsd
+    if gsd >= DETAIL_M:
+        return []
+    detail = f"a town holds nothing finer than about {DETAIL_M:g} m except grain"
+    return [f"{name} samples every {gsd:g} m, but {detail}: small things are missing"]
 
 
 def _grids(event: Event, model: SensorModel, params: RenderParams) -> tuple[GeoBox, GeoBox]:
@@ -126,6 +148,8 @@ def render_event(event: Event, params: RenderParams | None = None) -> Scene:
     then = sample_appearance(rng, when)
     when, then = _looked(when, params.off_nadir_before), _looked(then, params.off_nadir_after)
     shots = sample_shot(rng), sample_shot(rng)
+    air = np.random.default_rng([params.seed, 7])
+    shots = _under(shots[0], when, air), _under(shots[1], then, air)
     reach = rng.uniform(0, 2) if params.shift_px is None else params.shift_px
     turn = rng.uniform(0, 2 * np.pi)
     off = (float(reach * np.cos(turn) * model.gsd), float(reach * np.sin(turn) * model.gsd))
@@ -164,7 +188,13 @@ def render_event(event: Event, params: RenderParams | None = None) -> Scene:
         "event_parameters": dict(event.parameters), "city": event.city.params.as_dict(),
     }  # fmt: skip
     buildings = _buildings(event, rasters["building"])
-    return Scene(box, rasters, buildings, event.streets, event.bridges, facts)
+    return Scene(box, rasters, buildings, event.streets, event.bridges, facts, model.names)
+
+
+def _under(shot: Shot, when: Appearance, rng: np.random.Generator) -> Shot:
+    """Put a shot under the sun and the view of its date."""
+    looks = Looks(when.sun_azimuth, when.sun_elevation, when.off_nadir, when.view_azimuth)
+    return sample_weather(rng, shot, looks)
 
 
 def _looked(when: Appearance, off_nadir: float | None) -> Appearance:
@@ -248,8 +278,9 @@ def write_scene(scene: Scene, folder: Path, *, overwrite: bool = False) -> Path:
     with fresh_folder(folder, overwrite=overwrite) as tmp:
         for name, values in scene.rasters.items():
             stack = values if values.ndim == 3 else values[None]
-            bands = ("red", "green", "blue") if values.ndim == 3 else (name,)
-            stack = stack.astype(_DTYPES.get(name, np.uint8))
+            bands = scene.bands if values.ndim == 3 else (name,)
+            if values.ndim == 2:
+                stack = stack.astype(_DTYPES.get(name, np.uint8))
             tags = {"classes": _CLASSES} if name.startswith("matter") else {}
             raster = Raster(stack, scene.box, None, bands)
             write_cog(tmp / f"{name}.tif", raster, tags=tags, unit=_UNITS.get(name))

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from geomage.sensor.bands import VISIBLE, Band
-from geomage.sensor.capture import Framing, Shot, capture, frame, sample_shot
-from geomage.sensor.models import SENSORS, SensorModel, sensor
+from geomage.sensor.capture import Shot, capture, sample_shot, sample_weather
+from geomage.sensor.framing import Framing, frame
+from geomage.sensor.looks import Looks, sample_looks, sun_position
+from geomage.sensor.models import Optics, SensorModel, Sharpening
+from geomage.sensor.table import SENSORS, sensor
 
 __all__ = [
     "SENSORS",
     "VISIBLE",
     "Band",
     "Framing",
+    "Looks",
+    "Optics",
     "SensorModel",
+    "Sharpening",
     "Shot",
     "capture",
     "frame",
+    "sample_looks",
     "sample_shot",
+    "sample_weather",
     "sensor",
+    "sun_position",
 ]

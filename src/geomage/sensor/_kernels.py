@@ -1,5 +1,6 @@
 """Numba kernels of the sensor room."""
 
+import numpy as np
 from numba import njit
 
 
@@ -19,3 +20,50 @@ def resample(image, row0, col0, ratio, out):
                 top = image[b, y0, x0] * (1 - fx) + image[b, y0, x0 + 1] * fx
                 low = image[b, y0 + 1, x0] * (1 - fx) + image[b, y0 + 1, x0 + 1] * fx
                 out[b, i, j] = top * (1 - fy) + low * fy
+
+
+@njit(cache=True, nogil=True)
+def _slope(row, column, seed):
+    """Angle 0..2 pi of the gradient at a lattice point, a hash of its place."""
+    h = np.uint64(row) * np.uint64(0x9E3779B97F4A7C15)
+    h ^= np.uint64(column) * np.uint64(0xC2B2AE3D27D4EB4F) + np.uint64(seed)
+    h ^= h >> np.uint64(29)
+    h *= np.uint64(0xBF58476D1CE4E5B9)
+    h ^= h >> np.uint64(32)
+    h *= np.uint64(0x94D049BB133111EB)
+    h ^= h >> np.uint64(29)
+    return np.float64(h >> np.uint64(11)) * (2 * np.pi / 9007199254740992.0)
+
+
+@njit(cache=True, nogil=True)
+def fractal(y0, x0, step, stretch, gain, octaves, seed, out):
+    """Fractal gradient noise (y, x) in cells of the largest octave, at y0 + i step, x0 + j step.
+
+    After Perlin, Improving Noise (2002). A function of the place alone: two windows of one seed
+    agree where they overlap. stretch: of the first axis's cells against the second's.
+    """
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            total = 0.0
+            height = 1.0
+            y = (y0 + i * step) / stretch
+            x = x0 + j * step
+            for octave in range(octaves):
+                r, c = int(np.floor(y)), int(np.floor(x))
+                fy, fx = y - r, x - c
+                uy = fy * fy * fy * (fy * (6 * fy - 15) + 10)
+                ux = fx * fx * fx * (fx * (6 * fx - 15) + 10)
+                s = seed + octave
+                a = _slope(r, c, s)
+                top = np.cos(a) * fx + np.sin(a) * fy
+                a = _slope(r, c + 1, s)
+                top += ux * (np.cos(a) * (fx - 1) + np.sin(a) * fy - top)
+                a = _slope(r + 1, c, s)
+                low = np.cos(a) * fx + np.sin(a) * (fy - 1)
+                a = _slope(r + 1, c + 1, s)
+                low += ux * (np.cos(a) * (fx - 1) + np.sin(a) * (fy - 1) - low)
+                total += height * (top + uy * (low - top))
+                height *= gain
+                y = 2 * y + 17.3
+                x = 2 * x + 5.7
+            out[i, j] = total
