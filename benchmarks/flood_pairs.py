@@ -34,17 +34,24 @@ BINS = {
     "VH": np.arange(-50, 0.01, 1.0),
     "MNDWI": np.arange(-1, 1.001, 0.05),
 }
-HIDDEN = 0.8  # of flooded ground under leaves: no one can label it
+RADAR, DECIBELS = 10, (0, 1, 2, 3, 6, 7)  # features of radar, and those that a gain moves
+SEEN = 0.5  # of a cell that shows water from above: who labels an optical image calls it water
+HIDDEN = 0.1  # less than that of flooded ground shows water: no one can label it
 
 
 @dataclass(frozen=True)
 class Chip:
-    """One date: VV, VH in dB (2, y, x); 13 bands x 10000, or None; label 1 water, 0 land, -1."""
+    """One date: VV, VH in dB (2, y, x); 13 bands x 10000, or None; label 1 water, 0 land, -1.
+
+    seen: of simulated chips, the label as one would draw it who sees the water from above, and calls
+    flooded ground under plants dry.
+    """
 
     name: str
     radar: np.ndarray
     optical: np.ndarray | None
     label: np.ndarray
+    seen: np.ndarray | None = None
 
 
 def read_chip(folder: Path, name: str) -> Chip:
@@ -62,14 +69,15 @@ def read_chip(folder: Path, name: str) -> Chip:
 
 
 def simulated(pairs: FloodPairs, index: int) -> list[Chip]:
-    """The two dates of a pair, labelled as one does who sees the water from above."""
+    """The two dates of a pair, labelled by where water stands."""
     pair = pairs.pair(index)
     after = np.where(pair.flood == 255, -1, pair.flood > 0).astype(np.int8)
-    after[(pair.flood == 1) & (pair.leaves > HIDDEN)] = -1
+    after[(pair.flood == 1) & (pair.open < HIDDEN)] = -1
+    seen = np.where(after < 0, 0, pair.open >= SEEN).astype(np.int8)
     before = np.where(pair.flood == 255, -1, pair.flood == 2).astype(np.int8)
     return [
-        Chip(f"{index} after", pair.radar_after, pair.optical_after, after),
-        Chip(f"{index} before", pair.radar_before, pair.optical_before, before),
+        Chip(f"{index} after", pair.radar_after, pair.optical_after, after, seen),
+        Chip(f"{index} before", pair.radar_before, pair.optical_before, before, before),
     ]
 
 
@@ -114,11 +122,16 @@ def overlaps(real: list[Chip], made: list[Chip]) -> dict[str, dict[str, float]]:
 
 
 def features(chip: Chip, *, optical: bool) -> np.ndarray:
-    """(band, y, x) float32 of about -2..2: decibels, speckle-free decibels, logarithms, MNDWI."""
+    """(band, y, x) float32 of about -2..2: decibels, smoothed ones, logarithms, MNDWI.
+
+    Smoothed decibels stand beside the upper quartile of their image: how dark for this place.
+    """
     power = 10 ** (chip.radar / 10)
-    soft = 10 * np.log10(np.stack([ndimage.gaussian_filter(p, 1.5) for p in power]) + 1e-5)
     bands = [(chip.radar[0] + 13) / 6, (chip.radar[1] + 20) / 7]
-    bands += [(soft[0] + 13) / 6, (soft[1] + 20) / 7]
+    for sigma in (1.5, 5.0):
+        soft = 10 * np.log10(np.stack([ndimage.gaussian_filter(p, sigma) for p in power]) + 1e-5)
+        bands += [(soft[0] + 13) / 6, (soft[1] + 20) / 7]
+        bands += [(s - np.quantile(s[chip.label >= 0], 0.75)) / 6 for s in soft]
     if optical:
         assert chip.optical is not None
         o = np.maximum(chip.optical.astype(np.float32), 1)
@@ -179,8 +192,9 @@ def batch(
         if rng.random() < 0.5:
             x, y = x[:, :, ::-1], y[:, ::-1]
         shift = np.zeros((len(x), 1, 1), np.float32)
-        shift[:4] = rng.normal(0, 0.12)
-        shift[4:] = rng.normal(0, 0.08, (len(x) - 4, 1, 1)) + rng.normal(0, 0.1)
+        shift[list(DECIBELS)] = rng.normal(0, 0.12)
+        n = len(x) - RADAR
+        shift[RADAR:] = rng.normal(0, 0.08, (n, 1, 1)) + rng.normal(0, 0.1)
         xs.append(x + shift)
         ys.append(y)
     return torch.from_numpy(np.stack(xs)), torch.from_numpy(np.stack(ys).astype(np.float32))
@@ -190,7 +204,7 @@ def train(chips: list[Chip], *, optical: bool, steps: int, seed: int = 0) -> Sma
     """Train on simulated chips alone."""
     torch.manual_seed(seed)
     rng = np.random.default_rng([seed, 7])
-    stack = [(features(chip, optical=optical), chip.label) for chip in chips]
+    stack = [(features(c, optical=optical), c.seen if optical else c.label) for c in chips]
     net = SmallUNet(stack[0][0].shape[0])
     optimiser = torch.optim.AdamW(net.parameters(), 3e-3, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, steps)

@@ -47,7 +47,7 @@ class FloodPair:
     radar_before, radar_after: VV, VH (pol, y, x), dB; optical_before, optical_after: 13 bands
     (band, y, x) of Sentinel-2 L1C, reflectance x 10000; flood: 0 dry, 1 flooded, 2 permanent
     water, 255 not analysed (radar shadow); depth: metres of water at the second date;
-    leaves: share of the cell hidden from above by them at that date.
+    open: share of the cell that shows water from above at that date, not hidden by leaves.
     """
 
     box: GeoBox
@@ -57,7 +57,7 @@ class FloodPair:
     optical_after: np.ndarray
     flood: np.ndarray
     depth: np.ndarray
-    leaves: np.ndarray
+    open: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class FloodPairs:
             optical_after=sense_optical(land, water, then, rng)[:, *inner],
             flood=seen[inner],
             depth=water.depth[inner],
-            leaves=cover_of_plants(land, water, then)[inner].astype(np.float32),
+            open=(water.share * (1 - cover_of_plants(land, water, then)))[inner].astype(np.float32),
         )
 
 

@@ -69,7 +69,7 @@ def sample_flood(rng: np.random.Generator) -> PlainFlood:
         level_m=level,
         fallen_m=float(rng.uniform(0, 0.6) * level),
         hollows=float(rng.uniform(0, 0.9)) if rng.random() < 0.6 else 0.0,
-        bunded=float(rng.uniform(0.05, 0.95)) if rng.random() < 0.5 else 0.0,
+        bunded=float(rng.uniform(0.05, 0.98)) if rng.random() < 0.6 else 0.0,
         soaked=float(rng.uniform(0.1, 1.0)),
         uneven_m=float(np.exp(rng.uniform(np.log(0.03), np.log(0.3)))),
     )

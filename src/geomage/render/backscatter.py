@@ -57,7 +57,8 @@ class Scatterers:
     moisture: of the soil, m3/m3; rough_cm: standard deviation of its heights; plants: water in
     them, kg/m2; stems: share of it that stands upright; trees: share of the canopy that is trees;
     tall_m: height of the plants; houses: share of ground built over; facing: degrees between their
-    walls and the beam, 0..45; wet: share under water; depth: of it, m; wind: m/s over it.
+    walls and the beam, 0..45; wet: share under water; depth: of it, m; wind: m/s over it;
+    dense: what plants scatter against the usual, one number.
     """
 
     moisture: np.ndarray
@@ -71,6 +72,7 @@ class Scatterers:
     wet: np.ndarray
     depth: np.ndarray
     wind: np.ndarray
+    dense: float = 1.0
 
 
 def soil_permittivity(moisture: np.ndarray) -> np.ndarray:
@@ -168,7 +170,7 @@ def _through(
 ) -> np.ndarray:
     """Sigma naught (2, y, x) of a canopy and of what the beam finds below it."""
     t = np.exp(-2 * _ATTENUATION * plants / cos)
-    canopy = [_CROP[p] + (_TREE[p] - _CROP[p]) * what.trees for p in range(2)]
+    canopy = [what.dense * _CROP[p] + (_TREE[p] - what.dense * _CROP[p]) * what.trees for p in range(2)]
     return np.stack([canopy[p] * cos * (1 - t) + t * below[p] for p in range(2)])
 
 

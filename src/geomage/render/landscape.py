@@ -20,11 +20,11 @@ from geomage.world.landscape import BARE, DEVELOPED, ROAD, Landscape
 
 __all__ = ["Weather", "cover_of_plants", "landscape_reflectance", "sample_weather", "scatterers"]
 
-_FILM_M = 0.0004  # of water in saturated soil, as the light sees it
+_FILM_M = 0.0003  # of water in saturated soil, as the light sees it
 _WET = 0.62  # what total wetting leaves of reflectance where water does not absorb
 _GAP = 0.75  # extinction of leaves a kg/m2 of water in them, seen from above
 _PORES = 0.42  # m3/m3 that soil holds when it is full
-_SHADE = (0.78, 0.5)  # of what leaves send back, for the shadows between rows and between crowns
+_SHADE = (0.85, 0.55)  # of what leaves send back, for the shadows between rows and between crowns
 _WATERS = ("clear water", "green water", "silty water", "muddy water")
 
 
@@ -35,7 +35,8 @@ class Weather:
     wind: m/s over open water; from_deg: wind against the radar beam; silt: 0 clear, 1 muddy;
     glint: of sun or sky on water, reflectance; leaves: what plants have against the parameters of
     the landscape; rain: by which soil is wetter, m3/m3; soil: kinds of soil, 0..1; roofs: 0..1;
-    dim: what shadows finer than a cell leave of the light.
+    dense: scattering of plants at C band against the usual; rough: of soil, against the landscape's;
+    dim: light on ground against that on a plane, for shadows and slopes finer than a cell.
     """
 
     wind: float = 2.0
@@ -46,7 +47,9 @@ class Weather:
     rain: float = 0.0
     soil: float = 0.5
     roofs: float = 0.5
-    dim: float = 0.9
+    dense: float = 1.0
+    rough: float = 1.0
+    dim: float = 0.95
 
 
 def sample_weather(rng: np.random.Generator, like: Weather | None = None) -> Weather:
@@ -59,7 +62,9 @@ def sample_weather(rng: np.random.Generator, like: Weather | None = None) -> Wea
         leaves=float(rng.uniform(0.8, 1.2)),
         rain=float(rng.uniform(0, 0.04)),
         soil=like.soil if like else float(rng.uniform(0, 1)),
-        dim=float(rng.uniform(0.7, 1.0)),
+        dense=like.dense if like else float(np.exp(rng.normal(-0.15, 0.25))),
+        rough=like.rough if like else float(np.exp(rng.normal(-0.15, 0.25))),
+        dim=float(rng.uniform(0.85, 1.05)),
         roofs=like.roofs if like else float(rng.uniform(0, 1)),
     )
 
@@ -81,7 +86,7 @@ def scatterers(land: Landscape, water: Inundation, day: Weather, look: float) ->
     askew = np.abs((land.facing - look + 45) % 90 - 45)
     return Scatterers(
         moisture=_moisture(land, water, day),
-        rough_cm=land.rough_cm,
+        rough_cm=land.rough_cm * day.rough,
         plants=land.plants * day.leaves * ~land.water,
         stems=land.stems,
         trees=land.trees,
@@ -91,6 +96,7 @@ def scatterers(land: Landscape, water: Inundation, day: Weather, look: float) ->
         wet=water.share,
         depth=water.depth,
         wind=np.full(land.ground.shape, day.wind),
+        dense=day.dense,
     )
 
 

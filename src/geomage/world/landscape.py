@@ -379,7 +379,7 @@ def _plants(
     trees = np.where((cover == TREE) | hedge, 1.0, np.where(cover == RANGE, 0.25, 0.0))
     plants = np.where(hedge, np.maximum(plants, 2.0), plants)
     tall = np.select([trees == 1, cover == FARM], [8.0, 0.15 + 1.1 * stage * kind + 0.2 * stage],
-                     0.1 + 0.35 * plants)  # fmt: skip
+                     0.15 + 0.7 * plants)  # fmt: skip
     rough = np.select(
         [cover == FARM, cover == ROAD, cover == BARE, cover == DEVELOPED],
         [0.35 + 1.6 * ((own * 101.0) % 1.0) ** 1.5, 0.25, 0.5 + 0.25 * np.abs(patch), 0.8], 1.1,
