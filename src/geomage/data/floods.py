@@ -1,0 +1,152 @@
+"""Flood pairs by index: a landscape before and under water, as Sentinel-1 and Sentinel-2 see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from odc.geo.geobox import GeoBox
+
+from geomage.disaster.plains import (
+    Inundation,
+    before_flood,
+    flood_landscape,
+    sample_flood,
+)
+from geomage.render.backscatter import backscatter
+from geomage.render.landscape import (
+    Weather,
+    cover_of_plants,
+    landscape_reflectance,
+    sample_weather,
+    scatterers,
+)
+from geomage.sensor import Shot, capture, frame, sample_looks, sensor
+from geomage.sensor.radar import RadarShot, View, detect, local_incidence, project, radar
+from geomage.world.landscape import Landscape, grow_landscape, sample_landscape
+
+__all__ = ["FloodPair", "FloodPairParams", "FloodPairs", "flood_pairs"]
+
+NOT_ANALYSED = 255
+_MARGIN = 8  # cells grown and left out: echoes and blur come in from there
+
+
+@dataclass(frozen=True)
+class FloodPairParams:
+    """Which pairs."""
+
+    seed: int = 0
+    cells: int = 512  # a side, of 10 m
+    dry: float = 0.08  # share of pairs in which nothing is flooded
+
+
+@dataclass(frozen=True)
+class FloodPair:
+    """Two dates of one landscape. Arrays on `box`, 10 m.
+
+    radar_before, radar_after: VV, VH (pol, y, x), dB; optical_before, optical_after: 13 bands
+    (band, y, x) of Sentinel-2 L1C, reflectance x 10000; flood: 0 dry, 1 flooded, 2 permanent
+    water, 255 not analysed (radar shadow); depth: metres of water at the second date;
+    open: share of the cell that shows water from above at that date, not hidden by leaves.
+    """
+
+    box: GeoBox
+    radar_before: np.ndarray
+    radar_after: np.ndarray
+    optical_before: np.ndarray
+    optical_after: np.ndarray
+    flood: np.ndarray
+    depth: np.ndarray
+    open: np.ndarray
+
+
+@dataclass(frozen=True)
+class FloodPairs:
+    """Pairs without end; `pair(i)` gives the same bytes at all times."""
+
+    params: FloodPairParams
+
+    def pair(self, index: int) -> FloodPair:
+        """Simulate the pair of that number."""
+        rng = np.random.default_rng([self.params.seed, index, 63])
+        cells = self.params.cells + 2 * _MARGIN
+        land = grow_landscape(sample_landscape(rng, cells))
+        flood = sample_flood(rng)
+        dry = rng.random() < self.params.dry
+        water = before_flood(land) if dry else flood_landscape(land, flood, int(rng.integers(2**31)))
+        day = sample_weather(rng)
+        then = sample_weather(rng, day)
+        passes = radar("sentinel-1")
+        look = float(rng.choice(list(passes.looks.values())) + rng.normal(0, 3))
+        view = View(float(rng.uniform(*passes.incidence)), look)
+        was = before_flood(land)
+        radar_before, _ = sense_radar(land, was, day, view, rng)
+        radar_after, shadow = sense_radar(land, water, then, view, rng)
+        inner = (slice(_MARGIN, -_MARGIN),) * 2
+        seen = np.where(shadow > 0, NOT_ANALYSED, water.flood).astype(np.uint8)
+        return FloodPair(
+            box=land.box[inner],
+            radar_before=radar_before[:, *inner],
+            radar_after=radar_after[:, *inner],
+            optical_before=sense_optical(land, was, day, rng)[:, *inner],
+            optical_after=sense_optical(land, water, then, rng)[:, *inner],
+            flood=seen[inner],
+            depth=water.depth[inner],
+            open=(water.share * (1 - cover_of_plants(land, water, then)))[inner].astype(np.float32),
+        )
+
+
+def flood_pairs(params: FloodPairParams | None = None) -> FloodPairs:
+    """Make the pairs of a set of parameters."""
+    return FloodPairs(params or FloodPairParams())
+
+
+def sense_radar(
+    land: Landscape, water: Inundation, day: Weather, view: View, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Decibels (pol, y, x) of Sentinel-1 and its radar shadow (y, x)."""
+    model = radar("sentinel-1")
+    px = land.params.cell_m
+    terrain = land.ground.astype(float)
+    incidence = local_incidence(terrain, px, view)
+    sigma = backscatter(scatterers(land, water, day, view.look), incidence, day.from_deg)
+    sigma *= _grain(land, rng)
+    tall = np.where((land.trees == 1) & ~land.water, land.tall_m, 0.0)
+    echo = project(terrain, tall, sigma, view, px)
+    noise = rng.uniform(-27.0, -22.0) + rng.uniform(-1.0, 1.0, 2)
+    phase = rng.uniform(0.0, 1.0, 2)
+    left = rng.uniform(0.0, 0.5, 2)
+    shot = RadarShot(
+        noise_db=(float(noise[0]), float(noise[1])),
+        left=(float(left[0]), float(left[1])),
+        phase=(float(phase[0]), float(phase[1])),
+        seed=int(rng.integers(2**31)),
+    )
+    return detect(echo.power, px, view, model, shot), echo.shadow
+
+
+def _grain(land: Landscape, rng: np.random.Generator) -> np.ndarray:
+    """Unevenness (y, x) of what scatters within a cell: lognormal, strong among houses (ours)."""
+    spread = np.where(land.water, 0.05, 0.12) + 0.9 * np.sqrt(land.houses)
+    return np.exp(spread * rng.normal(size=spread.shape) - spread**2 / 2)
+
+
+def sense_optical(
+    land: Landscape, water: Inundation, day: Weather, rng: np.random.Generator
+) -> np.ndarray:
+    """Counts (band, y, x) of Sentinel-2 L1C, free of cloud.
+
+    Aerosol is log-normal about 0.3: over flooded plains, and in place of the light scattered more
+    than once, which `sensor.air` leaves out (ours).
+    """
+    model = sensor("sentinel2-l1c")
+    ground = landscape_reflectance(land, water, day, model.bands)
+    shot = Shot(
+        looks=sample_looks(rng, model, float(rng.uniform(-40, 45))),
+        aerosol=float(np.clip(0.3 * np.exp(rng.normal(0, 0.45)), 0.03, 0.9)),
+        cirrus=float(rng.uniform(0.002, 0.02)) if rng.random() < 0.2 else 0.0,
+        seed=int(rng.integers(2**31)),
+    )
+    shape, px = ground.shape[1:], land.params.cell_m
+    counts, _ = capture(ground, frame(px, shape, px, shape), shot, model)
+    return counts
