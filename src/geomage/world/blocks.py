@@ -87,14 +87,15 @@ def _farmstead(rng: np.random.Generator, draft: Draft, style: Style, block: Poly
             continue
         draft.parcels.append((yard, len(draft.blocks) - 1))
         draft.buildings.append(built)
-        clearing = yard.buffer(rng.uniform(-2, 12)) & block
+        clearing = polygons_of(yard.buffer(rng.uniform(-2, 12)) & block, 4)
         kind = str(rng.choice(["lawn", "meadow", "bare", "dirt"]))
         if rng.random() < 0.7:
-            draft.ground.land += [land(rng, p, kind, 2) for p in polygons_of(clearing, 4)]
+            draft.ground.land += [land(rng, p, kind, 2) for p in clearing]
         way = shapely.shortest_line(built.footprint, block.exterior).buffer(rng.uniform(1.2, 2.5))
         draft.ground.land += [land(rng, p, "dirt", 3) for p in polygons_of(way & block, 2)]
         draft.clearings.append(built.footprint.buffer(rng.uniform(0.5, 9.0)))
-        boxes(rng, draft.ground, clearing.buffer(0), int(rng.integers(0, 5)))
+        for piece in sorted(clearing, key=lambda p: p.area)[-1:]:
+            boxes(rng, draft.ground, piece, int(rng.integers(0, 5)))
 
 
 def _build_block(

@@ -27,7 +27,7 @@ from geomage.world.districts import District, DistrictKey, dense, street_angle
 from geomage.world.graph import spurs, street_graph
 from geomage.world.styles import Style
 
-__all__ = ["FABRICS", "Fabric", "Network", "Street", "enclosed", "lay_streets"]
+__all__ = ["FABRICS", "Fabric", "Network", "Street", "lay_streets"]
 
 _CELL = 4.0  # metres, of the grids that tracing looks up
 _SPUR = 18.0  # metres; shorter loose ends are overshoot, not streets
@@ -333,17 +333,12 @@ def _opened(rng: np.random.Generator, style: Style, streets: list[Street]) -> li
     return out
 
 
-def enclosed(streets: Sequence[Street], district: District) -> list[Polygon]:
-    """Areas that streets and the border of their district enclose, centre line to centre line.
+def _faces(streets: Sequence[Street], district: District) -> list[Polygon]:
+    """Areas between streets, in an order that depends on their place only.
 
-    Unlike the faces of a network, ends that miss the line they meet by a rounding error meet it.
+    Ends that miss the line they meet by a rounding error meet it.
     """
-    return _faces(streets, district, _ROUNDING)
-
-
-def _faces(streets: Sequence[Street], district: District, grid: float = 0.0) -> list[Polygon]:
-    """Areas between streets, in an order that depends on their place only."""
-    net = shapely.union_all([*(s.line for s in streets), district.ring], grid_size=grid or None)
+    net = shapely.union_all([*(s.line for s in streets), district.ring], grid_size=_ROUNDING)
     faces = shapely.get_parts(shapely.polygonize([net]))
     at = shapely.get_coordinates(shapely.centroid(faces)).round(2)
     return list(faces[np.lexsort(at.T)])

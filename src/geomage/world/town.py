@@ -19,7 +19,7 @@ from geomage.world.city import CityParams
 from geomage.world.districts import District, Side, Skeleton, seeded
 from geomage.world.ground import Land, land
 from geomage.world.parcels import cut_blocks, paved, polygons_of
-from geomage.world.streets import Network, Street, enclosed, lay_streets
+from geomage.world.streets import Network, Street, lay_streets
 from geomage.world.styles import STYLES, Style
 from geomage.world.survey import survey
 from geomage.world.terrain import Heights, Relief
@@ -148,8 +148,7 @@ def plan_quarter(town: Town, district: District) -> Quarter:
     rng = seeded(town.seed, VERGE, district.key)
     verge = tuple(land(rng, p, kind, -2) for p in polygons_of(rest, 1))
     rng = seeded(town.seed, ALLOTMENT, district.key)
-    cells = enclosed(network.streets, district) if style.footprint_m2 else []
-    fillings = deal(rng, style, blocks, cells)
+    fillings = deal(rng, style, blocks, list(network.faces))
     return replace(
         sketch,
         blocks=tuple(blocks),
