@@ -112,7 +112,9 @@ def overlaps(real: list[Chip], made: list[Chip]) -> dict[str, dict[str, float]]:
             row = {"all chips": pool}
             for chip in real:
                 if name in quantities(chip) and (chip.label == cls).sum() >= 500:
-                    one = float(np.minimum(shares([chip], name, cls), shares(made, name, cls)).sum())
+                    one = float(
+                        np.minimum(shares([chip], name, cls), shares(made, name, cls)).sum()
+                    )
                     row[chip.name.split("_")[0]] = one
             table[f"{name} {word}"] = row
     return table

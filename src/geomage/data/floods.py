@@ -73,7 +73,9 @@ class FloodPairs:
         land = grow_landscape(sample_landscape(rng, cells))
         flood = sample_flood(rng)
         dry = rng.random() < self.params.dry
-        water = before_flood(land) if dry else flood_landscape(land, flood, int(rng.integers(2**31)))
+        water = (
+            before_flood(land) if dry else flood_landscape(land, flood, int(rng.integers(2**31)))
+        )
         day = sample_weather(rng)
         then = sample_weather(rng, day)
         passes = radar("sentinel-1")

@@ -19,7 +19,15 @@ from geomage.disaster.drainage import fill_hollows, height_above_drainage, strea
 from geomage.errors import InputError
 from geomage.world.landscape import FARM, Landscape
 
-__all__ = ["FLOODED", "PERMANENT", "Inundation", "PlainFlood", "before_flood", "flood_landscape", "sample_flood"]
+__all__ = [
+    "FLOODED",
+    "PERMANENT",
+    "Inundation",
+    "PlainFlood",
+    "before_flood",
+    "flood_landscape",
+    "sample_flood",
+]
 
 DRY, FLOODED, PERMANENT = 0, 1, 2
 _FILM_M = 0.03  # the least depth of water that stands

@@ -116,9 +116,9 @@ def paving_tone(u, v, px, row, lined):
 
 @njit(cache=True, nogil=True)
 def paint_ground(index, table, noises, at, px, albedo, cover):
-    """Paint land: two tones mixed by noise of five sizes, grain, rows, wear, tracks, repairs.
+    """Paint land: two tones mixed by noise of five sizes, grain, rows, wear, repairs.
 
-    How rough a patch is, how worn, whether tracks cross it and how its paving lies draw from the
+    How rough a patch is, how worn and how its paving lies draw from the
     number of its row (ranges ours, by eye). noises: fine, mid, coarse, broad, loose (about 2.5 m)
     and wide (about 12 m); at: (row, column) of the grid among all pixels. table (n, 14): r1 g1 b1,
     r2 g2 b2, grain, mottle, blotch, patch, cos, sin, pitch, cover class.

@@ -44,9 +44,35 @@ _HOUSES = (0.42, 0.055)  # rows of houses askew to the beam
 _HEAD_ON = (1.6, 0.06)  # added where they face it
 _ASKEW_DEG = 12.0
 _C5N = (
-    0.0, -0.6878, -0.7957, 0.338, -0.1728, 0.0, 0.004, 0.1103, 0.0159, 6.7329, 2.7713, -2.2885,
-    0.4971, -0.725, 0.045, 0.0066, 0.3222, 0.012, 22.7, 2.0813, 3.0, 8.3659, -3.3428, 1.3236,
-    6.2437, 2.3893, 0.3249, 4.159, 1.693,
+    0.0,
+    -0.6878,
+    -0.7957,
+    0.338,
+    -0.1728,
+    0.0,
+    0.004,
+    0.1103,
+    0.0159,
+    6.7329,
+    2.7713,
+    -2.2885,
+    0.4971,
+    -0.725,
+    0.045,
+    0.0066,
+    0.3222,
+    0.012,
+    22.7,
+    2.0813,
+    3.0,
+    8.3659,
+    -3.3428,
+    1.3236,
+    6.2437,
+    2.3893,
+    0.3249,
+    4.159,
+    1.693,
 )  # fmt: skip  -- c1 to c28, table 1 of Hersbach (2010)
 
 
@@ -170,7 +196,9 @@ def _through(
 ) -> np.ndarray:
     """Sigma naught (2, y, x) of a canopy and of what the beam finds below it."""
     t = np.exp(-2 * _ATTENUATION * plants / cos)
-    canopy = [what.dense * _CROP[p] + (_TREE[p] - what.dense * _CROP[p]) * what.trees for p in range(2)]
+    canopy = [
+        what.dense * _CROP[p] + (_TREE[p] - what.dense * _CROP[p]) * what.trees for p in range(2)
+    ]
     return np.stack([canopy[p] * cos * (1 - t) + t * below[p] for p in range(2)])
 
 

@@ -71,7 +71,13 @@ RADARS: Mapping[str, RadarModel] = MappingProxyType(
         # (S1-RS-MDA-52-7440): IW GRD high resolution. Headings of about 348 and 192 degrees near
         # the equator, looking right.
         "sentinel-1": RadarModel(
-            "sentinel-1", 5.405, 10.0, (20.0, 22.0), 4.4, -22.0, (29.1, 46.0),
+            "sentinel-1",
+            5.405,
+            10.0,
+            (20.0, 22.0),
+            4.4,
+            -22.0,
+            (29.1, 46.0),
             MappingProxyType({"ascending": 78.0, "descending": 282.0}),
         ),  # fmt: skip
     }
@@ -237,7 +243,9 @@ def _unit_gain(sigma_px: tuple[float, float]) -> float:
     return float(1 / np.sqrt((ndimage.gaussian_filter(probe, sigma_px) ** 2).sum()))
 
 
-def detect(echo: np.ndarray, px: float, view: View, model: RadarModel, shot: RadarShot) -> np.ndarray:
+def detect(
+    echo: np.ndarray, px: float, view: View, model: RadarModel, shot: RadarShot
+) -> np.ndarray:
     """Make the decibels (pol, y, x), float32, that users of a GRD product have.
 
     The echo is blurred to the resolution and brought to pixels of the product, takes noise and

@@ -145,9 +145,7 @@ def grow_landscape(params: LandscapeParams) -> Landscape:
     )  # fmt: skip
 
 
-def fractal(
-    rng: np.random.Generator, n: int, slope: float, longest: float = 1.0
-) -> np.ndarray:
+def fractal(rng: np.random.Generator, n: int, slope: float, longest: float = 1.0) -> np.ndarray:
     """Noise (n, n) of mean 0 and deviation 1 whose amplitude falls as frequency to the -slope.
 
     Below `longest` cycles a side it is flat; made on a larger square, so that it does not repeat.
@@ -228,14 +226,10 @@ def _terrain(
     channels = -rng.uniform(0.3, 1.5) * np.exp(-((old / 0.12) ** 2))
     swales = rng.uniform(0.1, 0.7) * fractal(rng, n, 2.0, 8)
     side = rng.uniform(0, 0.0015) * np.abs(across) * (params.river_m > 0)
-    return np.asarray(
-        _BASE_M + hills * valley + channels + swales + side - params.fall * along
-    )
+    return np.asarray(_BASE_M + hills * valley + channels + swales + side - params.fall * along)
 
 
-def _ponds(
-    params: LandscapeParams, ground: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
+def _ponds(params: LandscapeParams, ground: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Still water (y, x) of the wanted share, in low places."""
     if params.ponds == 0:
         return np.zeros(ground.shape, bool)
