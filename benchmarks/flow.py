@@ -63,7 +63,7 @@ def rates(side: int, wet: float, *, limits: bool) -> dict[str, float]:
     z, depth = terrain((side, side))
     dry = np.arange(side) >= round(wet * side)
     z[:, dry], depth[:, dry] = 3.0, 0.0
-    basin, scheme = Basin(z, CELL_M, N, depth=depth), Scheme(ALPHA, THETA)
+    basin, scheme = Basin(z, CELL_M, N, depth=depth), Scheme(ALPHA, theta=THETA)
     run(basin, 1.0, scheme)  # compiles
     found = {}
     started, steps = time.process_time(), 0

@@ -1,4 +1,4 @@
-"""Numba kernels of the local-inertial shallow-water scheme, and of filling and draining terrain.
+"""Numba kernels of shallow water: the sweep over a grid, which moves its water.
 
 A grid has a ring of one cell around it, and walls behind the eastern one up to a whole number of
 vectors: its cells are rows 1..ny and columns 1..nx, and column 1 begins a line of memory. qx[i, j]
@@ -16,106 +16,33 @@ over a row is short, and friction is one in single precision: then vectors are m
 import math
 
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
 
-WALL = 1e9  # metres; higher than any ground
-THIN = np.float32(1e-6)  # metres of flow below which nothing moves
-FILM = 0.01  # metres of water below which a speed means nothing
-VECTOR = 32  # cells; runs of them are whole multiples of it
-TRACKED = 8  # steps from one look at what is kept of depth and speed to the next
-G = 9.81
-P0, P1, P2, P3 = np.array([0.99999332, 0.66666043, 0.56049288, 0.49843612], np.float32)
-UNIT, QUARTER, DRY = np.array([1.0, 0.25, 0.0], np.float32)
-NONE, ONE = np.uint64(0), np.uint64(1)  # an index without a sign needs no test of its sign
-
-
-@intrinsic
-def _first_guess(_typing, _x):
-    """Bits of a positive x read as a whole number: 1419900500 less a third of them is x^(-1/3)."""
-    single, whole = ir.FloatType(), ir.IntType(32)
-
-    def code(_context, builder, _signature, args):
-        number = builder.sitofp(builder.bitcast(args[0], whole), single)
-        third = builder.fptosi(builder.fmul(number, ir.Constant(single, 1 / 3)), whole)
-        return builder.bitcast(builder.sub(ir.Constant(whole, 1419900500), third), single)
-
-    return types.float32(types.float32), code
-
-
-fast = njit(  # type: ignore[call-overload]  # _nrt: the callers hold the arrays, so count nothing
-    error_model="numpy", fastmath={"nnan", "nsz", "contract"}, _nrt=False
+from geomage.disaster._kernels_faces import (
+    DRY,
+    FILM,
+    NONE,
+    ONE,
+    QUARTER,
+    THIN,
+    TRACKED,
+    VECTOR,
+    WALL,
+    G,
+    brake_row,
+    depth_over,
+    fast,
+    inline,
+    push_row,
 )
-inline = njit(inline="always", fastmath={"nnan", "nsz", "contract"})
-
-
-@inline
-def _depth(za, zb, ha, hb):
-    return max(za + ha, zb + hb) - max(za, zb)
-
-
-@inline
-def _push(za, zb, ha, hb, q, before, after, theta, push):
-    """Flux of a face between cells a and b at the next time without friction, and its depth, m.
-
-    de Almeida et al. (2012), eq. 8 with the mean flux of eq. 11; theta = 1 is Bates et al. (2010),
-    eq. 11. A neighbour without flow counts as the face itself: else the tip of a flood over dry
-    ground would be held back. push = g dt / dx.
-    """
-    depth = _depth(za, zb, ha, hb)
-    before, after = before if before != 0.0 else q, after if after != 0.0 else q
-    mean = theta * q + 0.5 * (1.0 - theta) * (before + after)
-    return mean - push * depth * ((zb + hb) - (za + ha)), depth
-
-
-@fast
-def _brake_row(free, q, i, n2, m, deep, flow, k, j0, j1, friction, cap):
-    """Fluxes of row i from those without friction, held under a Froude number.
-
-    They become free / (1 + friction n^2 flow / deep^(7/3)), flow being what the friction is of. The
-    power is to 1e-5: a first guess y of deep^(-1/3) is within 4 percent; then deep^3 y^2 times
-    (1 - c)^(-2/3) with c = 1 - deep y^3, as a polynomial (Chebyshev points, |c| < 0.104). Single
-    precision will do: roughness is known to a digit, and what friction leaves is not rounded to it.
-    """
-    e0, e1, e2, e3 = P0 / friction, P1 / friction, P2 / friction, P3 / friction
-    for j in range(np.uint64(j0), np.uint64(j1)):
-        d = max(deep[k, j], THIN)
-        y = _first_guess(d)
-        y2, d3 = y * y, d * d * d
-        c = UNIT - d * (y2 * y)
-        resisting = (d3 * y2) * ((e0 + c * e1) + (c * c) * (e2 + c * e3))
-        driven = n2[m, j] * flow[k, j]
-        flow[k, j] = driven / (driven + resisting) if d > THIN else UNIT
-        deep[k, j] = cap * cap * d3
-    over = 0
-    for j in range(np.uint64(j0), np.uint64(j1)):
-        new = free[k, j] - free[k, j] * np.float64(flow[k, j])
-        over += new * new > np.float64(deep[k, j])
-        q[i, j] = new
-    if over > 0:
-        for j in range(np.uint64(j0), np.uint64(j1)):
-            most = math.sqrt(np.float64(deep[k, j]))
-            q[i, j] = min(max(q[i, j], -most), most)
-
-
-@fast
-def _push_row(z, h, qx, qy, old, o, b, i, free, deep, flow, j0, j1, theta, push):
-    """What `_brake_row` needs, 0 of the western and 1 of the northern faces of row i.
-
-    Row b of old has the old northern fluxes of the row above; row o keeps those of this one.
-    """
-    a, below = i - ONE, i + ONE
-    for j in range(np.uint64(j0), np.uint64(j1)):
-        x, d = _push(
-            z[i, j - ONE], z[i, j], h[i, j - ONE], h[i, j], qx[i, j], qx[i, j - ONE],
-            qx[i, j + ONE], theta, push,
-        )  # fmt: skip
-        free[NONE, j], deep[NONE, j], flow[NONE, j] = x, np.float32(d), np.float32(abs(qx[i, j]))
-        own = qy[i, j]
-        y, d = _push(z[a, j], z[i, j], h[a, j], h[i, j], own, old[b, j], qy[below, j], theta, push)
-        free[ONE, j], deep[ONE, j], flow[ONE, j] = y, np.float32(d), np.float32(abs(own))
-        old[o, j] = own
+from geomage.disaster._kernels_momentum import (
+    KEPT,
+    carry_row,
+    let_in,
+    note_speeds,
+    settle_row,
+    slope_row,
+)
 
 
 @fast
@@ -123,9 +50,9 @@ def _speeds(z, h, qx, qy, i, ux, uy, w, j0, j1):
     """Speeds of the western (up to column j1) and northern faces of row i, into row w."""
     a = i - ONE
     for j in range(np.uint64(j0), np.uint64(j1)):
-        d = np.float32(_depth(z[i, j - ONE], z[i, j], h[i, j - ONE], h[i, j]))
+        d = np.float32(depth_over(z[i, j - ONE], z[i, j], h[i, j - ONE], h[i, j]))
         ux[w, j] = np.float32(qx[i, j]) / max(d, THIN)
-        d = np.float32(_depth(z[a, j], z[i, j], h[a, j], h[i, j]))
+        d = np.float32(depth_over(z[a, j], z[i, j], h[a, j], h[i, j]))
         uy[w, j] = np.float32(qy[i, j]) / max(d, THIN)
 
 
@@ -296,25 +223,27 @@ def _through_edges(qx, qy, edges, ny, nx):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def advance(
-    h, z, qx, qy, n2x, n2y, tracks, lines, thin_lines, wet, last, dx, alpha, theta, froude,
+    h, z, qx, qy, speeds_x, speeds_y, n2x, n2y, tracks, lines, thin_lines, rows, wet, last, dx, alpha, theta, froude,
     threshold, block, nx, edges, edge_times, edge_levels, rain_times, rain_rates,
     inflow_i, inflow_j, inflow_times, inflow_rates, clock, end,
 ):  # fmt: skip
     """Carry the water from clock[0] to `end` seconds.
 
     - h, z, qx, qy: see the module; h, qx, qy are changed.
+    - speeds_x, speeds_y: as qx, qy, m/s, where momentum is carried along; else of one row.
     - n2x, n2y: (1 or rows, columns) Manning's n squared at the faces; one row serves all.
     - tracks: (4, rows, columns) float32: greatest depth, greatest squared speed, arrival (s, -1),
       seconds deeper than `threshold`.
     - lines, thin_lines: (8, columns) float64, (10, columns) float32 to work in.
+    - rows: (`ROWS` of `_kernels_momentum`, columns) float64 to work in.
     - wet, last: (blocks, blocks) uint8: which hold water now, and did a step before.
     - dx, alpha, theta, froude: side of a cell, Courant number, weight, greatest Froude number.
     - edges: (4,) north, south, west, east: 0 wall, 1 open, 2 water at a level.
     - edge_times, edge_levels: (k,), (4, k) seconds, metres.
     - rain_times, rain_rates: seconds, m/s.
     - inflow_i, inflow_j, inflow_times, inflow_rates: cells that get equal parts of m3/s.
-    - clock: (5,) seconds gone, greatest depth, m3 that came in over the edges, m3 of rain and
-      inflow, cells worked on; changed.
+    - clock: (6,) seconds gone, greatest depth, m3 that came in over the edges, m3 of rain and
+      inflow, cells worked on, greatest speed that bounds the step; changed.
     - end: seconds.
     """
     ny = h.shape[0] - 3
@@ -332,6 +261,7 @@ def advance(
             land += z[i, j] < 0.5 * WALL
     cap = np.float32(froude * math.sqrt(G))
     rows_n = n2x.shape[0] > 1
+    carries = speeds_x.shape[0] > 1
     steps, untold = 0, 0.0
     while clock[0] < end:
         t = clock[0]
@@ -340,7 +270,8 @@ def advance(
         most = max(clock[1], _set_ring(h, z, nx, edges, levels, wet, block))
         rate = at_time(inflow_times, inflow_rates, t) if len(inflow_i) else 0.0
         rain = at_time(rain_times, rain_rates, t)
-        dt = min(alpha * dx / math.sqrt(G * max(most, 0.02)), end - t)
+        dt = min(alpha * dx / max(math.sqrt(G * max(most, 0.02)), clock[5]), end - t)
+
         if rate > 0:
             part = rate * dt / (len(inflow_i) * dx * dx)
             for k in range(len(inflow_i)):
@@ -353,13 +284,17 @@ def advance(
         _spans(wet, last, starts, ends, counts, block, nx)
         last[:] = wet
         wet[:] = 0
-        clock[1] = 0.0
+        clock[1], clock[5] = 0.0, 0.0
         r, friction, push = dt / dx, np.float32(G * dt), G * dt / dx
         untold += dt
         track = steps % TRACKED == TRACKED - 1 or end - (t + dt) < 1e-9
         old_y[:] = 0.0
         uy[:] = 0.0
         share[:] = 1.0
+        if carries:
+            let_in(qx, qy, speeds_x, speeds_y, edges, ny, nx)
+            rows[:] = 0.0
+            rows[0], rows[2], rows[4], rows[6] = qx[0], qy[0], speeds_x[0], speeds_y[0]
         short[:] = 0
         for i in range(1, ny + 4):
             if i <= ny + 1:
@@ -368,22 +303,49 @@ def advance(
                 back = np.uint64((i - 1) % 2)
                 if i > 2 and (i - 3) // block != b:
                     _clear(old_y, here, starts, ends, counts[(i - 3) // block], (i - 3) // block, 0)
+                    for k in range(here, KEPT if carries else 0, 2):
+                        _clear(rows, k, starts, ends, counts[(i - 3) // block], (i - 3) // block, 0)
                 if track and i > 3 and (i - 4) // block != b:
                     _clear(uy, w, starts, ends, counts[(i - 4) // block], (i - 4) // block, 0)
                 row_n = ui if rows_n else NONE
                 for k in range(counts[b]):
                     j0, j1 = starts[b, k], ends[b, k]
-                    _push_row(
-                        z, h, qx, qy, old_y, here, back, ui, free, deep, flow, j0, j1, theta, push
-                    )
-                    _brake_row(free, qy, ui, n2y, row_n, deep, flow, ONE, j0, j1, friction, cap)
+                    if carries:
+                        slope_row(z, h, ui, rows, here, j0, j1)
+                        carry_row(
+                            z, h, qx, qy, speeds_x, speeds_y, ui, rows, here, back, free, deep,
+                            flow, j0, j1, r, push,
+                        )  # fmt: skip
+                        clock[5] = max(
+                            clock[5],
+                            settle_row(
+                                free, qy, speeds_y, ui, n2y, row_n, deep, flow, ONE, rows, j0, j1,
+                                friction,
+                            ),
+                        )  # fmt: skip
+                        if i <= ny:
+                            clock[5] = max(
+                                clock[5],
+                                settle_row(
+                                    free, qx, speeds_x, ui, n2x, row_n, deep, flow, NONE, rows, j0,
+                                    j1, friction,
+                                ),
+                            )  # fmt: skip
+                        if track:
+                            note_speeds(speeds_x, speeds_y, ui, ux, uy, w, j0, j1)
+                    else:
+                        push_row(
+                            z, h, qx, qy, old_y, here, back, ui, free, deep, flow, j0, j1, theta,
+                            push,
+                        )  # fmt: skip
+                        brake_row(free, qy, ui, n2y, row_n, deep, flow, ONE, j0, j1, friction, cap)
+                        if i <= ny:
+                            brake_row(
+                                free, qx, ui, n2x, row_n, deep, flow, NONE, j0, j1, friction, cap
+                            )
+                        if track:
+                            _speeds(z, h, qx, qy, ui, ux, uy, w, j0, j1)
                     qy[ui, nx + 1] = 0.0  # none along the cells beyond the edge
-                    if i <= ny:
-                        _brake_row(
-                            free, qx, ui, n2x, row_n, deep, flow, NONE, j0, j1, friction, cap
-                        )
-                    if track:
-                        _speeds(z, h, qx, qy, ui, ux, uy, w, j0, j1)
             m = i - 1
             if 1 <= m <= ny + 1:
                 s, um = np.uint64(m % 3), np.uint64(m)

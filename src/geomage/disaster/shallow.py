@@ -25,6 +25,7 @@ import numpy as np
 from tqdm import tqdm
 
 from geomage.disaster._kernels_water import VECTOR, WALL, advance, mark_wet
+from geomage.disaster._kernels_momentum import ROWS
 from geomage.errors import BudgetError, InputError
 
 __all__ = ["EDGES", "Basin", "Flow", "Scheme", "Series", "run"]
@@ -117,8 +118,9 @@ class Scheme:
     """How the equations are solved."""
 
     alpha: float = 0.5  # Courant number; waves along a diagonal grow from about 0.65 on
-    theta: float = 0.8  # weight of a face's own flux; 1 is the scheme of 2010
-    froude: float = 1.0  # largest Froude number of a flux
+    advection: bool = False  # whether water carries its momentum along
+    theta: float = 0.8  # without: weight of a face's own flux; 1 is the scheme of 2010
+    froude: float = 1.0  # without: largest Froude number of a flux
     wet_m: float = 0.05  # deeper than this counts as arrived, and as under water
     block: int = 64  # side of the blocks that are skipped while dry, cells; changes no result
     memory_bytes: int = 4 * 2**30  # budget of the state
@@ -167,18 +169,21 @@ def run(basin: Basin, seconds: float, scheme: Scheme = Scheme()) -> Flow:
     nx = basin.ground.shape[1]
     inner = _inner(nx)
     start = float(state.h[inner].sum())
-    clock = np.array([0.0, mark_wet(state.h, state.wet, scheme.block, nx), 0.0, 0.0, 0.0])
+    clock = np.array([0.0, mark_wet(state.h, state.wet, scheme.block, nx), 0.0, 0.0, 0.0, 0.0])
     arguments: list[Any] = [
         *(
             state.h,
             state.z,
             state.qx,
             state.qy,
+            state.ux,
+            state.uy,
             state.n2x,
             state.n2y,
             state.tracks,
             _lines((8, _width(nx))),
             _lines((10, _width(nx)), np.float32),
+            _lines((ROWS, _width(nx))),
             state.wet,
             state.last,
         ),
@@ -212,7 +217,7 @@ def run(basin: Basin, seconds: float, scheme: Scheme = Scheme()) -> Flow:
 
 
 def _refuse_size(basin: Basin, scheme: Scheme) -> None:
-    each = _BYTES + 8 * isinstance(basin.manning, np.ndarray)
+    each = _BYTES + 8 * isinstance(basin.manning, np.ndarray) + 16 * scheme.advection
     needed = each * (basin.ground.shape[0] + 3) * _width(basin.ground.shape[1])
     if needed > scheme.memory_bytes:
         raise BudgetError(
@@ -230,6 +235,8 @@ class _State:
     z: np.ndarray
     qx: np.ndarray
     qy: np.ndarray
+    ux: np.ndarray
+    uy: np.ndarray
     n2x: np.ndarray
     n2y: np.ndarray
     tracks: np.ndarray
@@ -256,7 +263,9 @@ class _State:
         tracks[2] = np.where(h > scheme.wet_m, 0, -1)
         blocks = np.zeros((-(-ny // scheme.block), -(-nx // scheme.block)), np.uint8)
         n2x, n2y = _roughness(basin)
-        return _State(h, z, _lines(ringed), _lines(ringed), n2x, n2y, tracks, blocks, blocks.copy())
+        speeds = ringed if scheme.advection else (1, 1)
+        moving = (_lines(ringed), _lines(ringed), _lines(speeds), _lines(speeds))
+        return _State(h, z, *moving, n2x, n2y, tracks, blocks, blocks.copy())
 
 
 def _width(nx: int) -> int:
