@@ -128,7 +128,7 @@ def carry_row(z, h, qx, qy, ux, uy, i, rows, o, b, free, deep, flow, j0, j1, r, 
 
 @fast
 def settle_row(free, q, u, i, n2, m, deep, flow, k, rows, j0, j1, friction):
-    """Fluxes and speeds of row i after friction; return the greatest speed in more than a film.
+    """Fluxes and speeds of row i after friction.
 
     q' = free - c q' |q'|, that is q' = 2 free / (1 + (1 + 4 c |free|)^.5), c = g dt n^2 / h^(7/3).
     """
@@ -138,13 +138,19 @@ def settle_row(free, q, u, i, n2, m, deep, flow, k, rows, j0, j1, friction):
         ratio = FOUR * (n2[m, j] * flow[k, j]) / resisting(d, e0, e1, e2, e3)
         root = np.float32(1.0) + math.sqrt(np.float32(1.0) + ratio)
         flow[k, j] = ratio / (root * root) if deep[k, j] > THIN else np.float32(1.0)
-    most = 0.0
     for j in range(np.uint64(j0), np.uint64(j1)):
         new = free[k, j] - free[k, j] * np.float64(flow[k, j])
-        d = rows[FACE + k, j]
-        speed = new / max(d, np.float64(THIN))
-        q[i, j], u[i, j] = new, speed
-        most = max(most, abs(speed) if d > FILM else 0.0)
+        q[i, j], u[i, j] = new, new / max(rows[FACE + k, j], np.float64(THIN))
+
+
+@fast
+def hurry_row(ux, uy, i, rows, j0, j1):
+    """Greatest sum of both speeds of a cell of row i, where more than a film flows."""
+    most = 0.0
+    for j in range(np.uint64(j0), np.uint64(j1)):
+        east = abs(ux[i, j]) if rows[FACE, j] > FILM else 0.0
+        south = abs(uy[i, j]) if rows[FACE + ONE, j] > FILM else 0.0
+        most = max(most, east + south)
     return most
 
 

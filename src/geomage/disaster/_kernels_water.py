@@ -38,6 +38,7 @@ from geomage.disaster._kernels_faces import (
 from geomage.disaster._kernels_momentum import (
     KEPT,
     carry_row,
+    hurry_row,
     let_in,
     note_speeds,
     settle_row,
@@ -243,7 +244,7 @@ def advance(
     - rain_times, rain_rates: seconds, m/s.
     - inflow_i, inflow_j, inflow_times, inflow_rates: cells that get equal parts of m3/s.
     - clock: (6,) seconds gone, greatest depth, m3 that came in over the edges, m3 of rain and
-      inflow, cells worked on, greatest speed that bounds the step; changed.
+      inflow, cells worked on, greatest sum of both speeds of a cell; changed.
     - end: seconds.
     """
     ny = h.shape[0] - 3
@@ -316,21 +317,16 @@ def advance(
                             z, h, qx, qy, speeds_x, speeds_y, ui, rows, here, back, free, deep,
                             flow, j0, j1, r, push,
                         )  # fmt: skip
-                        clock[5] = max(
-                            clock[5],
-                            settle_row(
-                                free, qy, speeds_y, ui, n2y, row_n, deep, flow, ONE, rows, j0, j1,
-                                friction,
-                            ),
+                        settle_row(
+                            free, qy, speeds_y, ui, n2y, row_n, deep, flow, ONE, rows, j0, j1,
+                            friction,
                         )  # fmt: skip
                         if i <= ny:
-                            clock[5] = max(
-                                clock[5],
-                                settle_row(
-                                    free, qx, speeds_x, ui, n2x, row_n, deep, flow, NONE, rows, j0,
-                                    j1, friction,
-                                ),
+                            settle_row(
+                                free, qx, speeds_x, ui, n2x, row_n, deep, flow, NONE, rows, j0, j1,
+                                friction,
                             )  # fmt: skip
+                        clock[5] = max(clock[5], hurry_row(speeds_x, speeds_y, ui, rows, j0, j1))
                         if track:
                             note_speeds(speeds_x, speeds_y, ui, ux, uy, w, j0, j1)
                     else:
