@@ -77,7 +77,7 @@ def _face(za, zb, ha, hb, u, slope_a, slope_b):
 
 @inline
 def _carried(u, west, east, north, south, behind, ahead, left, right, mean, r):
-    """Speed after water has brought that of the four faces around: a weighted mean, so it is stable.
+    """Speed after water has brought that of the faces around: a weighted mean, so it is stable.
 
     west, east, north, south: fluxes into (west, north) and out of what belongs to the face; behind,
     ahead, left, right: speeds there.
@@ -98,13 +98,13 @@ def carry_row(z, h, qx, qy, ux, uy, i, rows, o, b, free, deep, flow, j0, j1, r, 
     """
     a, below = i - ONE, i + ONE
     for j in range(np.uint64(j0), np.uint64(j1)):
-        l, m = j - ONE, j + ONE
-        za, zb, ha, hb, u = z[i, l], z[i, j], h[i, l], h[i, j], ux[i, j]
-        d = _face(za, zb, ha, hb, u, rows[SLOPE_X, l], rows[SLOPE_X, j])
+        k, m = j - ONE, j + ONE
+        za, zb, ha, hb, u = z[i, k], z[i, j], h[i, k], h[i, j], ux[i, j]
+        d = _face(za, zb, ha, hb, u, rows[SLOPE_X, k], rows[SLOPE_X, j])
         s = _carried(
-            u, 0.5 * (qx[i, l] + qx[i, j]), 0.5 * (qx[i, j] + qx[i, m]),
-            0.5 * (qy[i, l] + qy[i, j]), 0.5 * (qy[below, l] + qy[below, j]),
-            ux[i, l], ux[i, m], rows[UX + b, j], ux[below, j], 0.5 * (ha + hb), r,
+            u, 0.5 * (qx[i, k] + qx[i, j]), 0.5 * (qx[i, j] + qx[i, m]),
+            0.5 * (qy[i, k] + qy[i, j]), 0.5 * (qy[below, k] + qy[below, j]),
+            ux[i, k], ux[i, m], rows[UX + b, j], ux[below, j], 0.5 * (ha + hb), r,
         )  # fmt: skip
         s = d * (s - push * ((zb + hb) - (za + ha)))
         free[NONE, j], rows[FACE, j] = s, d
@@ -144,13 +144,13 @@ def settle_row(free, q, u, i, n2, m, deep, flow, k, rows, j0, j1, friction):
 
 
 @fast
-def hurry_row(ux, uy, i, rows, j0, j1):
-    """Greatest sum of both speeds of a cell of row i, where more than a film flows."""
-    most = 0.0
+def hurry_row(h, ux, uy, i, j0, j1):
+    """Greatest sum of the speeds along both axes at a cell of row i that holds more than a film."""
+    most, below = 0.0, i + ONE
     for j in range(np.uint64(j0), np.uint64(j1)):
-        east = abs(ux[i, j]) if rows[FACE, j] > FILM else 0.0
-        south = abs(uy[i, j]) if rows[FACE + ONE, j] > FILM else 0.0
-        most = max(most, east + south)
+        along = max(abs(ux[i, j]), abs(ux[i, j + ONE]))
+        across = max(abs(uy[i, j]), abs(uy[below, j]))
+        most = max(most, along + across if h[i, j] > FILM else 0.0)
     return most
 
 

@@ -224,9 +224,9 @@ def _through_edges(qx, qy, edges, ny, nx):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def advance(
-    h, z, qx, qy, speeds_x, speeds_y, n2x, n2y, tracks, lines, thin_lines, rows, wet, last, dx, alpha, theta, froude,
-    threshold, block, nx, edges, edge_times, edge_levels, rain_times, rain_rates,
-    inflow_i, inflow_j, inflow_times, inflow_rates, clock, end,
+    h, z, qx, qy, speeds_x, speeds_y, n2x, n2y, tracks, lines, thin_lines, rows,
+    wet, last, dx, alpha, theta, froude, threshold, block, nx, edges, edge_times,
+    edge_levels, rain_times, rain_rates, inflow_i, inflow_j, inflow_times, inflow_rates, clock, end,
 ):  # fmt: skip
     """Carry the water from clock[0] to `end` seconds.
 
@@ -326,7 +326,6 @@ def advance(
                                 free, qx, speeds_x, ui, n2x, row_n, deep, flow, NONE, rows, j0, j1,
                                 friction,
                             )  # fmt: skip
-                        clock[5] = max(clock[5], hurry_row(speeds_x, speeds_y, ui, rows, j0, j1))
                         if track:
                             note_speeds(speeds_x, speeds_y, ui, ux, uy, w, j0, j1)
                     else:
@@ -353,6 +352,10 @@ def advance(
                     for k in range(counts[b]):
                         if _share_row(h, qx, qy, um, share, s, starts[b, k], ends[b, k], r):
                             short[s] = 1
+                        if carries:
+                            past = min(ends[b, k], nx + 1)
+                            fastest = hurry_row(h, speeds_x, speeds_y, um, starts[b, k], past)
+                            clock[5] = max(clock[5], fastest)
                     share[s, nx + 1] = 1.0
                 if m == 1 and short[s]:
                     for k in range(counts[0]):

@@ -1,4 +1,6 @@
-"""Shallow water over a grid: the local-inertial scheme, with walls, rain, rivers and tides.
+"""Shallow water over a grid, with walls, rain, rivers and tides: two schemes on one grid.
+
+Local inertia, the scheme of rivers, rain and tides:
 
     q' = (theta q + (1 - theta)/2 (q_before + q_after) - g h dt d(z + h)/dx)
          / (1 + g dt n^2 |q| / h^(7/3)),        h = max(z + h) - max(z) of the two cells,
@@ -8,6 +10,11 @@ de Almeida, Bates, Freer and Souvignet (2012), Water Resour. Res. 48, W05528; th
 alpha dx / (g h_max)^.5 (eq. 14 of Bates et al.). Advection is left out, as in the papers: bores and
 the tips of dam breaks run otherwise than in the full equations, and a largest Froude number keeps
 the flow over steep ground within what it can be.
+
+With `Scheme.advection` the full shallow-water equations (Stelling and Duinmeijer 2003; formulas in
+`_kernels_momentum`): bores, dam breaks and flow faster than its waves are right, at 2.5 to 4 times
+the cost. The time step is then also within alpha dx / (|u| + |v|), and beyond an edge that is no
+wall water moves as it does within it.
 
 Outflow is limited by the water a cell has, so no depth is negative and no water is made. Axes are
 (y, x), north up; metres, seconds.
@@ -24,8 +31,9 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from geomage.disaster._kernels_water import VECTOR, WALL, advance, mark_wet
+from geomage.disaster._kernels_faces import VECTOR, WALL
 from geomage.disaster._kernels_momentum import ROWS
+from geomage.disaster._kernels_water import advance, mark_wet
 from geomage.errors import BudgetError, InputError
 
 __all__ = ["EDGES", "Basin", "Flow", "Scheme", "Series", "run"]
@@ -118,12 +126,12 @@ class Scheme:
     """How the equations are solved."""
 
     alpha: float = 0.5  # Courant number; waves along a diagonal grow from about 0.65 on
-    advection: bool = False  # whether water carries its momentum along
     theta: float = 0.8  # without: weight of a face's own flux; 1 is the scheme of 2010
     froude: float = 1.0  # without: largest Froude number of a flux
     wet_m: float = 0.05  # deeper than this counts as arrived, and as under water
     block: int = 64  # side of the blocks that are skipped while dry, cells; changes no result
     memory_bytes: int = 4 * 2**30  # budget of the state
+    advection: bool = False  # of momentum: for bores, dam breaks, run-up and steep flow
 
     def __post_init__(self) -> None:
         if not (0 < self.alpha <= 1 and 0 <= self.theta <= 1 and self.froude > 0):
