@@ -18,7 +18,7 @@ VECTOR = 32  # cells; runs of them are whole multiples of it
 TRACKED = 8  # steps from one look at what is kept of depth and speed to the next
 G = 9.81
 P0, P1, P2, P3 = np.array([0.99999332, 0.66666043, 0.56049288, 0.49843612], np.float32)
-UNIT, QUARTER, DRY = np.array([1.0, 0.25, 0.0], np.float32)
+UNIT, HALF, QUARTER, DRY = np.array([1.0, 0.5, 0.25, 0.0], np.float32)
 NONE, ONE = np.uint64(0), np.uint64(1)  # an index without a sign needs no test of its sign
 
 
@@ -47,17 +47,17 @@ def depth_over(za, zb, ha, hb):
 
 
 @inline
-def _push(za, zb, ha, hb, q, before, after, theta, push):
+def _push(za, zb, ha, hb, q, before, after, theta, beside, push):
     """Flux of a face between cells a and b at the next time without friction, and its depth, m.
 
     de Almeida et al. (2012), eq. 8 with the mean flux of eq. 11; theta = 1 is Bates et al. (2010),
     eq. 11. A neighbour without flow counts as the face itself: else the tip of a flood over dry
-    ground would be held back. push = g dt / dx.
+    ground would be held back. beside = (1 - theta) / 2, push = g dt / dx. Levels are doubles, what
+    follows from their difference is in single precision.
     """
-    depth = depth_over(za, zb, ha, hb)
-    before, after = before if before != 0.0 else q, after if after != 0.0 else q
-    mean = theta * q + 0.5 * (1.0 - theta) * (before + after)
-    return mean - push * depth * ((zb + hb) - (za + ha)), depth
+    fall, depth = np.float32((zb + hb) - (za + ha)), np.float32(depth_over(za, zb, ha, hb))
+    before, after = before if before != DRY else q, after if after != DRY else q
+    return (theta * q + beside * (before + after)) - push * (depth * fall), depth
 
 
 @inline
@@ -75,43 +75,40 @@ def resisting(d, e0, e1, e2, e3):
 
 
 @fast
-def brake_row(free, q, i, n2, m, deep, flow, k, j0, j1, friction, cap):
+def brake_row(free, q, i, n2, m, deep, k, j0, j1, friction, cap):
     """Fluxes of row i from those without friction, held under a Froude number.
 
-    They become free / (1 + friction n^2 flow / deep^(7/3)), flow being what the friction is of.
+    They become free / (1 + friction n^2 |q| / deep^(7/3)), q being what was there before.
     """
     e0, e1, e2, e3 = P0 / friction, P1 / friction, P2 / friction, P3 / friction
+    over, most2 = 0, cap * cap
     for j in range(np.uint64(j0), np.uint64(j1)):
         d = max(deep[k, j], THIN)
         against = resisting(d, e0, e1, e2, e3)
-        driven = n2[m, j] * flow[k, j]
-        flow[k, j] = driven / (driven + against) if d > THIN else UNIT
-        deep[k, j] = cap * cap * (d * d * d)
-    over = 0
-    for j in range(np.uint64(j0), np.uint64(j1)):
-        new = free[k, j] - free[k, j] * np.float64(flow[k, j])
-        over += new * new > np.float64(deep[k, j])
+        new = free[k, j] * (against / (n2[m, j] * abs(q[i, j]) + against))
+        new = new if d > THIN else DRY
+        over += new * new > most2 * (d * d * d)
         q[i, j] = new
     if over > 0:
         for j in range(np.uint64(j0), np.uint64(j1)):
-            most = math.sqrt(np.float64(deep[k, j]))
+            most = cap * (deep[k, j] * math.sqrt(deep[k, j]))
             q[i, j] = min(max(q[i, j], -most), most)
 
 
 @fast
-def push_row(z, h, qx, qy, old, o, b, i, free, deep, flow, j0, j1, theta, push):
+def push_row(z, h, qx, qy, old, o, b, i, free, deep, j0, j1, theta, push):
     """What `brake_row` needs, 0 of the western and 1 of the northern faces of row i.
 
     Row b of old has the old northern fluxes of the row above; row o keeps those of this one.
     """
-    a, below = i - ONE, i + ONE
+    a, below, beside = i - ONE, i + ONE, HALF * (UNIT - theta)
     for j in range(np.uint64(j0), np.uint64(j1)):
-        x, d = _push(
+        free[NONE, j], deep[NONE, j] = _push(
             z[i, j - ONE], z[i, j], h[i, j - ONE], h[i, j], qx[i, j], qx[i, j - ONE],
-            qx[i, j + ONE], theta, push,
+            qx[i, j + ONE], theta, beside, push,
         )  # fmt: skip
-        free[NONE, j], deep[NONE, j], flow[NONE, j] = x, np.float32(d), np.float32(abs(qx[i, j]))
         own = qy[i, j]
-        y, d = _push(z[a, j], z[i, j], h[a, j], h[i, j], own, old[b, j], qy[below, j], theta, push)
-        free[ONE, j], deep[ONE, j], flow[ONE, j] = y, np.float32(d), np.float32(abs(own))
+        free[ONE, j], deep[ONE, j] = _push(
+            z[a, j], z[i, j], h[a, j], h[i, j], own, old[b, j], qy[below, j], theta, beside, push
+        )
         old[o, j] = own

@@ -32,11 +32,12 @@ from geomage.disaster._kernels_faces import (
     resisting,
 )
 
-# Rows of work: old fluxes and speeds of two rows of the grid, slopes of depth, depths of faces.
-QX, QY, UX, UY, SLOPE_Y, SLOPE_X, FACE = (np.uint64(k) for k in (0, 2, 4, 6, 8, 10, 11))
+# Rows of work: old fluxes and speeds of two rows of the grid, slopes of depth, depths of faces and
+# their fluxes without friction.
+QX, QY, UX, UY, SLOPE_Y, SLOPE_X, FACE, FREE = (np.uint64(k) for k in (0, 2, 4, 6, 8, 10, 11, 13))
 KEPT = 10  # of them are kept from row to row, those of odd rows in odd ones
-ROWS = 13
-FOUR, TWO = np.array([4.0, 2.0], np.float32)
+ROWS = 15
+FOUR = np.float32(4.0)
 
 
 @inline
@@ -90,7 +91,7 @@ def _carried(u, west, east, north, south, behind, ahead, left, right, mean, r):
 
 
 @fast
-def carry_row(z, h, qx, qy, ux, uy, i, rows, o, b, free, deep, flow, j0, j1, r, push):
+def carry_row(z, h, qx, qy, ux, uy, i, rows, o, b, deep, flow, j0, j1, r, push):
     """Fluxes without friction and depths of the western (0) and northern (1) faces of row i.
 
     Row b of each pair in `rows` has what was there before in the row above; row o keeps this one's.
@@ -107,7 +108,7 @@ def carry_row(z, h, qx, qy, ux, uy, i, rows, o, b, free, deep, flow, j0, j1, r, 
             ux[i, k], ux[i, m], rows[UX + b, j], ux[below, j], 0.5 * (ha + hb), r,
         )  # fmt: skip
         s = d * (s - push * ((zb + hb) - (za + ha)))
-        free[NONE, j], rows[FACE, j] = s, d
+        rows[FREE, j], rows[FACE, j] = s, d
         deep[NONE, j], flow[NONE, j] = np.float32(d), np.float32(abs(s))
     for j in range(np.uint64(j0), np.uint64(j1)):
         m = j + ONE
@@ -119,7 +120,7 @@ def carry_row(z, h, qx, qy, ux, uy, i, rows, o, b, free, deep, flow, j0, j1, r, 
             rows[UY + b, j], uy[below, j], uy[i, j - ONE], uy[i, m], 0.5 * (ha + hb), r,
         )  # fmt: skip
         s = d * (s - push * ((zb + hb) - (za + ha)))
-        free[ONE, j], rows[FACE + ONE, j] = s, d
+        rows[FREE + ONE, j], rows[FACE + ONE, j] = s, d
         deep[ONE, j], flow[ONE, j] = np.float32(d), np.float32(abs(s))
     for j in range(np.uint64(j0), np.uint64(j1)):
         rows[QX + o, j], rows[QY + o, j] = qx[i, j], qy[i, j]
@@ -127,7 +128,7 @@ def carry_row(z, h, qx, qy, ux, uy, i, rows, o, b, free, deep, flow, j0, j1, r, 
 
 
 @fast
-def settle_row(free, q, u, i, n2, m, deep, flow, k, rows, j0, j1, friction):
+def settle_row(q, u, i, n2, m, deep, flow, k, rows, j0, j1, friction):
     """Fluxes and speeds of row i after friction.
 
     q' = free - c q' |q'|, that is q' = 2 free / (1 + (1 + 4 c |free|)^.5), c = g dt n^2 / h^(7/3).
@@ -139,8 +140,9 @@ def settle_row(free, q, u, i, n2, m, deep, flow, k, rows, j0, j1, friction):
         root = np.float32(1.0) + math.sqrt(np.float32(1.0) + ratio)
         flow[k, j] = ratio / (root * root) if deep[k, j] > THIN else np.float32(1.0)
     for j in range(np.uint64(j0), np.uint64(j1)):
-        new = free[k, j] - free[k, j] * np.float64(flow[k, j])
-        q[i, j], u[i, j] = new, new / max(rows[FACE + k, j], np.float64(THIN))
+        free = rows[FREE + k, j]
+        new = free - free * np.float64(flow[k, j])
+        q[i, j], u[i, j] = np.float32(new), new / max(rows[FACE + k, j], np.float64(THIN))
 
 
 @fast
@@ -162,23 +164,16 @@ def note_speeds(ux, uy, i, east, south, w, j0, j1):
 
 
 @njit
-def let_in(qx, qy, ux, uy, edges, ny, nx):
-    """Beyond edges that are no walls water moves as it does within them."""
-    for q in (qx, ux):
-        if edges[0] > 0:
-            q[0] = q[1]
-        if edges[1] > 0:
-            q[ny + 1] = q[ny]
-        if edges[2] > 0:
-            q[:, 0] = q[:, 1]
-        if edges[3] > 0:
-            q[:, nx + 2] = q[:, nx + 1]
-    for q in (qy, uy):
-        if edges[0] > 0:
-            q[0] = q[1]
-        if edges[1] > 0:
-            q[ny + 2] = q[ny + 1]
-        if edges[2] > 0:
-            q[:, 0] = q[:, 1]
-        if edges[3] > 0:
-            q[:, nx + 1] = q[:, nx]
+def let_in(q, edges, ny, nx, down):
+    """Beyond edges that are no walls water moves as it does within them.
+
+    q: fluxes or speeds of western faces (down = 0) or northern ones (1).
+    """
+    if edges[0] > 0:
+        q[0] = q[1]
+    if edges[1] > 0:
+        q[ny + 1 + down] = q[ny + down]
+    if edges[2] > 0:
+        q[:, 0] = q[:, 1]
+    if edges[3] > 0:
+        q[:, nx + 2 - down] = q[:, nx + 1 - down]

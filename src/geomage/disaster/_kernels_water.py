@@ -7,9 +7,11 @@ Walls are ground of WALL metres: the depth of flow over a face between a wall an
 then exactly 0, so that walls need no test of their own.
 
 One step goes down the rows once. Row i gets its fluxes; row i - 1, whose four faces are then known,
-learns how much of its outflow its water can feed; row i - 2, whose neighbours know that too, moves
-its water. What is read of the old fluxes is kept in rows aside, so nothing is held twice. Each pass
-over a row is short, and friction is one in single precision: then vectors are many and wait little.
+moves its water. Where a cell gave more than it had, the move is taken back, its outflow cut to what
+there is, and the row above gives back what it got too much. What is read of the old fluxes is kept
+in rows aside, so nothing is held twice. Each pass over a row is short. Levels and depths are
+doubles; fluxes, of which a cell loses what the next one gains to the last bit, are single: then
+vectors are wide.
 """
 
 # mypy: disable-error-code="call-arg, unreachable, var-annotated"
@@ -45,6 +47,9 @@ from geomage.disaster._kernels_momentum import (
     slope_row,
 )
 
+OVER = np.float32(1 + 4e-6)  # outflows that may be too large are looked at in double precision,
+LEAST = 1 - 1e-6  # and then held below what there is by more than a flux is rounded
+
 
 @fast
 def _speeds(z, h, qx, qy, i, ux, uy, w, j0, j1):
@@ -58,43 +63,56 @@ def _speeds(z, h, qx, qy, i, ux, uy, w, j0, j1):
 
 
 @fast
-def _share_row(h, qx, qy, i, share, s, j0, j1, r):
-    """Share of its outflow that the water of each cell feeds; whether any is below 1."""
-    lack = 0
-    below = i + ONE
+def _rain_row(h, z, i, j0, j1, rain):
     for j in range(np.uint64(j0), np.uint64(j1)):
-        lack += r * _outflow(qx[i, j], qx[i, j + ONE], qy[i, j], qy[below, j]) > h[i, j]
-    if lack > 0:
-        for j in range(np.uint64(j0), np.uint64(j1)):
-            out = r * _outflow(qx[i, j], qx[i, j + ONE], qy[i, j], qy[below, j])
-            share[s, j] = min(1.0, h[i, j] / max(out, 1e-300))
+        h[i, j] += rain if z[i, j] < 0.5 * WALL else 0.0
+
+
+@fast
+def _move_row(h, qx, qy, i, was, top, j0, j1, r):
+    """Move water through the faces of a row; whether a cell may have given more than it had.
+
+    was: keeps what it had; top: greatest depths.
+    """
+    below, most, lack = i + ONE, np.float32(r) * OVER, 0
+    for j in range(np.uint64(j0), np.uint64(j1)):
+        west, east, north, south = qx[i, j], qx[i, j + ONE], qy[i, j], qy[below, j]
+        had = h[i, j]
+        lack += most * _outflow(west, east, north, south) > np.float32(had)
+        through = (np.float64(west) - np.float64(east)) + (np.float64(north) - np.float64(south))
+        new = max(had + r * through, 0.0)
+        was[j], h[i, j] = had, new
+        top[j] = max(top[j], new)
     return lack > 0
 
 
 @inline
 def _outflow(west, east, north, south):
-    return (max(east, 0.0) - min(west, 0.0)) + (max(south, 0.0) - min(north, 0.0))
+    return (max(east, DRY) - min(west, DRY)) + (max(south, DRY) - min(north, DRY))
 
 
 @fast
-def _scale_row(q, i, share, a, b, back, j0, j1):
-    """Scale fluxes from cells of row a (`back` columns before) to cells of row b by who gives."""
-    for j in range(np.uint64(j0), np.uint64(j1)):
-        q[i, j] *= share[a, j - back] if q[i, j] > 0 else share[b, j]
+def _hold_row(h, qx, qy, i, was, share, j0, j1, nx, r):
+    """Take a move back, and hold the fluxes out of the cells of a row within what they have.
 
-
-@fast
-def _move_row(h, z, qx, qy, i, top, j0, j1, r, rain):
-    """Move water through the faces of a row, and let it rain; `top` keeps the greatest depths."""
-    below = i + ONE
-    if rain > 0:
-        for j in range(np.uint64(j0), np.uint64(j1)):
-            h[i, j] += rain if z[i, j] < 0.5 * WALL else 0.0
+    The row above has moved already: it gives back what this one cannot feed.
+    """
+    a, below = i - ONE, i + ONE
+    share[j0 - 1] = 1.0
     for j in range(np.uint64(j0), np.uint64(j1)):
-        new = h[i, j] + r * ((qx[i, j] - qx[i, j + ONE]) + (qy[i, j] - qy[below, j]))
-        new = max(new, 0.0)
-        h[i, j] = new
-        top[j] = max(top[j], new)
+        out = r * np.float64(_outflow(qx[i, j], qx[i, j + ONE], qy[i, j], qy[below, j]))
+        share[j] = min(1.0, LEAST * was[j] / max(out, 1e-300))
+        h[i, j] = was[j]
+    share[nx + 1] = 1.0
+    for j in range(np.uint64(j0), np.uint64(j1)):
+        qx[i, j] = np.float32(qx[i, j] * (share[j - ONE] if qx[i, j] > DRY else share[j]))
+        qy[below, j] = np.float32(qy[below, j] * (share[j] if qy[below, j] > DRY else 1.0))
+    for j in range(np.uint64(j0), np.uint64(j1)):
+        old = qy[i, j]
+        new = np.float32(old * (share[j] if old < DRY else 1.0))
+        qy[i, j] = new
+        if i > ONE:
+            h[a, j] = max(h[a, j] + r * (np.float64(old) - np.float64(new)), 0.0)
 
 
 @fast
@@ -211,14 +229,12 @@ def _set_ring(h, z, nx, edges, levels, wet, block):
 def _through_edges(qx, qy, edges, ny, nx):
     """Sum of the fluxes into the grid over its edges, m2/s."""
     total = 0.0
-    if edges[0] > 0:
-        total += qy[1, 1 : nx + 1].sum()
-    if edges[1] > 0:
-        total -= qy[ny + 1, 1 : nx + 1].sum()
-    if edges[2] > 0:
-        total += qx[1 : ny + 1, 1].sum()
-    if edges[3] > 0:
-        total -= qx[1 : ny + 1, nx + 1].sum()
+    for j in range(1, nx + 1):
+        total += np.float64(qy[1, j]) if edges[0] > 0 else 0.0
+        total -= np.float64(qy[ny + 1, j]) if edges[1] > 0 else 0.0
+    for i in range(1, ny + 1):
+        total += np.float64(qx[i, 1]) if edges[2] > 0 else 0.0
+        total -= np.float64(qx[i, nx + 1]) if edges[3] > 0 else 0.0
     return total
 
 
@@ -235,7 +251,7 @@ def advance(
     - n2x, n2y: (1 or rows, columns) Manning's n squared at the faces; one row serves all.
     - tracks: (4, rows, columns) float32: greatest depth, greatest squared speed, arrival (s, -1),
       seconds deeper than `threshold`.
-    - lines, thin_lines: (8, columns) float64, (10, columns) float32 to work in.
+    - lines, thin_lines: (3, columns) float64, (14, columns) float32 to work in.
     - rows: (`ROWS` of `_kernels_momentum`, columns) float64 to work in.
     - wet, last: (blocks, blocks) uint8: which hold water now, and did a step before.
     - dx, alpha, theta, froude: side of a cell, Courant number, weight, greatest Froude number.
@@ -251,16 +267,15 @@ def advance(
     my, mx = wet.shape
     starts, ends = np.zeros((my, mx // 2 + 1), np.int64), np.zeros((my, mx // 2 + 1), np.int64)
     counts = np.zeros(my, np.int64)
-    old_y, free = lines[:2], lines[2:4]
-    ux, uy, share, top = thin_lines[4:7], thin_lines[7:10], lines[4:7], lines[7]
+    share, top, was = lines[0], lines[1], lines[2]
+    deep, flow, free, old_y = thin_lines[:2], thin_lines[2:4], thin_lines[4:6], thin_lines[6:8]
+    ux, uy, levels = thin_lines[8:11], thin_lines[11:14], np.zeros(4)
     top[:] = 0.0
-    short = np.zeros(3, np.uint8)
-    deep, flow, levels = thin_lines[:2], thin_lines[2:4], np.zeros(4)
     land = 0  # cells that it rains on
     for i in range(1, ny + 1 if rain_rates.max() > 0 else 1):
         for j in range(1, nx + 1):
             land += z[i, j] < 0.5 * WALL
-    cap = np.float32(froude * math.sqrt(G))
+    cap, weight = np.float32(froude * math.sqrt(G)), np.float32(theta)
     rows_n = n2x.shape[0] > 1
     carries = speeds_x.shape[0] > 1
     steps, untold = 0, 0.0
@@ -272,7 +287,6 @@ def advance(
         rate = at_time(inflow_times, inflow_rates, t) if len(inflow_i) else 0.0
         rain = at_time(rain_times, rain_rates, t)
         dt = min(alpha * dx / max(math.sqrt(G * max(most, 0.02)), clock[5]), end - t)
-
         if rate > 0:
             part = rate * dt / (len(inflow_i) * dx * dx)
             for k in range(len(inflow_i)):
@@ -286,18 +300,19 @@ def advance(
         last[:] = wet
         wet[:] = 0
         clock[1], clock[5] = 0.0, 0.0
-        r, friction, push = dt / dx, np.float32(G * dt), G * dt / dx
+        r, friction, push = dt / dx, np.float32(G * dt), np.float32(G * dt / dx)
         untold += dt
         track = steps % TRACKED == TRACKED - 1 or end - (t + dt) < 1e-9
         old_y[:] = 0.0
         uy[:] = 0.0
-        share[:] = 1.0
         if carries:
-            let_in(qx, qy, speeds_x, speeds_y, edges, ny, nx)
+            let_in(qx, edges, ny, nx, 0)
+            let_in(speeds_x, edges, ny, nx, 0)
+            let_in(qy, edges, ny, nx, 1)
+            let_in(speeds_y, edges, ny, nx, 1)
             rows[:] = 0.0
             rows[0], rows[2], rows[4], rows[6] = qx[0], qy[0], speeds_x[0], speeds_y[0]
-        short[:] = 0
-        for i in range(1, ny + 4):
+        for i in range(1, ny + 3):
             if i <= ny + 1:
                 b = (min(i, ny) - 1) // block
                 here, w, ui = np.uint64(i % 2), np.uint64(i % 3), np.uint64(i)
@@ -314,74 +329,57 @@ def advance(
                     if carries:
                         slope_row(z, h, ui, rows, here, j0, j1)
                         carry_row(
-                            z, h, qx, qy, speeds_x, speeds_y, ui, rows, here, back, free, deep,
-                            flow, j0, j1, r, push,
+                            z, h, qx, qy, speeds_x, speeds_y, ui, rows, here, back, deep, flow,
+                            j0, j1, r, G * dt / dx,
                         )  # fmt: skip
                         settle_row(
-                            free, qy, speeds_y, ui, n2y, row_n, deep, flow, ONE, rows, j0, j1,
-                            friction,
-                        )  # fmt: skip
+                            qy, speeds_y, ui, n2y, row_n, deep, flow, ONE, rows, j0, j1, friction
+                        )
                         if i <= ny:
                             settle_row(
-                                free, qx, speeds_x, ui, n2x, row_n, deep, flow, NONE, rows, j0, j1,
+                                qx, speeds_x, ui, n2x, row_n, deep, flow, NONE, rows, j0, j1,
                                 friction,
                             )  # fmt: skip
                         if track:
                             note_speeds(speeds_x, speeds_y, ui, ux, uy, w, j0, j1)
                     else:
                         push_row(
-                            z, h, qx, qy, old_y, here, back, ui, free, deep, flow, j0, j1, theta,
-                            push,
-                        )  # fmt: skip
-                        brake_row(free, qy, ui, n2y, row_n, deep, flow, ONE, j0, j1, friction, cap)
+                            z, h, qx, qy, old_y, here, back, ui, free, deep, j0, j1, weight, push
+                        )
+                        brake_row(free, qy, ui, n2y, row_n, deep, ONE, j0, j1, friction, cap)
                         if i <= ny:
-                            brake_row(
-                                free, qx, ui, n2x, row_n, deep, flow, NONE, j0, j1, friction, cap
-                            )
+                            brake_row(free, qx, ui, n2x, row_n, deep, NONE, j0, j1, friction, cap)
                         if track:
                             _speeds(z, h, qx, qy, ui, ux, uy, w, j0, j1)
                     qy[ui, nx + 1] = 0.0  # none along the cells beyond the edge
             m = i - 1
-            if 1 <= m <= ny + 1:
-                s, um = np.uint64(m % 3), np.uint64(m)
-                if short[s]:
-                    _clear(share, s, starts, ends, counts[(m - 4) // block], (m - 4) // block, 1)
-                short[s] = 0
-                if m <= ny:
-                    b = (m - 1) // block
-                    for k in range(counts[b]):
-                        if _share_row(h, qx, qy, um, share, s, starts[b, k], ends[b, k], r):
-                            short[s] = 1
-                        if carries:
-                            past = min(ends[b, k], nx + 1)
-                            fastest = hurry_row(h, speeds_x, speeds_y, um, starts[b, k], past)
-                            clock[5] = max(clock[5], fastest)
-                    share[s, nx + 1] = 1.0
-                if m == 1 and short[s]:
-                    for k in range(counts[0]):
-                        _scale_row(qy, um, share, NONE, s, NONE, starts[0, k], ends[0, k])
-            m = i - 2
             if 1 <= m <= ny:
-                s, below, um = np.uint64(m % 3), np.uint64((m + 1) % 3), np.uint64(m)
-                b = (m - 1) // block
+                um, b = np.uint64(m), (m - 1) // block
                 for k in range(counts[b]):
                     j0, j1 = starts[b, k], ends[b, k]
-                    if short[s]:
-                        _scale_row(qx, um, share, s, s, ONE, j0, j1)
-                    if short[s] or short[below]:
-                        _scale_row(qy, um + ONE, share, s, below, NONE, j0, j1)
+                    past = min(j1, nx + 1)
+                    if carries:
+                        clock[5] = max(clock[5], hurry_row(h, speeds_x, speeds_y, um, j0, past))
                     beyond = h[um, nx + 1]
-                    _move_row(h, z, qx, qy, um, top, j0, j1, r, rain * dt)
+                    if rain > 0:
+                        _rain_row(h, z, um, j0, j1, rain * dt)
+                    if _move_row(h, qx, qy, um, was, top, j0, j1, r):
+                        _hold_row(h, qx, qy, um, was, share, j0, j1, nx, r)
+                        _move_row(h, qx, qy, um, was, top, j0, j1, r)
                     h[um, nx + 1] = beyond
-                    if track:
-                        _track_row(
-                            h, um, ux, s, uy, s, below, tracks, j0, j1, t + dt, untold, threshold
-                        )
-                    clock[4] += min(j1, nx + 1) - j0
+                    clock[4] += past - j0
                 if m % block == 0 or m == ny:
                     clock[1] = max(
                         clock[1], _peaks(top, wet, b, starts, ends, counts[b], block, nx)
                     )
+            m = i - 2
+            if track and 1 <= m <= ny:
+                s, below, b = np.uint64(m % 3), np.uint64((m + 1) % 3), (m - 1) // block
+                for k in range(counts[b]):
+                    _track_row(
+                        h, np.uint64(m), ux, s, uy, s, below, tracks, starts[b, k], ends[b, k],
+                        t + dt, untold, threshold,
+                    )  # fmt: skip
         untold = 0.0 if track else untold
         clock[2] += _through_edges(qx, qy, edges, ny, nx) * dt * dx
         clock[0] = end if end - (t + dt) < 1e-9 else t + dt
