@@ -1,4 +1,4 @@
-"""Numba kernels of the local-inertial shallow-water scheme, and of filling and draining terrain.
+"""Numba kernels of shallow water: the sweep over a grid, which moves its water.
 
 A grid has a ring of one cell around it, and walls behind the eastern one up to a whole number of
 vectors: its cells are rows 1..ny and columns 1..nx, and column 1 begins a line of memory. qx[i, j]
@@ -7,115 +7,48 @@ Walls are ground of WALL metres: the depth of flow over a face between a wall an
 then exactly 0, so that walls need no test of their own.
 
 One step goes down the rows once. Row i gets its fluxes; row i - 1, whose four faces are then known,
-learns how much of its outflow its water can feed; row i - 2, whose neighbours know that too, moves
-its water. What is read of the old fluxes is kept in rows aside, so nothing is held twice. Each pass
-over a row is short, and friction is one in single precision: then vectors are many and wait little.
+moves its water. Where a cell gave more than it had, the move is taken back, its outflow cut to what
+there is, and the row above gives back what it got too much. What is read of the old fluxes is kept
+in rows aside, so nothing is held twice. Each pass over a row is short. Levels and depths are
+doubles; fluxes, of which a cell loses what the next one gains to the last bit, are single: then
+vectors are wide.
 """
 
 # mypy: disable-error-code="call-arg, unreachable, var-annotated"
 import math
 
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
 
-WALL = 1e9  # metres; higher than any ground
-THIN = np.float32(1e-6)  # metres of flow below which nothing moves
-FILM = 0.01  # metres of water below which a speed means nothing
-VECTOR = 32  # cells; runs of them are whole multiples of it
-TRACKED = 8  # steps from one look at what is kept of depth and speed to the next
-G = 9.81
-P0, P1, P2, P3 = np.array([0.99999332, 0.66666043, 0.56049288, 0.49843612], np.float32)
-UNIT, QUARTER, DRY = np.array([1.0, 0.25, 0.0], np.float32)
-NONE, ONE = np.uint64(0), np.uint64(1)  # an index without a sign needs no test of its sign
-
-
-@intrinsic
-def _first_guess(_typing, _x):
-    """Bits of a positive x read as a whole number: 1419900500 less a third of them is x^(-1/3)."""
-    single, whole = ir.FloatType(), ir.IntType(32)
-
-    def code(_context, builder, _signature, args):
-        number = builder.sitofp(builder.bitcast(args[0], whole), single)
-        third = builder.fptosi(builder.fmul(number, ir.Constant(single, 1 / 3)), whole)
-        return builder.bitcast(builder.sub(ir.Constant(whole, 1419900500), third), single)
-
-    return types.float32(types.float32), code
-
-
-fast = njit(  # type: ignore[call-overload]  # _nrt: the callers hold the arrays, so count nothing
-    error_model="numpy", fastmath={"nnan", "nsz", "contract"}, _nrt=False
+from geomage.disaster._kernels_faces import (
+    DRY,
+    FILM,
+    NONE,
+    ONE,
+    QUARTER,
+    THIN,
+    TRACKED,
+    VECTOR,
+    WALL,
+    G,
+    brake_row,
+    depth_over,
+    fast,
+    inline,
+    push_row,
 )
-inline = njit(inline="always", fastmath={"nnan", "nsz", "contract"})
+from geomage.disaster._kernels_momentum import (
+    KEPT,
+    carry_row,
+    hurry_row,
+    let_in,
+    note_speeds,
+    settle_row,
+    slope_row,
+)
 
-
-@inline
-def _depth(za, zb, ha, hb):
-    return max(za + ha, zb + hb) - max(za, zb)
-
-
-@inline
-def _push(za, zb, ha, hb, q, before, after, theta, push):
-    """Flux of a face between cells a and b at the next time without friction, and its depth, m.
-
-    de Almeida et al. (2012), eq. 8 with the mean flux of eq. 11; theta = 1 is Bates et al. (2010),
-    eq. 11. A neighbour without flow counts as the face itself: else the tip of a flood over dry
-    ground would be held back. push = g dt / dx.
-    """
-    depth = _depth(za, zb, ha, hb)
-    before, after = before if before != 0.0 else q, after if after != 0.0 else q
-    mean = theta * q + 0.5 * (1.0 - theta) * (before + after)
-    return mean - push * depth * ((zb + hb) - (za + ha)), depth
-
-
-@fast
-def _brake_row(free, q, i, n2, m, deep, flow, k, j0, j1, friction, cap):
-    """Fluxes of row i from those without friction, held under a Froude number.
-
-    They become free / (1 + friction n^2 flow / deep^(7/3)), flow being what the friction is of. The
-    power is to 1e-5: a first guess y of deep^(-1/3) is within 4 percent; then deep^3 y^2 times
-    (1 - c)^(-2/3) with c = 1 - deep y^3, as a polynomial (Chebyshev points, |c| < 0.104). Single
-    precision will do: roughness is known to a digit, and what friction leaves is not rounded to it.
-    """
-    e0, e1, e2, e3 = P0 / friction, P1 / friction, P2 / friction, P3 / friction
-    for j in range(np.uint64(j0), np.uint64(j1)):
-        d = max(deep[k, j], THIN)
-        y = _first_guess(d)
-        y2, d3 = y * y, d * d * d
-        c = UNIT - d * (y2 * y)
-        resisting = (d3 * y2) * ((e0 + c * e1) + (c * c) * (e2 + c * e3))
-        driven = n2[m, j] * flow[k, j]
-        flow[k, j] = driven / (driven + resisting) if d > THIN else UNIT
-        deep[k, j] = cap * cap * d3
-    over = 0
-    for j in range(np.uint64(j0), np.uint64(j1)):
-        new = free[k, j] - free[k, j] * np.float64(flow[k, j])
-        over += new * new > np.float64(deep[k, j])
-        q[i, j] = new
-    if over > 0:
-        for j in range(np.uint64(j0), np.uint64(j1)):
-            most = math.sqrt(np.float64(deep[k, j]))
-            q[i, j] = min(max(q[i, j], -most), most)
-
-
-@fast
-def _push_row(z, h, qx, qy, old, o, b, i, free, deep, flow, j0, j1, theta, push):
-    """What `_brake_row` needs, 0 of the western and 1 of the northern faces of row i.
-
-    Row b of old has the old northern fluxes of the row above; row o keeps those of this one.
-    """
-    a, below = i - ONE, i + ONE
-    for j in range(np.uint64(j0), np.uint64(j1)):
-        x, d = _push(
-            z[i, j - ONE], z[i, j], h[i, j - ONE], h[i, j], qx[i, j], qx[i, j - ONE],
-            qx[i, j + ONE], theta, push,
-        )  # fmt: skip
-        free[NONE, j], deep[NONE, j], flow[NONE, j] = x, np.float32(d), np.float32(abs(qx[i, j]))
-        own = qy[i, j]
-        y, d = _push(z[a, j], z[i, j], h[a, j], h[i, j], own, old[b, j], qy[below, j], theta, push)
-        free[ONE, j], deep[ONE, j], flow[ONE, j] = y, np.float32(d), np.float32(abs(own))
-        old[o, j] = own
+OVER = np.float32(1 + 4e-6)  # outflows that may be too large are looked at in double precision,
+LEAST = 1 - 1e-6  # and then held below what there is by more than a flux is rounded
 
 
 @fast
@@ -123,50 +56,63 @@ def _speeds(z, h, qx, qy, i, ux, uy, w, j0, j1):
     """Speeds of the western (up to column j1) and northern faces of row i, into row w."""
     a = i - ONE
     for j in range(np.uint64(j0), np.uint64(j1)):
-        d = np.float32(_depth(z[i, j - ONE], z[i, j], h[i, j - ONE], h[i, j]))
+        d = np.float32(depth_over(z[i, j - ONE], z[i, j], h[i, j - ONE], h[i, j]))
         ux[w, j] = np.float32(qx[i, j]) / max(d, THIN)
-        d = np.float32(_depth(z[a, j], z[i, j], h[a, j], h[i, j]))
+        d = np.float32(depth_over(z[a, j], z[i, j], h[a, j], h[i, j]))
         uy[w, j] = np.float32(qy[i, j]) / max(d, THIN)
 
 
 @fast
-def _share_row(h, qx, qy, i, share, s, j0, j1, r):
-    """Share of its outflow that the water of each cell feeds; whether any is below 1."""
-    lack = 0
-    below = i + ONE
+def _rain_row(h, z, i, j0, j1, rain):
     for j in range(np.uint64(j0), np.uint64(j1)):
-        lack += r * _outflow(qx[i, j], qx[i, j + ONE], qy[i, j], qy[below, j]) > h[i, j]
-    if lack > 0:
-        for j in range(np.uint64(j0), np.uint64(j1)):
-            out = r * _outflow(qx[i, j], qx[i, j + ONE], qy[i, j], qy[below, j])
-            share[s, j] = min(1.0, h[i, j] / max(out, 1e-300))
+        h[i, j] += rain if z[i, j] < 0.5 * WALL else 0.0
+
+
+@fast
+def _move_row(h, qx, qy, i, was, top, j0, j1, r):
+    """Move water through the faces of a row; whether a cell may have given more than it had.
+
+    was: keeps what it had; top: greatest depths.
+    """
+    below, most, lack = i + ONE, np.float32(r) * OVER, 0
+    for j in range(np.uint64(j0), np.uint64(j1)):
+        west, east, north, south = qx[i, j], qx[i, j + ONE], qy[i, j], qy[below, j]
+        had = h[i, j]
+        lack += most * _outflow(west, east, north, south) > np.float32(had)
+        through = (np.float64(west) - np.float64(east)) + (np.float64(north) - np.float64(south))
+        new = max(had + r * through, 0.0)
+        was[j], h[i, j] = had, new
+        top[j] = max(top[j], new)
     return lack > 0
 
 
 @inline
 def _outflow(west, east, north, south):
-    return (max(east, 0.0) - min(west, 0.0)) + (max(south, 0.0) - min(north, 0.0))
+    return (max(east, DRY) - min(west, DRY)) + (max(south, DRY) - min(north, DRY))
 
 
 @fast
-def _scale_row(q, i, share, a, b, back, j0, j1):
-    """Scale fluxes from cells of row a (`back` columns before) to cells of row b by who gives."""
-    for j in range(np.uint64(j0), np.uint64(j1)):
-        q[i, j] *= share[a, j - back] if q[i, j] > 0 else share[b, j]
+def _hold_row(h, qx, qy, i, was, share, j0, j1, nx, r):
+    """Take a move back, and hold the fluxes out of the cells of a row within what they have.
 
-
-@fast
-def _move_row(h, z, qx, qy, i, top, j0, j1, r, rain):
-    """Move water through the faces of a row, and let it rain; `top` keeps the greatest depths."""
-    below = i + ONE
-    if rain > 0:
-        for j in range(np.uint64(j0), np.uint64(j1)):
-            h[i, j] += rain if z[i, j] < 0.5 * WALL else 0.0
+    The row above has moved already: it gives back what this one cannot feed.
+    """
+    a, below = i - ONE, i + ONE
+    share[j0 - 1] = 1.0
     for j in range(np.uint64(j0), np.uint64(j1)):
-        new = h[i, j] + r * ((qx[i, j] - qx[i, j + ONE]) + (qy[i, j] - qy[below, j]))
-        new = max(new, 0.0)
-        h[i, j] = new
-        top[j] = max(top[j], new)
+        out = r * np.float64(_outflow(qx[i, j], qx[i, j + ONE], qy[i, j], qy[below, j]))
+        share[j] = min(1.0, LEAST * was[j] / max(out, 1e-300))
+        h[i, j] = was[j]
+    share[nx + 1] = 1.0
+    for j in range(np.uint64(j0), np.uint64(j1)):
+        qx[i, j] = np.float32(qx[i, j] * (share[j - ONE] if qx[i, j] > DRY else share[j]))
+        qy[below, j] = np.float32(qy[below, j] * (share[j] if qy[below, j] > DRY else 1.0))
+    for j in range(np.uint64(j0), np.uint64(j1)):
+        old = qy[i, j]
+        new = np.float32(old * (share[j] if old < DRY else 1.0))
+        qy[i, j] = new
+        if i > ONE:
+            h[a, j] = max(h[a, j] + r * (np.float64(old) - np.float64(new)), 0.0)
 
 
 @fast
@@ -283,55 +229,55 @@ def _set_ring(h, z, nx, edges, levels, wet, block):
 def _through_edges(qx, qy, edges, ny, nx):
     """Sum of the fluxes into the grid over its edges, m2/s."""
     total = 0.0
-    if edges[0] > 0:
-        total += qy[1, 1 : nx + 1].sum()
-    if edges[1] > 0:
-        total -= qy[ny + 1, 1 : nx + 1].sum()
-    if edges[2] > 0:
-        total += qx[1 : ny + 1, 1].sum()
-    if edges[3] > 0:
-        total -= qx[1 : ny + 1, nx + 1].sum()
+    for j in range(1, nx + 1):
+        total += np.float64(qy[1, j]) if edges[0] > 0 else 0.0
+        total -= np.float64(qy[ny + 1, j]) if edges[1] > 0 else 0.0
+    for i in range(1, ny + 1):
+        total += np.float64(qx[i, 1]) if edges[2] > 0 else 0.0
+        total -= np.float64(qx[i, nx + 1]) if edges[3] > 0 else 0.0
     return total
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def advance(
-    h, z, qx, qy, n2x, n2y, tracks, lines, thin_lines, wet, last, dx, alpha, theta, froude,
-    threshold, block, nx, edges, edge_times, edge_levels, rain_times, rain_rates,
-    inflow_i, inflow_j, inflow_times, inflow_rates, clock, end,
+    h, z, qx, qy, speeds_x, speeds_y, n2x, n2y, tracks, lines, thin_lines, rows,
+    wet, last, dx, alpha, theta, froude, threshold, block, nx, edges, edge_times,
+    edge_levels, rain_times, rain_rates, inflow_i, inflow_j, inflow_times, inflow_rates, clock, end,
 ):  # fmt: skip
     """Carry the water from clock[0] to `end` seconds.
 
     - h, z, qx, qy: see the module; h, qx, qy are changed.
+    - speeds_x, speeds_y: as qx, qy, m/s, where momentum is carried along; else of one row.
     - n2x, n2y: (1 or rows, columns) Manning's n squared at the faces; one row serves all.
     - tracks: (4, rows, columns) float32: greatest depth, greatest squared speed, arrival (s, -1),
       seconds deeper than `threshold`.
-    - lines, thin_lines: (8, columns) float64, (10, columns) float32 to work in.
+    - lines, thin_lines: (3, columns) float64, (14, columns) float32 to work in.
+    - rows: (`ROWS` of `_kernels_momentum`, columns) float64 to work in.
     - wet, last: (blocks, blocks) uint8: which hold water now, and did a step before.
     - dx, alpha, theta, froude: side of a cell, Courant number, weight, greatest Froude number.
     - edges: (4,) north, south, west, east: 0 wall, 1 open, 2 water at a level.
     - edge_times, edge_levels: (k,), (4, k) seconds, metres.
     - rain_times, rain_rates: seconds, m/s.
     - inflow_i, inflow_j, inflow_times, inflow_rates: cells that get equal parts of m3/s.
-    - clock: (5,) seconds gone, greatest depth, m3 that came in over the edges, m3 of rain and
-      inflow, cells worked on; changed.
+    - clock: (6,) seconds gone, greatest depth, m3 that came in over the edges, m3 of rain and
+      inflow, cells worked on, greatest sum of both speeds of a cell; changed.
     - end: seconds.
     """
     ny = h.shape[0] - 3
     my, mx = wet.shape
     starts, ends = np.zeros((my, mx // 2 + 1), np.int64), np.zeros((my, mx // 2 + 1), np.int64)
     counts = np.zeros(my, np.int64)
-    old_y, free = lines[:2], lines[2:4]
-    ux, uy, share, top = thin_lines[4:7], thin_lines[7:10], lines[4:7], lines[7]
+    share, top, was = lines[0], lines[1], lines[2]
+    deep, flow, free, old_y = thin_lines[:2], thin_lines[2:4], thin_lines[4:6], thin_lines[6:8]
+    ux, uy, levels = thin_lines[8:11], thin_lines[11:14], np.zeros(4)
     top[:] = 0.0
-    short = np.zeros(3, np.uint8)
-    deep, flow, levels = thin_lines[:2], thin_lines[2:4], np.zeros(4)
     land = 0  # cells that it rains on
     for i in range(1, ny + 1 if rain_rates.max() > 0 else 1):
         for j in range(1, nx + 1):
             land += z[i, j] < 0.5 * WALL
-    cap = np.float32(froude * math.sqrt(G))
+    cap, weight = np.float32(froude * math.sqrt(G)), np.float32(theta)
     rows_n = n2x.shape[0] > 1
+    carries = speeds_x.shape[0] > 1
     steps, untold = 0, 0.0
     while clock[0] < end:
         t = clock[0]
@@ -340,7 +286,7 @@ def advance(
         most = max(clock[1], _set_ring(h, z, nx, edges, levels, wet, block))
         rate = at_time(inflow_times, inflow_rates, t) if len(inflow_i) else 0.0
         rain = at_time(rain_times, rain_rates, t)
-        dt = min(alpha * dx / math.sqrt(G * max(most, 0.02)), end - t)
+        dt = min(alpha * dx / max(math.sqrt(G * max(most, 0.02)), clock[5]), end - t)
         if rate > 0:
             part = rate * dt / (len(inflow_i) * dx * dx)
             for k in range(len(inflow_i)):
@@ -353,74 +299,87 @@ def advance(
         _spans(wet, last, starts, ends, counts, block, nx)
         last[:] = wet
         wet[:] = 0
-        clock[1] = 0.0
-        r, friction, push = dt / dx, np.float32(G * dt), G * dt / dx
+        clock[1], clock[5] = 0.0, 0.0
+        r, friction, push = dt / dx, np.float32(G * dt), np.float32(G * dt / dx)
         untold += dt
         track = steps % TRACKED == TRACKED - 1 or end - (t + dt) < 1e-9
         old_y[:] = 0.0
         uy[:] = 0.0
-        share[:] = 1.0
-        short[:] = 0
-        for i in range(1, ny + 4):
+        if carries:
+            let_in(qx, edges, ny, nx, 0)
+            let_in(speeds_x, edges, ny, nx, 0)
+            let_in(qy, edges, ny, nx, 1)
+            let_in(speeds_y, edges, ny, nx, 1)
+            rows[:] = 0.0
+            rows[0], rows[2], rows[4], rows[6] = qx[0], qy[0], speeds_x[0], speeds_y[0]
+        for i in range(1, ny + 3):
             if i <= ny + 1:
                 b = (min(i, ny) - 1) // block
                 here, w, ui = np.uint64(i % 2), np.uint64(i % 3), np.uint64(i)
                 back = np.uint64((i - 1) % 2)
                 if i > 2 and (i - 3) // block != b:
                     _clear(old_y, here, starts, ends, counts[(i - 3) // block], (i - 3) // block, 0)
+                    for k in range(here, KEPT if carries else 0, 2):
+                        _clear(rows, k, starts, ends, counts[(i - 3) // block], (i - 3) // block, 0)
                 if track and i > 3 and (i - 4) // block != b:
                     _clear(uy, w, starts, ends, counts[(i - 4) // block], (i - 4) // block, 0)
                 row_n = ui if rows_n else NONE
                 for k in range(counts[b]):
                     j0, j1 = starts[b, k], ends[b, k]
-                    _push_row(
-                        z, h, qx, qy, old_y, here, back, ui, free, deep, flow, j0, j1, theta, push
-                    )
-                    _brake_row(free, qy, ui, n2y, row_n, deep, flow, ONE, j0, j1, friction, cap)
-                    qy[ui, nx + 1] = 0.0  # none along the cells beyond the edge
-                    if i <= ny:
-                        _brake_row(
-                            free, qx, ui, n2x, row_n, deep, flow, NONE, j0, j1, friction, cap
+                    if carries:
+                        slope_row(z, h, ui, rows, here, j0, j1)
+                        carry_row(
+                            z, h, qx, qy, speeds_x, speeds_y, ui, rows, here, back, deep, flow,
+                            j0, j1, r, G * dt / dx,
+                        )  # fmt: skip
+                        settle_row(
+                            qy, speeds_y, ui, n2y, row_n, deep, flow, ONE, rows, j0, j1, friction
                         )
-                    if track:
-                        _speeds(z, h, qx, qy, ui, ux, uy, w, j0, j1)
+                        if i <= ny:
+                            settle_row(
+                                qx, speeds_x, ui, n2x, row_n, deep, flow, NONE, rows, j0, j1,
+                                friction,
+                            )  # fmt: skip
+                        if track:
+                            note_speeds(speeds_x, speeds_y, ui, ux, uy, w, j0, j1)
+                    else:
+                        push_row(
+                            z, h, qx, qy, old_y, here, back, ui, free, deep, j0, j1, weight, push
+                        )
+                        brake_row(free, qy, ui, n2y, row_n, deep, ONE, j0, j1, friction, cap)
+                        if i <= ny:
+                            brake_row(free, qx, ui, n2x, row_n, deep, NONE, j0, j1, friction, cap)
+                        if track:
+                            _speeds(z, h, qx, qy, ui, ux, uy, w, j0, j1)
+                    qy[ui, nx + 1] = 0.0  # none along the cells beyond the edge
             m = i - 1
-            if 1 <= m <= ny + 1:
-                s, um = np.uint64(m % 3), np.uint64(m)
-                if short[s]:
-                    _clear(share, s, starts, ends, counts[(m - 4) // block], (m - 4) // block, 1)
-                short[s] = 0
-                if m <= ny:
-                    b = (m - 1) // block
-                    for k in range(counts[b]):
-                        if _share_row(h, qx, qy, um, share, s, starts[b, k], ends[b, k], r):
-                            short[s] = 1
-                    share[s, nx + 1] = 1.0
-                if m == 1 and short[s]:
-                    for k in range(counts[0]):
-                        _scale_row(qy, um, share, NONE, s, NONE, starts[0, k], ends[0, k])
-            m = i - 2
             if 1 <= m <= ny:
-                s, below, um = np.uint64(m % 3), np.uint64((m + 1) % 3), np.uint64(m)
-                b = (m - 1) // block
+                um, b = np.uint64(m), (m - 1) // block
                 for k in range(counts[b]):
                     j0, j1 = starts[b, k], ends[b, k]
-                    if short[s]:
-                        _scale_row(qx, um, share, s, s, ONE, j0, j1)
-                    if short[s] or short[below]:
-                        _scale_row(qy, um + ONE, share, s, below, NONE, j0, j1)
+                    past = min(j1, nx + 1)
+                    if carries:
+                        clock[5] = max(clock[5], hurry_row(h, speeds_x, speeds_y, um, j0, past))
                     beyond = h[um, nx + 1]
-                    _move_row(h, z, qx, qy, um, top, j0, j1, r, rain * dt)
+                    if rain > 0:
+                        _rain_row(h, z, um, j0, j1, rain * dt)
+                    if _move_row(h, qx, qy, um, was, top, j0, j1, r):
+                        _hold_row(h, qx, qy, um, was, share, j0, j1, nx, r)
+                        _move_row(h, qx, qy, um, was, top, j0, j1, r)
                     h[um, nx + 1] = beyond
-                    if track:
-                        _track_row(
-                            h, um, ux, s, uy, s, below, tracks, j0, j1, t + dt, untold, threshold
-                        )
-                    clock[4] += min(j1, nx + 1) - j0
+                    clock[4] += past - j0
                 if m % block == 0 or m == ny:
                     clock[1] = max(
                         clock[1], _peaks(top, wet, b, starts, ends, counts[b], block, nx)
                     )
+            m = i - 2
+            if track and 1 <= m <= ny:
+                s, below, b = np.uint64(m % 3), np.uint64((m + 1) % 3), (m - 1) // block
+                for k in range(counts[b]):
+                    _track_row(
+                        h, np.uint64(m), ux, s, uy, s, below, tracks, starts[b, k], ends[b, k],
+                        t + dt, untold, threshold,
+                    )  # fmt: skip
         untold = 0.0 if track else untold
         clock[2] += _through_edges(qx, qy, edges, ny, nx) * dt * dx
         clock[0] = end if end - (t + dt) < 1e-9 else t + dt

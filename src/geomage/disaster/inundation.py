@@ -2,7 +2,8 @@
 
 A level is filled over all ground that is joined to the water (or to the lowest ground) and lies
 lower; `hand` floods what lies less than a height above the drainage it runs to. River, rain, dam,
-surge and tsunami flow by the shallow-water scheme, around the buildings.
+surge and tsunami flow by the shallow-water scheme, around the buildings: dam and tsunami with the
+advection of momentum, the others, slow or held by friction, without.
 
 Dam: the peak of a breach by Froehlich (1995), Q = 0.607 V^0.295 h^1.24, falling exponentially until
 the reservoir is empty. River: a triangle of a third to two thirds from half the peak. Surge: one
@@ -35,6 +36,7 @@ _CHANNEL_HA = 2.0  # of ground that drains together makes a stream, where no wat
 _STANDING_M = 0.7  # of water in rivers and ponds before the flood: banks are 1 m over the bed
 _FILM_M = 0.03  # of flowing water that nobody calls a flood
 _STREAM_N, _GROUND_N, _PAVED_N = 0.03, 0.045, 0.02  # Manning: Chow (1959), table 5-6
+_BORES = ("dam", "tsunami")  # water that breaks and runs up: it carries its momentum along
 _DEFAULT_H = {"river": 2.0, "rain": 1.0, "dam": 0.5, "surge": 2.0}
 _USES = {
     "level": ("level_m",),
@@ -205,7 +207,8 @@ def _means(values: np.ndarray, k: int) -> np.ndarray:
 
 def _flow(city: City, params: FloodParams) -> Peak:
     grid = _Coarse.of(city, params.cell_m)
-    flow = run(_basin(grid, params), params.seconds, Scheme())
+    scheme = Scheme(advection=params.source in _BORES)
+    flow = run(_basin(grid, params), params.seconds, scheme)
     shape = city.dtm.values.shape[1:]
     surface = np.where(flow.deepest > 0, grid.ground + flow.deepest, np.nan)
     surface, fastest, arrival, under = (

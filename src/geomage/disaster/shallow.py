@@ -1,4 +1,6 @@
-"""Shallow water over a grid: the local-inertial scheme, with walls, rain, rivers and tides.
+"""Shallow water over a grid, with walls, rain, rivers and tides: two schemes on one grid.
+
+Local inertia, the scheme of rivers, rain and tides:
 
     q' = (theta q + (1 - theta)/2 (q_before + q_after) - g h dt d(z + h)/dx)
          / (1 + g dt n^2 |q| / h^(7/3)),        h = max(z + h) - max(z) of the two cells,
@@ -8,6 +10,11 @@ de Almeida, Bates, Freer and Souvignet (2012), Water Resour. Res. 48, W05528; th
 alpha dx / (g h_max)^.5 (eq. 14 of Bates et al.). Advection is left out, as in the papers: bores and
 the tips of dam breaks run otherwise than in the full equations, and a largest Froude number keeps
 the flow over steep ground within what it can be.
+
+With `Scheme.advection` the full shallow-water equations (Stelling and Duinmeijer 2003; formulas in
+`_kernels_momentum`): bores, dam breaks and flow faster than its waves are right, at 3 to 6 times
+the cost. The time step is then also within alpha dx / (|u| + |v|), and beyond an edge that is no
+wall water moves as it does within it.
 
 Outflow is limited by the water a cell has, so no depth is negative and no water is made. Axes are
 (y, x), north up; metres, seconds.
@@ -24,14 +31,16 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from geomage.disaster._kernels_water import VECTOR, WALL, advance, mark_wet
+from geomage.disaster._kernels_faces import VECTOR, WALL
+from geomage.disaster._kernels_momentum import ROWS
+from geomage.disaster._kernels_water import advance, mark_wet
 from geomage.errors import BudgetError, InputError
 
 __all__ = ["EDGES", "Basin", "Flow", "Scheme", "Series", "run"]
 
 EDGES = ("north", "south", "west", "east")
 _CODES = {"wall": 0, "open": 1, "level": 2}
-_BYTES = 4 * 8 + 4 * 4  # a cell: depth, ground, two fluxes; four tracks of single precision
+_BYTES = 2 * 8 + 6 * 4  # a cell: depth, ground; two fluxes, four tracks in single precision
 _STILL = 2.0**30  # parts of a metre in which ground and surface are given to the kernels
 _SLICE_S = 20.0  # of flow, after which progress is shown
 
@@ -117,11 +126,12 @@ class Scheme:
     """How the equations are solved."""
 
     alpha: float = 0.5  # Courant number; waves along a diagonal grow from about 0.65 on
-    theta: float = 0.8  # weight of a face's own flux; 1 is the scheme of 2010
-    froude: float = 1.0  # largest Froude number of a flux
+    theta: float = 0.8  # without: weight of a face's own flux; 1 is the scheme of 2010
+    froude: float = 1.0  # without: largest Froude number of a flux
     wet_m: float = 0.05  # deeper than this counts as arrived, and as under water
     block: int = 64  # side of the blocks that are skipped while dry, cells; changes no result
     memory_bytes: int = 4 * 2**30  # budget of the state
+    advection: bool = False  # of momentum: for bores, dam breaks, run-up and steep flow
 
     def __post_init__(self) -> None:
         if not (0 < self.alpha <= 1 and 0 <= self.theta <= 1 and self.froude > 0):
@@ -167,18 +177,21 @@ def run(basin: Basin, seconds: float, scheme: Scheme = Scheme()) -> Flow:
     nx = basin.ground.shape[1]
     inner = _inner(nx)
     start = float(state.h[inner].sum())
-    clock = np.array([0.0, mark_wet(state.h, state.wet, scheme.block, nx), 0.0, 0.0, 0.0])
+    clock = np.array([0.0, mark_wet(state.h, state.wet, scheme.block, nx), 0.0, 0.0, 0.0, 0.0])
     arguments: list[Any] = [
         *(
             state.h,
             state.z,
             state.qx,
             state.qy,
+            state.ux,
+            state.uy,
             state.n2x,
             state.n2y,
             state.tracks,
-            _lines((8, _width(nx))),
-            _lines((10, _width(nx)), np.float32),
+            _lines((3, _width(nx))),
+            _lines((14, _width(nx)), np.float32),
+            _lines((ROWS, _width(nx))),
             state.wet,
             state.last,
         ),
@@ -212,7 +225,7 @@ def run(basin: Basin, seconds: float, scheme: Scheme = Scheme()) -> Flow:
 
 
 def _refuse_size(basin: Basin, scheme: Scheme) -> None:
-    each = _BYTES + 8 * isinstance(basin.manning, np.ndarray)
+    each = _BYTES + 8 * isinstance(basin.manning, np.ndarray) + 16 * scheme.advection
     needed = each * (basin.ground.shape[0] + 3) * _width(basin.ground.shape[1])
     if needed > scheme.memory_bytes:
         raise BudgetError(
@@ -230,6 +243,8 @@ class _State:
     z: np.ndarray
     qx: np.ndarray
     qy: np.ndarray
+    ux: np.ndarray
+    uy: np.ndarray
     n2x: np.ndarray
     n2y: np.ndarray
     tracks: np.ndarray
@@ -256,7 +271,10 @@ class _State:
         tracks[2] = np.where(h > scheme.wet_m, 0, -1)
         blocks = np.zeros((-(-ny // scheme.block), -(-nx // scheme.block)), np.uint8)
         n2x, n2y = _roughness(basin)
-        return _State(h, z, _lines(ringed), _lines(ringed), n2x, n2y, tracks, blocks, blocks.copy())
+        speeds = ringed if scheme.advection else (1, 1)
+        fluxes = (_lines(ringed, np.float32), _lines(ringed, np.float32))
+        moving = (*fluxes, _lines(speeds), _lines(speeds))
+        return _State(h, z, *moving, n2x, n2y, tracks, blocks, blocks.copy())
 
 
 def _width(nx: int) -> int:
