@@ -76,6 +76,12 @@ paving under .25. Water has a reflectance under .13 at 865 nm and under .03 at 1
 .27 where it is scorched, to .66, and above where it is black. Wet soil is darker in all bands, most
 at 2200 nm. No reflectance leaves 0..1, whatever colour is painted.
 
+Against two real Sentinel-2 chips (Sen1Floods11, India and Spain; L1C): of plants, the ratio of 865
+to 1610 nm is 1.83 and 2.09 there and 1.97 (crown) and 1.73 (lawn) here, that of 2200 to 1610 nm .43
+and .46 there and .44 and .51 here. Flood water is .9 to 1.3 times as bright at 865 nm as in red
+there, as far as the air can be taken off by eye, and .5 here: plants stand in it, which we leave
+out.
+
 ## Wet, shallow, mirrored
 - **Wet ground** lies under films of water of 0.3 mm on average; hollows and banks are wetter.
 - **Water** lets its bed show near natural banks by depth and turbidity; floods hide what they cover
@@ -91,7 +97,7 @@ at 2200 nm. No reflectance leaves 0..1, whatever colour is painted.
 - Bright concrete, white roofs and paint may have an MNDWI of 0 to .15; real ones are mistaken for
   water, too.
 - An orthophoto that a city was draped with is widened as if it showed what its layers name.
-- Snow and ice.
+- Plants that stand in flood water, and oil, algae and rubbish on it; snow and ice.
 """
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import rasterio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -207,6 +208,20 @@ def test_clay_tile_has_its_edge_of_iron_and_a_blue_sheet_its_red_edge():
     sheet = seen("sheet", (0.06, 0.16, 0.48))
     assert sheet["nir"] > 4 * sheet["red"]
     assert sheet["swir22"] < 0.8 * sheet["nir"]
+
+
+def test_ratios_of_plants_are_those_of_real_images(data_dir):
+    """Sentinel-2, L1C, two chips: ratios between bands beyond 700 nm, where air adds least."""
+    real = []
+    for name in ("India_900498", "Spain_7370579"):
+        path = data_dir / "flood" / "sen1floods11" / name
+        with rasterio.open(f"{path}_S2.tif") as image, rasterio.open(f"{path}_label.tif") as label:
+            red, nir, one, two = image.read([4, 9, 12, 13]).astype(float)
+            leafy = (label.read(1) == 0) & (red > 0) & (nir > 4 * red)
+        real.append([np.median((x / y)[leafy]) for x, y in ((nir, one), (two, one))])
+    ours = [seen("crown", (0.03, 0.05, 0.024)), seen("lawn", (0.06, 0.105, 0.04))]
+    found = [[r["nir"] / r["swir16"], r["swir22"] / r["swir16"]] for r in ours]
+    assert np.mean(found, 0) == pytest.approx(np.mean(real, 0), rel=0.15)
 
 
 def test_a_pixel_half_covered_lies_between_its_two_matters():

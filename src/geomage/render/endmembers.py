@@ -75,11 +75,14 @@ def water_reflectance(
     r = (0.089 + 0.125 u) u below the surface, u = b / (a + b), through it 0.52 r / (1 - 1.7 r),
     times pi (Lee et al. 2002, doi:10.1364/AO.41.005755).
 
-        a = water + dissolved exp(-0.015 (nm - 443)) + 0.041 matter exp(-0.0123 (nm - 443)) + algae
+        a = water + dissolved exp(-0.015 (nm - 443)) + algae
+            + matter (0.041 exp(-0.0123 (nm - 443)) + 0.006)
         b = 0.0107 matter (nm / 555)^-0.6 + 0.002
 
     after Babin et al. 2003 (doi:10.1029/2001JC000882; doi:10.4319/lo.2003.48.2.0843): minerals
-    scatter 0.51 m2/g, 2.1 % of it back.
+    scatter 0.51 m2/g, 2.1 % of it back. That they absorb beyond 700 nm, too, is of Röttgers et al.
+    2014 (doi:10.4319/lo.2014.59.5.1449), who found 0.005 to 0.02 m2/g; without it muddy water is
+    redder than any river.
 
     Args:
         nm: wavelengths.
@@ -90,7 +93,7 @@ def water_reflectance(
         depth: of the water, m.
     """
     a = water_absorption(nm) + dissolved * np.exp(-0.015 * (nm - 443))
-    a += 0.041 * matter * np.exp(-0.0123 * (nm - 443))
+    a += matter * (0.041 * np.exp(-0.0123 * (nm - 443)) + 0.006)
     a += algae * (0.04 * _bell(nm, 440, 40) + 0.02 * _bell(nm, 675, 12))
     b = 0.0107 * matter * (nm / 555) ** -0.6 + 0.002
     u = b / (a + b)
@@ -104,7 +107,7 @@ def _bell(nm: np.ndarray, centre: float, sigma: float) -> np.ndarray:
     return np.asarray(np.exp(-0.5 * ((nm - centre) / sigma) ** 2))
 
 
-_SKY = 0.004  # sky mirrored by the surface, left after correction of the atmosphere (ours)
+_SKY = 0.007  # sky mirrored by the surface, left after correction of the atmosphere (ours)
 _WATER = (
     (400, 0.0066), (425, 0.0048), (450, 0.0092), (475, 0.0114), (500, 0.0204), (525, 0.0417),
     (550, 0.0565), (575, 0.0772), (600, 0.2224), (625, 0.283), (650, 0.34), (675, 0.448),
@@ -338,8 +341,8 @@ END_MEMBERS: Mapping[str, EndMember] = MappingProxyType(
         # water: suspended matter in g/m3
         "clear water": _water("0.5 g/m3, dissolved .06/m", 0.5, dissolved=0.06),
         "green water": _water("4 g/m3, chlorophyll 15 mg/m3", 4.0, algae=15.0, dissolved=0.4),
-        "silty water": _water("40 g/m3, dissolved .5/m", 40.0, dissolved=0.5),
-        "muddy water": _water("400 g/m3, dissolved .5/m", 400.0, dissolved=0.5),
+        "silty water": _water("60 g/m3, dissolved .5/m", 60.0, dissolved=0.5),
+        "muddy water": _water("800 g/m3, dissolved .5/m", 800.0, dissolved=0.5),
         "pool": _water("1.5 m over a pale bottom", 0.2, dissolved=0.02, bottom=0.6, depth=1.5),
         "foam": _ours(
             "Whitlock et al. 1982 (doi:10.1029/GL009i006p00719): dark where water absorbs",

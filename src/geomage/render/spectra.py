@@ -44,7 +44,8 @@ class Blend:
     """What one matter is made of.
 
     members: names of end members; contrast: power of brightness that shows beyond the visible,
-    below 1 where leaves pass light on; soaks: how much of a wet day it takes up, 0..1.
+    below 1 where leaves pass light on; soaks: how much of a wet day it takes up, 0..1;
+    water: whether other matter in the pixel lies below it.
     """
 
     members: tuple[str, ...]
