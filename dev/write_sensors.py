@@ -24,11 +24,11 @@ drawn per date, with what haze providers leave. *Top of atmosphere*: reflectance
 with air in it: molecules, aerosol, gases. *Surface*: the same with the air taken out as if aerosol
 and vapour were known to a tenth.
 
-**Limits.** Spectral responses are centres and widths, not curves. One MTF serves all directions.
-Noise has no stripes. Satellites' counts are proportional to reflectance, not to radiance. Air is
-one thin layer: under a sun below 20 degrees haze comes out too bright. Clouds are flat sheets at
-one height. A town holds nothing finer than about 0.25 m but grain, which drones sample finer: the
-command says so.
+**Limits.** Spectral responses are centres and widths, not curves. One MTF serves all directions;
+off nadir a sensor samples no coarser than at nadir. Noise has no stripes. Satellites' counts are
+proportional to reflectance, not to radiance. Air is one thin layer: under a sun below 20 degrees
+haze comes out too bright. Clouds stand at one height. A town holds nothing finer than
+about 0.25 m but grain, which some sensors sample finer: the command says so.
 """
 LEVELS = {
     "picture": "picture",

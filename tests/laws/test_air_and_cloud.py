@@ -143,6 +143,16 @@ def test_a_cloud_leans_away_from_the_sensor():
     assert _misplaced(clouds, (-20.0, 20 * np.tan(np.radians(30)))) < 0.003
 
 
+def test_a_thin_cloud_shows_the_ground_through_it():
+    shot = Shot(cloud=0.5, seed=1, aerosol=None, cloud_depth=0.4)
+    counts, hidden = capture(plane(L1C, 0.1), HERE, shot, QUIET)
+    whole, thick = capture(plane(L1C, 0.1), HERE, replace(shot, cloud_depth=1.0), QUIET)
+    core, red = thick > 0.999, AT["red"]
+    assert hidden[core] == pytest.approx(0.4, abs=1e-3)
+    between = 0.6 * 1000 + 0.4 * whole[red][core].astype(float)
+    assert np.abs(counts[red][core] - between).max() <= 1.5
+
+
 def test_shadow_is_blue():
     shot = Shot(cloud=0.4, seed=8, aerosol=None, cloud_height=300.0)
     wide = frame(10.0, (120, 120), 10.0, (120, 120))

@@ -20,6 +20,7 @@ from geomage.sensor.clouds import (
     cloud_colour,
     clouds_over,
     shadow_depth,
+    thinned,
     veil_over,
 )
 from geomage.sensor.framing import Framing
@@ -67,6 +68,7 @@ class Shot:
     seed: int = 0
     looks: Looks = field(default_factory=Looks)  # sun and view: where shadows of clouds fall
     cloud_height: float = 1500.0  # metres
+    cloud_depth: float = 1.0  # opacity of the thickest cloud
     aerosol: float | None = 0.12  # optical thickness at 550 nm; None: no air at all
     cirrus: float = 0.0  # mean reflectance of high thin cloud
 
@@ -102,7 +104,7 @@ def sample_shot(rng: np.random.Generator, *, cloudy: float = 0.0) -> Shot:
 
 
 def sample_weather(rng: np.random.Generator, shot: Shot, looks: Looks) -> Shot:
-    """Put a shot under a sun and a sky: aerosol, height of clouds, now and then cirrus.
+    """Put a shot under a sun and a sky: aerosol, clouds' height, now and then thin ones or cirrus.
 
     Aerosol is log-normal about 0.12, as over land far from cities (AERONET; rounded by us).
     """
@@ -112,6 +114,7 @@ def sample_weather(rng: np.random.Generator, shot: Shot, looks: Looks) -> Shot:
         cloud_height=float(rng.uniform(600, 3000)),
         aerosol=float(np.clip(0.12 * np.exp(rng.normal(0, 0.6)), 0.02, 0.8)),
         cirrus=float(rng.uniform(0.003, 0.04)) if rng.random() < 0.2 else 0.0,
+        cloud_depth=float(rng.uniform(0.2, 0.9)) if rng.random() < 0.25 else 1.0,
     )
 
 
@@ -219,6 +222,7 @@ def _sky_over(framing: Framing, shot: Shot, *, linear: bool, rng: np.random.Gene
     clouds = veil = None
     if shot.cloud > 0:
         clouds = clouds_over(framing, shot.cloud, shot.cloud_height, shot.looks, rng)
+        clouds = thinned(clouds, shot.cloud_depth)
     if linear and shot.cirrus > 0:
         veil = veil_over(framing, shot.cirrus, rng)[None]
     return _Sky(framing, shot, clouds, veil)
@@ -298,11 +302,11 @@ def _through(
     if sky.clouds is None:
         seen = ground * column(air.clear)
     else:
-        both = sky.frame.sampled(np.stack([sky.clouds.alpha, sky.clouds.shadow]), own)
-        alpha, shadow = both[:1], both[1:]
+        c = sky.clouds
+        alpha, shadow, top = sky.frame.sampled(np.stack([c.alpha, c.shadow, c.white]), own)
         dark = ground * (1 - column(shadow_depth(bands)) * shadow)
-        white = sky.clouds.white * cloud_colour(bands) * _above(bands, air, sky.clouds.height)
-        seen = dark * (1 - alpha) * column(air.clear) + column(white) * scatter * alpha
+        white = column(cloud_colour(bands) * _above(bands, air, c.height)) * scatter
+        seen = dark * (1 - alpha) * column(air.clear) + white * (top * alpha)
     seen = seen + column(air.path)
     if sky.veil is not None:
         veil = sky.frame.sampled(sky.veil, own)

@@ -6,13 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import ndimage
 
 from geomage.sensor import _kernels
 from geomage.sensor.bands import Band
 from geomage.sensor.framing import Framing
 from geomage.sensor.looks import Looks
 
-__all__ = ["CIRRUS_M", "Clouds", "cloud_colour", "clouds_over", "shadow_depth", "veil_over"]
+__all__ = [
+    "CIRRUS_M",
+    "Clouds",
+    "cloud_colour",
+    "clouds_over",
+    "shadow_depth",
+    "thinned",
+    "veil_over",
+]
 
 CIRRUS_M = 10_000.0
 LARGEST_M = 3000.0  # of a heap of cumulus
@@ -27,12 +36,12 @@ _DROPLETS = np.array([(400, 1.0), (1000, 1.0), (1250, 0.92), (1610, 0.68), (2200
 class Clouds:
     """Opacity of cloud and depth of its shadow on the ground (y, x), 0..1, as the sensor sees them.
 
-    white: reflectance of a thick cloud in the visible; height: of it, metres.
+    white: reflectance (y, x) of the cloud in the visible, were it thick; height: of it, metres.
     """
 
     alpha: np.ndarray
     shadow: np.ndarray
-    white: float
+    white: np.ndarray
     height: float
 
 
@@ -64,13 +73,39 @@ def clouds_over(
     south, east = shadow_shift(height, looks)
     alpha = _opacity(field, cut, soft)
     shade = _opacity(_field(framing, (-south, -east), seed), cut, soft)
-    return Clouds(alpha, shade * (1 - alpha), float(rng.uniform(0.45, 0.8)), height)
+    relief = _lit(field / max(float(np.ptp(field)), 1e-3), framing, looks)
+    return Clouds(alpha, shade * (1 - alpha), relief * np.float32(rng.uniform(0.45, 0.8)), height)
+
+
+def _lit(field: np.ndarray, framing: Framing, looks: Looks) -> np.ndarray:
+    """Brightness (y, x) of the top of a cloud whose height follows a field 0..1 of noise.
+
+    Lambert's law on gentle slopes, 1 - cot(elevation) dz/ds towards the sun; made gentle, and
+    a fifth at most, since light wanders in a cloud. Ours.
+    """
+    if min(field.shape) < 2:
+        return np.ones_like(field)
+    sun, cell = np.radians(looks.sun_azimuth), _cell(framing) / framing.gsd
+    down, right = np.gradient(ndimage.gaussian_filter(field, cell / 64))
+    rise = (
+        cell * (right * np.sin(sun) - down * np.cos(sun)) / np.tan(np.radians(looks.sun_elevation))
+    )
+    return np.asarray(1 - 0.22 * np.tanh(0.8 * rise), np.float32)
+
+
+def _cell(framing: Framing) -> float:
+    """Width of the largest heaps of cloud over a frame, metres."""
+    return min(min(framing.rows, framing.columns) * framing.gsd / 2, LARGEST_M)
+
+
+def thinned(clouds: Clouds, depth: float) -> Clouds:
+    """Let light through: the thickest cloud is of opacity `depth`, and shadows fade with it."""
+    return replace(clouds, alpha=clouds.alpha * depth, shadow=clouds.shadow * depth)
 
 
 def _field(framing: Framing, off_m: tuple[float, float], seed: int) -> np.ndarray:
     """Noise (y, x) over a frame moved by (south, east) metres."""
-    side = min(framing.rows, framing.columns) * framing.gsd
-    cell = min(side / 2, LARGEST_M)
+    cell = _cell(framing)
     every = max(1, int(cell / framing.gsd / 2 ** (_OCTAVES - 1) / 4))  # finest octave kept smooth
     coarse = framing.coarser(every)
     coarse = replace(coarse, rows=coarse.rows + 1, columns=coarse.columns + 1)

@@ -33,7 +33,7 @@ def _merged(
     """Start the description of a satellite delivered pan-sharpened in 12 bits."""
     return SensorModel(
         name, title, gsd, bands, (colour,) * len(bands),
-        level="toa", bits=12, scale=4095.0, lossy=False, hours=_TEN_THIRTY,
+        level="toa", bits=12, scale=4095.0, lossy=False, off_nadir=45.0, hours=_TEN_THIRTY,
     )  # fmt: skip
 
 
@@ -172,6 +172,7 @@ _SPOT = replace(
         Optics(8.0, 0.30, 150),
     ),
     sharpening=Sharpening(Optics(2.0, 0.20, 100), (0.28, 0.30, 0.34, 0.08)),
+    off_nadir=30.0,
     hours=_TEN,
     source="Airbus, SPOT 6/7 Imagery User Guide; DINAMIS: 2 m pan (450 to 745 nm) and 8 m colour "
     "at nadir, delivered at 1.5 m, 12 bits, band edges, ±30° usual, ±45° at most. MTF, SNR and "
