@@ -128,22 +128,22 @@ def flood_water(
 
 
 @njit(cache=True, nogil=True)
-def shelve(near, reach, slope, bottom, ground, fine, mid, albedo, what, matter, under, share, over):
+def shelve(near, reach, slope, bottom, wet, fine, mid, albedo, what, matter, under, share, over):
     """Let the bottom show where water is shallow, near its bank.
 
-    near (y, x): share of water within `reach` metres; slope: metres of depth a metre from the bank;
-    bottom (3,): reflectance of what lies below. Light comes back from depth d by exp(-2 k d), k =
-    0.5 + 30 times the mean colour, 1/m: what is bright is turbid (ours).
+    wet (y, x): where there is water; near: share of water within `reach` metres; slope: metres of
+    depth a metre from the bank; bottom (3,): reflectance of what lies below. Light comes back from
+    depth d by exp(-2 k d), k = 0.5 + 30 times the mean colour, 1/m: the bright is turbid (ours).
     """
     ny, nx = near.shape
     for i in range(ny):
         for j in range(nx):
-            if ground[i, j] != 6:
+            if not wet[i, j]:
                 continue
             mean = (albedo[0, i, j] + albedo[1, i, j] + albedo[2, i, j]) / 3.0
             off = max(0.0, 2.0 * near[i, j] - 1.0) * reach
             d = slope * off * (0.6 + 0.8 * mid[i, j]) + 0.05
-            t = 0.8 * math.exp(-2.0 * (0.5 + 30.0 * mean) * d)
+            t = 0.8 * math.exp(-2.0 * (0.5 + 30.0 * mean) * d) * min(1.0, 4.0 - 4.0 * near[i, j])
             if t < 0.02:
                 continue
             tone = 0.8 + 0.4 * fine[i, j]
@@ -234,11 +234,14 @@ def tend(
 
 
 @njit(cache=True, nogil=True)
-def wear(amount, index, paths, fine, mid, albedo, grown, what, matter, under, share, over):
+def wear(
+    amount, index, paths, fine, mid, coarse, albedo, beside, what, matter, under, share, over
+):  # fmt: skip
     """Wear wheel paths into streets.
 
-    amount (y, x) 0..1: where wheels go. paths (row, 2): factor on what wheels wear, and 1 where
-    weeds of reflectance `grown` (3,), matter `what`, stand between them.
+    amount (y, x) 0..1: where wheels go. paths (row, 3): factor on what wheels wear; share of weeds,
+    and of dust, where they do not go. beside (2, 3): reflectance of weeds and dust, what (2,):
+    their matter.
     """
     ny, nx = amount.shape
     for i in range(ny):
@@ -250,8 +253,13 @@ def wear(amount, index, paths, fine, mid, albedo, grown, what, matter, under, sh
             gain = 1.0 + (paths[row, 0] - 1.0) * min(a, 1.0)
             for b in range(3):
                 albedo[b, i, j] *= gain
-            if paths[row, 1] > 0:
-                t = min(1.0, max(0.0, 1.5 * mid[i, j] + fine[i, j] - 0.6 - 2.5 * a))
+            for k in range(2):
+                s = paths[row, 1 + k]
+                if s <= 0:
+                    continue
+                rough = 1.5 * mid[i, j] + fine[i, j] if k == 0 else 0.4 + 2.0 * coarse[i, j]
+                t = s * min(1.0, max(0.0, rough - 0.6 - 2.5 * a))
                 for b in range(3):
-                    albedo[b, i, j] += t * (grown[b] * (0.8 + 0.4 * fine[i, j]) - albedo[b, i, j])
-                cover(i, j, t, what, matter, under, share, over)
+                    tone = beside[k, b] * (0.8 + 0.4 * fine[i, j])
+                    albedo[b, i, j] += t * (tone - albedo[b, i, j])
+                cover(i, j, t, what[k], matter, under, share, over)

@@ -6,9 +6,10 @@ import numpy as np
 from numba import njit
 
 MOST = 8  # end members of one matter, at most
-SWEEPS = 6  # of coordinate descent: shares settle to a thousandth
+SWEEPS = 10  # of coordinate descent
 PULL = 0.02  # how strongly shares are drawn to what the brightness suggests (ours)
-SPREAD = 0.8  # in the logarithm of brightness, for that suggestion (ours)
+WHOLE = 0.1  # how strongly they are held to sum to 1 before they are made to (ours)
+SPREAD = 0.5  # in the logarithm of brightness, for that suggestion (ours)
 BOTTOM_M = 0.3  # depth over a bottom that shows, where none is given
 # columns of a matter's row, which its nominal colour (3,) ends
 COUNT, CONTRAST, SOAKS, WATER, COLOUR = 0, 1, 2, 3, 4
@@ -18,10 +19,13 @@ MEMBER, TONE, INVERSE, ROOM, CHROMA, GRAM = 0, 1, 2, 3, 4, 7
 
 @njit(cache=True, nogil=True)
 def unmix(red, green, blue, log, n, table, m, y, wanted):
-    """Find shares y >= 0, summing to 1, of the n end members of matter m in a colour of mean 1.
+    """Find shares y >= 0, summing to 1, of the n end members of matter m in a colour of mean 0.
 
-    Minimises |p - sum y_k E_k|^2 + PULL |y - y0|^2, the colours E divided by their means, too; y0
-    favours end members as bright as the pixel, whose logarithm is `log`.
+    Colours p of the pixel and E of end members are divided by their means, less 1. Minimises
+
+        |p - sum y_k E_k|^2 + PULL |y - y0|^2 + WHOLE (sum y_k - 1)^2;
+
+    y0 favours end members as bright as the pixel, whose logarithm is `log`.
     """
     total = 0.0
     for k in range(n):
@@ -32,6 +36,7 @@ def unmix(red, green, blue, log, n, table, m, y, wanted):
         y[k] /= total
         wanted[k] = (
             PULL * y[k]
+            + WHOLE
             + table[m, k, CHROMA] * red
             + table[m, k, CHROMA + 1] * green
             + table[m, k, CHROMA + 2] * blue
@@ -62,7 +67,7 @@ def weigh(p, m, share, matters, table, shown, hidden, where, first, y, wanted):
     if n == 1:
         y[0] = 1.0
     else:
-        unmix(p[0] / bright, p[1] / bright, p[2] / bright, log, n, table, m, y, wanted)
+        unmix(p[0] / bright - 1, p[1] / bright - 1, p[2] / bright - 1, log, n, table, m, y, wanted)
     contrast = matters[m, CONTRAST]
     for k in range(n):
         relative = bright * table[m, k, INVERSE]

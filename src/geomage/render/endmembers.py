@@ -1,9 +1,10 @@
 """Reflectance of matter from 400 to 2500 nm: end members, each a small table of knots.
 
 `read` were read off a published measurement at the knots; `modelled` come from a published model of
-canopies or water, run with the parameters named; `ours` were drawn by us inside what the source
-shows for that kind of matter. Between knots reflectance is linear. What no source fixes is the
-brightness of one roof or field: that comes from the painted colour (see `spectra`).
+canopies or water, run with the parameters named; `ours` were drawn by us with the features, and
+about at the level, that the source reports for that kind of matter. Between knots reflectance is
+linear. What no source fixes is the brightness of one roof or field: that comes from the painted
+colour (see `spectra`).
 
 Sources:
     JHU: Johns Hopkins samples of the ASTER and ECOSTRESS libraries (Baldridge et al. 2009,
@@ -74,11 +75,14 @@ def water_reflectance(
     r = (0.089 + 0.125 u) u below the surface, u = b / (a + b), through it 0.52 r / (1 - 1.7 r),
     times pi (Lee et al. 2002, doi:10.1364/AO.41.005755).
 
-        a = water + dissolved exp(-0.015 (nm - 443)) + 0.041 matter exp(-0.0123 (nm - 443)) + algae
+        a = water + dissolved exp(-0.015 (nm - 443)) + algae
+            + matter (0.041 exp(-0.0123 (nm - 443)) + 0.006)
         b = 0.0107 matter (nm / 555)^-0.6 + 0.002
 
     after Babin et al. 2003 (doi:10.1029/2001JC000882; doi:10.4319/lo.2003.48.2.0843): minerals
-    scatter 0.51 m2/g, 2.1 % of it back.
+    scatter 0.51 m2/g, 2.1 % of it back. That they absorb beyond 700 nm, too, is of Röttgers et al.
+    2014 (doi:10.4319/lo.2014.59.5.1449), who found 0.005 to 0.02 m2/g; without it muddy water is
+    redder than any river.
 
     Args:
         nm: wavelengths.
@@ -89,7 +93,7 @@ def water_reflectance(
         depth: of the water, m.
     """
     a = water_absorption(nm) + dissolved * np.exp(-0.015 * (nm - 443))
-    a += 0.041 * matter * np.exp(-0.0123 * (nm - 443))
+    a += matter * (0.041 * np.exp(-0.0123 * (nm - 443)) + 0.006)
     a += algae * (0.04 * _bell(nm, 440, 40) + 0.02 * _bell(nm, 675, 12))
     b = 0.0107 * matter * (nm / 555) ** -0.6 + 0.002
     u = b / (a + b)
@@ -103,7 +107,7 @@ def _bell(nm: np.ndarray, centre: float, sigma: float) -> np.ndarray:
     return np.asarray(np.exp(-0.5 * ((nm - centre) / sigma) ** 2))
 
 
-_SKY = 0.004  # sky mirrored by the surface, left after correction of the atmosphere (ours)
+_SKY = 0.007  # sky mirrored by the surface, left after correction of the atmosphere (ours)
 _WATER = (
     (400, 0.0066), (425, 0.0048), (450, 0.0092), (475, 0.0114), (500, 0.0204), (525, 0.0417),
     (550, 0.0565), (575, 0.0772), (600, 0.2224), (625, 0.283), (650, 0.34), (675, 0.448),
@@ -156,14 +160,14 @@ END_MEMBERS: Mapping[str, EndMember] = MappingProxyType(
     {
         # what grows: N structure, chlorophyll (ug/cm2), brown pigment, water (cm), leaf area
         "grass": _sail(
-            "N 1.9, Cab 28, Cbrown .03, Cw .012, LAI 2.6, erect leaves",
-            "20 21 22 26 57 78 52 34 28 41 121 220 327 363 376 381 384 377 376 389 349 342 138 90"
-            " 122 208 227 217 187 37 30 45 82 105 78 51 28",
+            "N 1.9, Cab 28, Cbrown .03, Cw .012, LAI 2.6, erect; 7 % brown soil (ours)",
+            "32 32 33 37 67 87 64 49 44 57 131 224 324 358 371 377 381 375"
+            " 375 388 352 346 156 112 142 222 240 230 202 63 55 70 105 125 100 74 51",
         ),
         "leaf": _sail(
-            "N 1.9, Cab 36, Cbrown .02, Cw .012, LAI 4, spherical leaves",
-            "19 21 21 24 58 77 46 27 22 33 122 248 407 469 487 489 489 475 469 484 425 412 157 97"
-            " 134 238 260 246 211 29 22 40 83 110 76 46 20",
+            "N 1.5, Cab 50, Cbrown 0, Cw .013, LAI 4.5, spherical; a fifth litter (ours)",
+            "19 22 22 22 36 44 32 29 31 34 78 165 308 378 401 405 408 398"
+            " 395 414 362 351 145 103 129 208 227 216 188 59 51 60 86 105 76 57 36",
         ),
         "yellow leaf": _sail(
             "N 1.9, Cab 4, Cbrown .8, Cw .005, LAI 3",
@@ -337,8 +341,8 @@ END_MEMBERS: Mapping[str, EndMember] = MappingProxyType(
         # water: suspended matter in g/m3
         "clear water": _water("0.5 g/m3, dissolved .06/m", 0.5, dissolved=0.06),
         "green water": _water("4 g/m3, chlorophyll 15 mg/m3", 4.0, algae=15.0, dissolved=0.4),
-        "silty water": _water("40 g/m3, dissolved .5/m", 40.0, dissolved=0.5),
-        "muddy water": _water("400 g/m3, dissolved .5/m", 400.0, dissolved=0.5),
+        "silty water": _water("60 g/m3, dissolved .5/m", 60.0, dissolved=0.5),
+        "muddy water": _water("800 g/m3, dissolved .5/m", 800.0, dissolved=0.5),
         "pool": _water("1.5 m over a pale bottom", 0.2, dissolved=0.02, bottom=0.6, depth=1.5),
         "foam": _ours(
             "Whitlock et al. 1982 (doi:10.1029/GL009i006p00719): dark where water absorbs",

@@ -15,7 +15,7 @@ from geomage.render import _kernels_paint as k
 from geomage.render.canvas import Canvas, burn, onto
 from geomage.render.matter import DEVELOPED, MATTER, ROAD, WATER, ground_row
 from geomage.render.tending import tend_land, wear_streets
-from geomage.render.water import shelve_banks
+from geomage.render.water import shelve_banks, surf
 
 __all__ = ["bury_all", "paint_ground", "scar_ground"]
 
@@ -87,9 +87,20 @@ def paint_ground(c: Canvas) -> None:
     k.paint_ground(index, table, noises, c.at, c.px, c.albedo, c.cover)
     tend_land(c, index, len(rows))
     wear_streets(c, index, len(rows))
-    near = shelve_banks(c)
+    kinds_of_water = c.event.city.water["kind"].to_numpy()
+    near = shelve_banks(c, _waters(c, kinds_of_water != "pool", len(rows))[index])
+    if near is not None:
+        surf(c, _waters(c, kinds_of_water == "sea", len(rows))[index], near)
     _drape(c)
     _moisten(c, near)
+
+
+def _waters(c: Canvas, some: np.ndarray, rows: int) -> np.ndarray:
+    """Rows of the ground's table (rows,) that are some of the water (n,)."""
+    found = np.zeros(rows, bool)
+    first = 1 + len(c.event.city.land)
+    found[first : first + len(some)] = some
+    return found
 
 
 def _moisten(c: Canvas, near: np.ndarray | None) -> None:

@@ -53,7 +53,7 @@ class Blend:
     water: bool = False
 
 
-_LEAFY = 0.7  # ours: shade among leaves is weaker in the near infrared, which they scatter
+_LEAFY = 0.5  # ours: shade among leaves is weaker in the near infrared, which they scatter
 _WATERS = ("clear water", "green water", "silty water", "muddy water")
 _SOILS = ("pale soil", "brown soil", "loam", "red soil")
 BLENDS: Mapping[str, Blend] = MappingProxyType(
@@ -123,6 +123,8 @@ def widen(stage: Stage, bands: tuple[Band, ...]) -> Stage:
             f"the stage has the bands {', '.join(b.name for b in stage.bands)}: widen the one that "
             "`paint` returned, in red, green and blue"
         )
+    if not bands:
+        raise InputError("a stage is widened to no band: give at least one")
     if bands == VISIBLE:
         return stage
     wanted = tuple(band for band in bands if band not in VISIBLE)
@@ -218,12 +220,12 @@ def _mixes() -> tuple[np.ndarray, np.ndarray]:
     for value, blend in enumerate(blends):
         own = [_NAMES.index(name) for name in blend.members]
         n = len(own)
-        chroma = colours[own] / mean[own, None]
+        chroma = colours[own] / mean[own, None] - 1
         nominal = colours[own].mean(0)
         matters[value] = n, blend.contrast, blend.soaks, blend.water, *nominal
         table[value, :n, : k.GRAM] = np.column_stack(
             [own, np.log(mean[own]), 1 / mean[own], room[own], chroma]
         )
-        gram = chroma @ chroma.T + k.PULL * np.eye(n)
+        gram = chroma @ chroma.T + k.PULL * np.eye(n) + k.WHOLE
         table[value, :n, k.GRAM : k.GRAM + n] = gram
     return matters, table

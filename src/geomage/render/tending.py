@@ -20,7 +20,7 @@ __all__ = ["tend_land", "wear_streets"]
 _MOWN, _DRIVEN = 1, 2
 _LAWN_M2 = 150.0  # smaller lawns are mown by hand, and show no stripes
 _TRACK = np.array([0.19, 0.15, 0.105])  # soil that wheels press
-_WEEDS = np.array([0.10, 0.105, 0.055])
+_BESIDE = np.array([(0.10, 0.105, 0.055), (0.30, 0.255, 0.195)])  # weeds, dust
 _WHEEL_M = 0.28  # half the width of a wheel path
 _GAUGE_M = 0.8  # from the middle of a lane to a wheel path
 _FINE_M = 1.0  # coarser pixels show no wheel path
@@ -59,7 +59,7 @@ def tend_land(c: Canvas, index: np.ndarray, rows: int) -> None:
 
 
 def wear_streets(c: Canvas, index: np.ndarray, rows: int) -> None:
-    """Polish or darken wheel paths on streets; weeds stand between those of narrow dirt roads.
+    """Polish or darken wheel paths on streets; weeds and dust lie where no wheel goes.
 
     Streets are the rows of the ground's table before the last two, in the order of the layer.
     """
@@ -73,16 +73,18 @@ def wear_streets(c: Canvas, index: np.ndarray, rows: int) -> None:
     ids = np.arange(len(streets))
     tone, weeds = draws(c.seed, "wheels", ids), draws(c.seed, "weeds", ids)
     soft = streets["surface"].isin(["dirt", "gravel"]).to_numpy()
-    table = np.zeros((rows, 2))
+    table = np.zeros((rows, 3))
     first = rows - 2 - len(streets)
     factor = np.where(soft, 1.05 + 0.2 * tone, 0.87 + 0.24 * tone)
     table[first : rows - 2, 0] = np.where(driven, factor, 0)
     narrow = streets["width"].to_numpy() < 4.5
     table[first : rows - 2, 1] = soft & narrow & (weeds < 0.6)
+    dusty = 0.5 * draws(c.seed, "dust", ids) ** 2 * (0.3 + 0.7 * c.when.dry) * (1 - c.when.wet)
+    table[first : rows - 2, 2] = np.where(driven & ~soft, dusty, 0)
     n = c.noise
     k.wear(
-        amount, index, table, n.fine, n.mid, c.albedo, _WEEDS, MATTER["meadow"], c.matter, c.under,
-        c.share, c.over,
+        amount, index, table, n.fine, n.mid, n.coarse, c.albedo, _BESIDE,
+        np.array([MATTER["meadow"], MATTER["dirt"]]), c.matter, c.under, c.share, c.over,
     )  # fmt: skip
 
 

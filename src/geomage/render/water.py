@@ -9,7 +9,7 @@ from geomage.render import _kernels_ground as k
 from geomage.render.canvas import Canvas
 from geomage.render.matter import MATTER, WATER, Appearance
 
-__all__ = ["Mirror", "flood_ground", "mirror_of_sun", "paint_glint", "shelve_banks"]
+__all__ = ["Mirror", "flood_ground", "mirror_of_sun", "paint_glint", "shelve_banks", "surf"]
 
 _FLOOD_WATER = np.array(
     [
@@ -29,18 +29,34 @@ _WAVES = 0.12  # share of the variance of slopes in waves that fine pixels show,
 Mirror = tuple[np.ndarray, float, float]
 
 
-def shelve_banks(c: Canvas) -> np.ndarray | None:
-    """Let beds show near banks; return the share of water around each pixel, None without any."""
-    wet = c.cover == WATER
+def shelve_banks(c: Canvas, wet: np.ndarray) -> np.ndarray | None:
+    """Let beds show near banks; return the share of water around each pixel, None without any.
+
+    wet (y, x): where water with natural banks is, not pools.
+    """
     if not wet.any():
         return None
     size = max(round(2 * _BANK_M / c.px) | 1, 3)
     near = ndimage.uniform_filter(wet.astype(np.float32), size, mode="nearest")
     k.shelve(
-        near, _BANK_M, _SLOPE, _BED, c.cover, c.noise.fine, c.noise.mid, c.albedo, MATTER["mud"],
+        near, _BANK_M, _SLOPE, _BED, wet, c.noise.fine, c.noise.mid, c.albedo, MATTER["mud"],
         c.matter, c.under, c.share, c.over,
     )  # fmt: skip
     return np.asarray(near)
+
+
+def surf(c: Canvas, sea: np.ndarray, near: np.ndarray) -> None:
+    """Break the sea along its shore by the date's wind, in patches.
+
+    sea (y, x): where it is; near: share of water around each pixel.
+    """
+    if not sea.any():
+        return
+    off = np.maximum(2 * near - 1, 0) * _BANK_M  # metres from the shore
+    line = np.maximum(np.exp(-off), 0.8 * np.exp(-((off - 3.5 + 2 * c.noise.broad) ** 2) / 0.3))
+    white = np.clip(line * (2.4 * c.noise.coarse - 0.6) * min(c.when.wind / 6, 1), 0, 0.8) * sea
+    c.albedo += (white * (_FOAM - c.albedo)).astype(np.float32)
+    k.cover_all(white, MATTER["foam"], c.matter, c.under, c.share, c.over)
 
 
 def mirror_of_sun(when: Appearance) -> Mirror:
