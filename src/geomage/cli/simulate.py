@@ -291,7 +291,7 @@ def render(
     outer 30 m of the town are not pictured: what stands there casts shadows and leans into view.
     """
     from geomage.disaster import read_event
-    from geomage.render import MARGIN_M, RenderParams, finer_than_detail, render_event, write_scene
+    from geomage.render import MARGIN_M, RenderParams, finer_than_detail, render_to
 
     params = RenderParams(
         sensor=sensor,
@@ -307,8 +307,7 @@ def render(
     notes = finer_than_detail(sensor)
     for note in notes:
         say(f"note: {note}")
-    scene = render_event(read_event(event), params)
-    write_scene(scene, out, overwrite=overwrite)
+    scene = render_to(read_event(event), out, params, overwrite=overwrite)
     rows, columns = (int(side) for side in scene.box.shape)
     facts = {
         "out": out,

@@ -11,6 +11,7 @@ from geomage.render.scene import (
     Scene,
     finer_than_detail,
     render_event,
+    render_to,
     write_scene,
 )
 from geomage.render.spectra import widen
@@ -30,6 +31,7 @@ __all__ = [
     "normals",
     "paint",
     "render_event",
+    "render_to",
     "sample_appearance",
     "sky_view",
     "stage_box",

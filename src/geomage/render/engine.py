@@ -55,6 +55,7 @@ class Picture:
     wall: np.ndarray  # metres below the top where a wall is seen, else 0
     shadow: np.ndarray  # share of the direct sun that the visible point loses, 0..1
     facing: np.ndarray  # direction out of a wall seen, radians clockwise from north
+    lit: np.ndarray  # share of the sun's disc that each pixel of the stage sees, 0..1
 
 
 class _Light(NamedTuple):
@@ -107,10 +108,10 @@ def light_and_view(stage: Stage, when: Appearance) -> Picture:
     if when.off_nadir > 0:
         shadow = shadow.reshape(-1)[source]
         facing = np.zeros_like(wall)
-        _paint_walls(stage, when, shining, Picture(out, source, wall, shadow, facing))
+        _paint_walls(stage, when, shining, Picture(out, source, wall, shadow, facing, shining.lit))
     if stage.smoke is not None:
         smoke_over(stage, source, shining.sun, out)
-    return Picture(out, source, wall, shadow, facing)
+    return Picture(out, source, wall, shadow, facing, shining.lit)
 
 
 def _lit(stage: Stage, when: Appearance) -> _Light:

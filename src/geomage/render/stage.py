@@ -152,7 +152,7 @@ def _plan(c: Canvas) -> np.ndarray:
     Walls of boxes turn by right angles, those of other shapes are taken to turn by 15 degrees.
     """
     roofs = c.event.city.roofs
-    number = roofs["building_id"].to_numpy(np.int64)  # of no type where nothing is built
+    number = roofs["building_id"].to_numpy(np.int64)
     n = int(c.event.city.buildings["building_id"].to_numpy().max(initial=0)) + 1
     plan = np.zeros((n, 4))
     plan[:, 1] = np.pi / 2

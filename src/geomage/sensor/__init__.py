@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from geomage.sensor.bands import VISIBLE, Band
-from geomage.sensor.capture import Shot, capture, sample_shot, sample_weather
+from geomage.sensor.capture import (
+    Shot,
+    capture,
+    develop,
+    expose,
+    exposed_shapes,
+    sample_shot,
+    sample_weather,
+    stride,
+)
 from geomage.sensor.framing import Framing, frame
 from geomage.sensor.looks import Looks, sample_looks, sun_position
 from geomage.sensor.models import Optics, SensorModel, Sharpening
@@ -20,10 +29,14 @@ __all__ = [
     "Sharpening",
     "Shot",
     "capture",
+    "develop",
+    "expose",
+    "exposed_shapes",
     "frame",
     "sample_looks",
     "sample_shot",
     "sample_weather",
     "sensor",
+    "stride",
     "sun_position",
 ]
