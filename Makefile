@@ -52,8 +52,9 @@ $(CORE): pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --editable .
 	@touch $@
 
-# The core, training and development.
+# The core, training, development, and the path tracers that our own light is checked with: those
+# two take 440 MB to fetch and 1 GB of disk.
 $(FULL): pyproject.toml constraints.txt | $(BIN)/python
-	@echo "setting up $(VENV) (train, fit, dev), a few minutes the first time" >&2
-	$(PIP) --editable '.[train,fit,dev]'
+	@echo "setting up $(VENV) (train, fit, mitsuba, blender, dev), a few minutes the first time" >&2
+	$(PIP) --editable '.[train,fit,mitsuba,blender,dev]'
 	@touch $(CORE) $@

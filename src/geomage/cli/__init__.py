@@ -23,6 +23,7 @@ from geomage.cli import (
     strike_air,
     strike_earth,
     strike_water,
+    striking,
 )
 
 __all__ = ["app", "importing", "main", "strike_air", "strike_earth", "strike_water"]
@@ -34,6 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+striking.strikes.registered_commands.sort(key=lambda verb: striking.ORDER.index(verb.name))
 for part in (showing, simulate, datasets, learning, maps):
     app.add_typer(part.verbs)
 

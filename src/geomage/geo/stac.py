@@ -107,6 +107,9 @@ def _footprint(box: GeoBox) -> shapely.Polygon | shapely.MultiPolygon | None:
     if box.crs is None:
         return None
     rim = footprint(box, "EPSG:4326", steps=4)
+    around = _around_pole(rim)
+    if around is not None:
+        return around
     west, _, east, _ = rim.bounds
     if east - west <= 180:
         return rim
@@ -114,6 +117,19 @@ def _footprint(box: GeoBox) -> shapely.Polygon | shapely.MultiPolygon | None:
     near, far = (whole.intersection(shapely.box(x, -90, x + 180, 90)) for x in (0.0, 180.0))
     parts = shapely.get_parts([near, shapely.affinity.translate(far, -360)])
     return shapely.MultiPolygon([part for part in parts if isinstance(part, shapely.Polygon)])
+
+
+def _around_pole(rim: shapely.Polygon) -> shapely.Polygon | None:
+    """The cap, over all longitudes, that a rim around a pole encloses; None for other rims."""
+    x, y = shapely.get_coordinates(rim).T
+    steps = (np.diff(x) + 180) % 360 - 180
+    if abs(steps.sum()) < 180:
+        return None
+    pole = np.copysign(90.0, y.mean())
+    x, y = (values[:-1][np.argsort(x[:-1])] for values in (x, y))
+    seam = np.interp(180.0, [x[-1], x[0] + 360], [y[-1], y[0]])
+    ring = [(-180.0, seam), *zip(x, y, strict=True), (180.0, seam), (180.0, pole), (-180.0, pole)]
+    return shapely.Polygon(ring)
 
 
 def _bbox(extent: shapely.Polygon | shapely.MultiPolygon) -> list[float]:

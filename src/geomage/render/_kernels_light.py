@@ -119,14 +119,19 @@ def add_open_sky(surface, px, sin_az, cos_az, origin, weight, sky):
 
 @njit(cache=True, nogil=True)
 def gradient(surface, i, j, px):
-    """Rise of the surface to the east and the north, of the gentler side: edges are walls."""
+    """Rise of the surface to the east and the north, of the gentler side: edges are walls.
+
+    What stands higher or lower than both its neighbours is level.
+    """
     ny, nx = surface.shape
     z = surface[i, j]
     e = surface[i, min(j + 1, nx - 1)] - z
     w = z - surface[i, max(j - 1, 0)]
     n = surface[max(i - 1, 0), j] - z
     s = z - surface[min(i + 1, ny - 1), j]
-    return (e if abs(e) < abs(w) else w) / px, (n if abs(n) < abs(s) else s) / px
+    gx = (e if abs(e) < abs(w) else w) / px if e * w > 0 else 0.0
+    gy = (n if abs(n) < abs(s) else s) / px if n * s > 0 else 0.0
+    return gx, gy
 
 
 @njit(cache=True, nogil=True)

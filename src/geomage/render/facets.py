@@ -1,26 +1,31 @@
 """A stage as facets, for engines that trace rays: a tilted square a pixel, and walls between.
 
-Each pixel is a plane square through its height, tilted by the gentler of its two slopes on each
-axis, as the heightfield engine shades it. Where the rims of two neighbours differ there is a wall.
+Each pixel is a plane square through its height, tilted on each axis by the gentler of its two
+slopes (minmod; Roe 1986, doi:10.1146/annurev.fl.18.010186.002005). Where the rims of two
+neighbours differ there is a wall. Walls of buildings are straight, also where they run askew.
+
 A rim of level ground goes on around the stage, so that nothing is lit from below.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from geomage.render import _kernels_facets as k
+from geomage.render._kernels_view import WALL_M
+from geomage.render.daylight import facade_tones, glass_tones
 from geomage.render.stage import Stage
-from geomage.sensor import VISIBLE
 
 __all__ = ["Facets", "facet_stage"]
 
 APRON_M = 500.0  # of level ground around the stage
+_BRIGHTEST = 0.95  # reflectance of walls
+_STRAIGHT_M = 5.0  # of a wall that its line is taken from, to both sides
 _CRACK_M = 1e-3  # rims that differ by less meet
-_FACADE_M = 1.0  # a lower step of a building is roof
-_COLD_NM = sorted(band.centre_nm for band in VISIBLE)  # blue, green, red
+_COARSE_M = 0.6  # pixels from which on windows are not drawn
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,15 @@ class Facets:
     corners: np.ndarray
     quads: np.ndarray
     albedo: np.ndarray
+
+
+class _Walls(NamedTuple):
+    """Walls of buildings, by wall: its corners, the pixel on top, building, angle of its facade."""
+
+    quads: np.ndarray
+    owner: np.ndarray
+    who: np.ndarray
+    angle: np.ndarray
 
 
 def facet_stage(stage: Stage) -> Facets:
@@ -50,7 +64,9 @@ def facet_stage(stage: Stage) -> Facets:
     walls, owner = _walls(rims, tops)
     around = _padded(stage.albedo)
     faced = _is_facade(stage, corners, walls, owner)
-    facade, quads, albedo = _facades(stage, (corners, walls[faced], owner[faced]), terrain)
+    outside = _outside(stage, corners, (walls[faced], owner[faced]), surface)
+    _straighten(stage, outside, corners, surface.shape)
+    facade, quads, albedo = _facades(stage, outside, corners, terrain)
     flat = around.reshape(len(around), -1)
     return Facets(
         np.concatenate([corners, facade]),
@@ -74,13 +90,17 @@ def _rims(surface: np.ndarray) -> np.ndarray:
     west = np.diff(surface, axis=1, prepend=surface[:, :1])
     south = -np.diff(surface, axis=0, append=surface[-1:])
     north = -np.diff(surface, axis=0, prepend=surface[:1])
-    half = np.float32(0.5)
-    across = np.where(np.abs(east) < np.abs(west), east, west) * half
-    along = np.where(np.abs(north) < np.abs(south), north, south) * half
+    across, along = (_gentler(*sides) * np.float32(0.5) for sides in ((east, west), (north, south)))
     across[:, [0, -1]] = along[:, [0, -1]] = across[[0, -1]] = along[[0, -1]] = 0
     corners = [surface - across - along, surface + across - along]
     corners += [surface + across + along, surface - across + along]
     return np.stack(corners, axis=-1)
+
+
+def _gentler(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The smaller of two steps that go on in the same sense, else 0: no rim overshoots."""
+    smaller = np.where(np.abs(one) < np.abs(other), one, other)
+    return np.where(one * other > 0, smaller, 0)
 
 
 def _tops(rims: np.ndarray, px: float) -> tuple[np.ndarray, np.ndarray]:
@@ -130,30 +150,62 @@ def _is_facade(
     z = corners[walls, 2]
     drop = np.abs(z[:, 0] + z[:, 1] - z[:, 2] - z[:, 3]) / 2
     built = np.pad(stage.ids, 1).reshape(-1)[owner] > 0
-    return np.asarray(built & (drop > _FACADE_M))
+    return np.asarray(built & (drop > WALL_M))
+
+
+def _plan(stage: Stage) -> np.ndarray:
+    """How the walls of buildings run, see `Stage`."""
+    if stage.plan is None:
+        return np.tile([0.0, np.pi / 2, 0.0, 0.0], (len(stage.wall), 1))
+    return stage.plan
+
+
+def _outside(
+    stage: Stage, corners: np.ndarray, walls: tuple[np.ndarray, np.ndarray], surface: np.ndarray
+) -> _Walls:
+    """What facade each wall (quads, owners) is a part of."""
+    quads, owner = walls
+    who = np.pad(stage.ids, 1).reshape(-1)[owner].astype(np.int64)
+    px = float(stage.box.affine.a)
+    angle = k.facade_angles(surface, corners[quads], who, owner, _plan(stage), px)
+    return _Walls(quads, owner, who, angle)
+
+
+def _straighten(stage: Stage, walls: _Walls, corners: np.ndarray, shape: tuple[int, int]) -> None:
+    """Move corners (corner, 3) of pixels, in place, so that walls askew to the grid are no stairs.
+
+    Each goes half a pixel or so, with all that meets there: nothing opens.
+    """
+    px = float(stage.box.affine.a)
+    shift = np.zeros((shape[0] + 1, shape[1] + 1, 2), np.float32)
+    pixel, corner = np.divmod(walls.quads[:, :2], 4)
+    edges = np.stack(
+        [pixel // shape[1] + (corner < 2), pixel % shape[1] + (corner % 3 > 0)], axis=-1
+    )
+    k.straighten(edges, walls.who, walls.angle, int(_STRAIGHT_M / px), shift)
+    shift[[0, -1]] = shift[:, [0, -1]] = 0
+    grid = corners.reshape(*shape, 4, 3)
+    for at, (down, right) in enumerate(((1, 0), (1, 1), (0, 1), (0, 0))):
+        moved = shift[down : shape[0] + down, right : shape[1] + right]
+        grid[:, :, at, :2] += np.float32(px) * moved
 
 
 def _facades(
-    stage: Stage, walls: tuple[np.ndarray, np.ndarray, np.ndarray], terrain: np.ndarray
+    stage: Stage, walls: _Walls, corners: np.ndarray, terrain: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Walls of buildings in strips of plaster and glass: corners, quads, albedo (band, quad)."""
-    corners, quads, owner = walls
-    who = np.pad(stage.ids, 1).reshape(-1)[owner].astype(np.int64)
-    xyz, glass, of = k.strip_facades(
-        corners[quads],
-        who,
-        terrain.reshape(-1)[owner],
-        stage.storey,
-        float(stage.box.affine.a),
-    )
+    faces, ground = corners[walls.quads], terrain.reshape(-1)[walls.owner]
+    along = k.place_along(faces, walls.who, walls.angle, _plan(stage))
+    xyz, glass, of = k.strip_facades(faces, walls.who, ground, stage.storey, along)
+    if float(stage.box.affine.a) >= _COARSE_M:
+        glass[:] = -1
     each = np.arange(len(xyz) * 4, dtype=np.int32).reshape(-1, 4)
-    return xyz.reshape(-1, 3), each, _facade_albedo(stage, who[of], glass)
+    return xyz.reshape(-1, 3), each, _facade_albedo(stage, walls.who[of], glass)
 
 
 def _facade_albedo(stage: Stage, who: np.ndarray, glass: np.ndarray) -> np.ndarray:
-    """Albedo (band, strip) as the heightfield engine paints it: plaster and brick lean to red."""
-    nm = np.array([band.centre_nm for band in stage.bands])
-    cold = np.interp(nm, _COLD_NM, [2, 1, 0])[:, None]
-    warm = 1 + (0.02 + 0.03 * (who % 4)) * (1 - cold)
-    plaster = stage.wall[who] * warm
-    return np.where(glass < 0, plaster, glass * (0.9 + 0.12 * cold)).astype(np.float32)
+    """Albedo (band, strip) of plaster, brick and glass, as the heightfield engine has it."""
+    tones = facade_tones(stage.bands)
+    plaster = np.minimum(stage.wall[who] * tones[who % len(tones)].T, _BRIGHTEST)
+    panes = glass * glass_tones(stage.bands)[:, None]
+    return np.asarray(np.where(glass < 0, plaster, panes), np.float32)

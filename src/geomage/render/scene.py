@@ -133,6 +133,7 @@ def render_event(
         MissingExtraError: the engine is not installed.
     """
     params = params or RenderParams()
+    engine(params.engine, params.samples)  # one that is missing is said before work starts
     dates, off = _dates(params)
     model = sensor(params.sensor)
     job = _Job(event, params, model, sensor_grid(event, model), work)
@@ -222,8 +223,9 @@ def _refuse_large(job: _Job, dates: tuple[_Date, _Date]) -> None:
     rows, columns = (int(side) for side in job.box.shape)
     if job.work is None:
         needed += rows * columns * (LABEL_BYTES + BYTES_A_COUNT * bands)
-    elif job.model.level != "picture":
-        needed = max(needed, rows * columns * BYTES_A_COUNT * bands)
+    else:  # pictures are developed in strips
+        strip = min(rows, 1024) if job.model.level == "picture" else rows
+        needed = max(needed, strip * columns * BYTES_A_COUNT * bands)
     if needed > params.memory_bytes:
         raise BudgetError(
             f"picturing {columns} x {rows} px of {job.model.name} needs about "
