@@ -234,7 +234,7 @@ def _refuse_large(job: _Job, dates: tuple[_Date, _Date]) -> None:
         )
 
 
-def _pictured(job: _Job, date: _Date, bar: tqdm) -> _Taken:
+def _pictured(job: _Job, date: _Date, bar: Any) -> _Taken:
     """Paint, light, view and label one date, tile by tile, and develop the whole."""
     fine, framing = fine_grid(job.event, job.box, job.params.oversample, date.shift_m)
     shapes = exposed_shapes(framing, job.model)
