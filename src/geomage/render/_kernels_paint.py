@@ -116,9 +116,9 @@ def paving_tone(u, v, px, row, lined):
 
 @njit(cache=True, nogil=True)
 def paint_ground(index, table, noises, at, px, albedo, cover):
-    """Paint land: two tones mixed by noise of five sizes, grain, rows, wear, tracks, repairs.
+    """Paint land: two tones mixed by noise of five sizes, grain, rows, wear, repairs.
 
-    How rough a patch is, how worn, whether tracks cross it and how its paving lies draw from the
+    How rough a patch is, how worn and how its paving lies draw from the
     number of its row (ranges ours, by eye). noises: fine, mid, coarse, broad, loose (about 2.5 m)
     and wide (about 12 m); at: (row, column) of the grid among all pixels. table (n, 14): r1 g1 b1,
     r2 g2 b2, grain, mottle, blotch, patch, cos, sin, pitch, cover class.
@@ -167,12 +167,6 @@ def paint_ground(index, table, noises, at, px, albedo, cover):
                 wear = 0.45 * wide + 0.35 * coarse[y, x] + 0.20 * mid[y, x]
                 w = (wear - 0.42 - 0.45 * hash01(row, 6, 17)) / 0.10
                 w = min(1.0, max(0.0, w)) * (0.25 + 0.65 * hash01(row, 7, 17))
-                if hash01(row, 8, 17) < 0.3:
-                    ruts = 0.03 * (hash01(row, 9, 17) < 0.5)
-                    if (
-                        abs(abs(broad[y, x] - 0.47) - ruts) < 0.006 + 0.012 * mid[y, x]
-                    ):  # a path, or the two ruts of a track
-                        w = max(w, 0.65)
                 tone = gain * (0.75 + 0.5 * hash01(row, 10, 17))
                 if kind == 2:  # worn down to soil
                     r += w * (0.27 * tone - r)
@@ -213,14 +207,14 @@ def strew_low(at, px, height, albedo, ids, cover, often, tint, fine, seed):
                 or (cover[i, j] != 2 and cover[i, j] != 1)
             ):
                 continue
-            bush = cover[i, j] == 2 or hash01(a, b, seed + 3) < 0.5
-            size = 0.2 + (0.8 if bush else 0.4) * hash01(a, b, seed + 4) ** 2
+            bush = cover[i, j] == 2 or hash01(a, b, seed + 3) < 0.2
+            size = 0.2 + (0.9 if bush else 0.5) * hash01(a, b, seed + 4) ** 3
             tone = 0.6 + 0.8 * hash01(a, b, seed + 5)
             n = int(size / px) + 1
             for y in range(max(0, i - n), min(ny, i + n + 1)):
                 for x in range(max(0, j - n), min(nx, j + n + 1)):
                     q = ((x - j) ** 2 + (y - i) ** 2) * px * px / (size * size)
-                    if q > 0.7 + 0.6 * fine[y, x] or ids[y, x] > 0 or height[y, x] > 0.3:
+                    if q > 0.4 + 1.1 * fine[y, x] or ids[y, x] > 0 or height[y, x] > 0.3:
                         continue
                     share = min(1.0, (2 * size / px) ** 2)
                     height[y, x] = share * size * (1.2 - 0.6 * q) * (1.0 if bush else 0.5)
@@ -311,7 +305,7 @@ def paint_trees(trees, at, px, ny, height, albedo, crown, fine, mid, loose, seed
         where = math.floor(8 * ((at[0] + ny) * px - y0))
         wobble = 6.2831853 * hash01(who, where, seed + 3)
         lobes = 3 + int(4 * hash01(who, where, seed + 5))
-        lumpy = 0.25 + 0.35 * hash01(who, where, seed + 7)
+        lumpy = 0.15 + 0.3 * hash01(who, where, seed + 7)
         large = hash01(who, where, seed + 9)  # share of the larger clumps
         c, s, stretch = trees[k, 9], trees[k, 10], trees[k, 11]
         reach = 1.25 * r * stretch
@@ -351,7 +345,7 @@ def paint_trees(trees, at, px, ny, height, albedo, crown, fine, mid, loose, seed
                     continue
                 height[i, j] = top
                 crown[i, j] = 1
-                gain = 0.60 + 0.34 * fine[i, j] + 0.52 * clump
+                gain = 0.78 + 0.34 * fine[i, j] + 0.52 * clump
                 if twig > 0:
                     height[i, j] = 0.6 * top
                 for b in range(3):

@@ -139,10 +139,10 @@ def roof_texture(material, u, v, form, px, grain, stain, blotch, edge, kind):
         )
         if kind % 5 == 0:
             g *= 1.0 - 0.5 * max(0.0, blotch - 0.55)
-        if kind % 3 == 0:
-            g *= 0.72 + 0.45 * patchwork(u, v, 1.1, 2.6, kind)
-        elif kind % 3 == 1:
-            g *= 0.93 + 0.12 * patchwork(u, v, 3.3, 6.0, kind)
+        if kind % 5 == 1:  # sheets of many ages
+            g *= 0.75 + 0.40 * patchwork(u, v, 1.1, 2.6, kind)
+        elif kind % 5 > 2:
+            g *= 0.94 + 0.10 * patchwork(u, v, 1.1, 400.0, kind)
     elif material == MEMBRANE:
         g *= 1.0 + 0.06 * (grain - 0.5)
         if kind % 3 == 0 and abs(v / 3.0 - round(v / 3.0)) * 3.0 < 0.16:

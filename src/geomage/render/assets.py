@@ -206,9 +206,9 @@ def paint_things(c: Canvas) -> None:
 
 
 def _strew(c: Canvas) -> None:
-    """Bushes and stones, as many as the place has (up to one in three cells of 1.8 m, ours)."""
+    """Bushes and stones, as many as the place has (up to one in four cells of 1.8 m, ours)."""
     rng = np.random.default_rng([c.seed, 61])
-    often, tint = 0.3 * rng.random() ** 2, _BUSH[rng.integers(len(_BUSH))] * rng.normal(1, 0.2)
+    often, tint = 0.25 * rng.random() ** 2, _BUSH[rng.integers(len(_BUSH))] * rng.normal(1, 0.2)
     k.strew_low(
         c.at, c.px, c.height, c.albedo, c.ids, c.cover, often, tint, c.noise.fine, c.seed % 65_536
     )

@@ -167,7 +167,9 @@ class Ground:
 
 def _tone(rng: np.random.Generator, kind: str) -> np.ndarray:
     base = np.array(LAND_COLOURS[kind][rng.integers(len(LAND_COLOURS[kind]))])
-    return np.clip(base * np.exp(rng.normal(0.05, 0.24)) * rng.normal(1, 0.04, 3), 0.01, 0.8)
+    warm = rng.normal(0, 0.035)  # earths and pavings differ from yellow to blue, not to pink
+    tint = np.array([1 + warm, 1, 1 - warm]) * rng.normal(1, 0.015, 3)
+    return np.asarray(np.clip(base * np.exp(rng.normal(0.05, 0.24)) * tint, 0.01, 0.8))
 
 
 def land(
