@@ -48,7 +48,7 @@ __all__ = [
     "write_scene",
 ]
 
-BYTES_A_PIXEL = 128  # of the fine grid and three bands, measured while painting and lighting
+BYTES_A_PIXEL = 134  # of the fine grid and three bands, measured while painting and lighting
 BYTES_A_BAND = 8  # of the fine grid, for each further band
 BYTES_A_COUNT = 20  # of the sensor's grid and one band, while counts are made
 LABEL_BYTES = 110  # of the sensor's grid, all labels of both dates
@@ -343,7 +343,8 @@ def _buildings(event: Event, ids: np.ndarray, sights: tuple[Sight, Sight]) -> gp
     shown = np.zeros(count, np.int64)
     for at in range(0, len(ids), 1024):
         shown += np.bincount(ids[at : at + 1024].ravel(), minlength=count)
-    before, after = (np.round(s.seen / np.maximum(s.plan, 1), 4)[number] for s in sights)
+    with np.errstate(invalid="ignore"):  # none where the frame holds nothing of a building
+        before, after = (np.round(s.seen / s.plan, 4)[number] for s in sights)
     return event.buildings.assign(pixels=shown[number], visible_before=before, visible_after=after)
 
 
