@@ -26,7 +26,7 @@ from geomage.errors import InputError, OutputError
 FINEST_PLAN, COARSEST_PLAN = 0.01, 20.0  # metres a pixel, from a brick to a house
 
 OffNadir = Annotated[
-    float | None, typer.Option(help="View angle of a date, 0 to 30 degrees from the vertical.")
+    float | None, typer.Option(help="View angle of a date, 0 to 45 degrees from the vertical.")
 ]
 
 verbs = typer.Typer(rich_markup_mode=None)

@@ -77,7 +77,7 @@ def straighten(edges, who, angles, reach, shift):
                     if owner[i, j] != owner[y, x]:
                         continue
                     off = (j - x) * east - (i - y) * north
-                    if abs(off) > 1.0 or abs(math.sin(angle[i, j] - angle[y, x])) > 0.02:
+                    if abs(off) > 1.5 or abs(math.sin(angle[i, j] - angle[y, x])) > 0.02:
                         continue
                     total += off
                     count += 1

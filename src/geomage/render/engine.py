@@ -251,4 +251,4 @@ def visible(stage: Stage, when: Appearance) -> np.ndarray:
         surface, float(stage.box.affine.a), float(np.sin(turn)), float(np.cos(turn)), elevation,
         lattice(stage.box), seen, shade,
     )  # fmt: skip
-    return seen
+    return np.asarray(seen)

@@ -48,7 +48,7 @@ __all__ = [
     "write_scene",
 ]
 
-BYTES_A_PIXEL = 128  # of the fine grid and three bands, measured while painting and lighting
+BYTES_A_PIXEL = 134  # of the fine grid and three bands, measured while painting and lighting
 BYTES_A_BAND = 8  # of the fine grid, for each further band
 BYTES_A_COUNT = 20  # of the sensor's grid and one band, while counts are made
 LABEL_BYTES = 110  # of the sensor's grid, all labels of both dates
@@ -133,6 +133,7 @@ def render_event(
         MissingExtraError: the engine is not installed.
     """
     params = params or RenderParams()
+    engine(params.engine, params.samples)  # one that is missing is said before work starts
     dates, off = _dates(params)
     model = sensor(params.sensor)
     job = _Job(event, params, model, sensor_grid(event, model), work)
@@ -222,8 +223,9 @@ def _refuse_large(job: _Job, dates: tuple[_Date, _Date]) -> None:
     rows, columns = (int(side) for side in job.box.shape)
     if job.work is None:
         needed += rows * columns * (LABEL_BYTES + BYTES_A_COUNT * bands)
-    elif job.model.level != "picture":
-        needed = max(needed, rows * columns * BYTES_A_COUNT * bands)
+    else:  # pictures are developed in strips
+        strip = min(rows, 1024) if job.model.level == "picture" else rows
+        needed = max(needed, strip * columns * BYTES_A_COUNT * bands)
     if needed > params.memory_bytes:
         raise BudgetError(
             f"picturing {columns} x {rows} px of {job.model.name} needs about "
@@ -232,7 +234,7 @@ def _refuse_large(job: _Job, dates: tuple[_Date, _Date]) -> None:
         )
 
 
-def _pictured(job: _Job, date: _Date, bar: tqdm) -> _Taken:
+def _pictured(job: _Job, date: _Date, bar: Any) -> _Taken:
     """Paint, light, view and label one date, tile by tile, and develop the whole."""
     fine, framing = fine_grid(job.event, job.box, job.params.oversample, date.shift_m)
     shapes = exposed_shapes(framing, job.model)
@@ -341,7 +343,8 @@ def _buildings(event: Event, ids: np.ndarray, sights: tuple[Sight, Sight]) -> gp
     shown = np.zeros(count, np.int64)
     for at in range(0, len(ids), 1024):
         shown += np.bincount(ids[at : at + 1024].ravel(), minlength=count)
-    before, after = (np.round(s.seen / np.maximum(s.plan, 1), 4)[number] for s in sights)
+    with np.errstate(invalid="ignore"):  # none where the frame holds nothing of a building
+        before, after = (np.round(s.seen / s.plan, 4)[number] for s in sights)
     return event.buildings.assign(pixels=shown[number], visible_before=before, visible_after=after)
 
 

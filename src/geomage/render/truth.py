@@ -64,7 +64,7 @@ def label(shown: Shown) -> dict[str, np.ndarray]:
     source, below = picture.source.reshape(-1)[at], picture.wall.reshape(-1)[at]
 
     def seen(layer: np.ndarray) -> np.ndarray:
-        return layer.reshape(-1)[source]
+        return np.asarray(layer.reshape(-1)[source])
 
     cover = seen(stage.cover)
     found = {

@@ -41,6 +41,7 @@ __all__ = [
 
 _STRIP = 0.75
 _SAMPLED_PX = 4096
+_STRIP_ROWS = 1024  # of pictures, sharpened and compressed together, so that large ones fit memory
 _MISJUDGED = 0.1  # relative error of aerosol and vapour in an atmospheric correction
 _PAN_NM = Band("pan", 650.0, 300.0)
 
@@ -246,12 +247,29 @@ def _pictured(
     else:
         optics = list(model.optics)
     white = [_white_point(ground[:3], shot)] + [_white_point(b[None], shot) for b in ground[3:]]
-    seen = _through(ground, framing, bands, haze_of(bands, shot.haze, shot.clear), sky)
-    seen = add_noise(seen, optics, rng)
-    tuned = [_tone(seen[:3], shot, white[0])]
-    tuned += [_curve(b[None], shot.gamma, w) for b, w in zip(seen[3:], white[1:], strict=True)]
-    counts = np.clip(np.concatenate(tuned) * 255 + 0.5, 0, 255).astype(np.uint8)
-    return _compressed(counts, shot.jpeg if model is None or model.lossy else 0)
+    out = np.empty((len(bands), framing.rows, framing.columns), np.uint8)
+    for top in range(0, framing.rows, _STRIP_ROWS):
+        rows = slice(top, min(top + _STRIP_ROWS, framing.rows))
+        part = _strip(sky, rows)
+        air = haze_of(bands, shot.haze, shot.clear)
+        seen = add_noise(_through(ground[:, rows], part.frame, bands, air, part), optics, rng)
+        tuned = [_tone(seen[:3], shot, white[0])]
+        tuned += [_curve(b[None], shot.gamma, w) for b, w in zip(seen[3:], white[1:], strict=True)]
+        counts = np.clip(np.concatenate(tuned) * 255 + 0.5, 0, 255).astype(np.uint8)
+        lossy = model is None or model.lossy
+        out[:, rows] = _compressed(counts, shot.jpeg if lossy else 0)
+    return out
+
+
+def _strip(sky: _Sky, rows: slice) -> _Sky:
+    """Some rows of what lies over a picture."""
+    frame = replace(
+        sky.frame, rows=rows.stop - rows.start, row0=sky.frame.row0 + sky.frame.ratio * rows.start
+    )
+    clouds = sky.clouds
+    if clouds is not None:
+        clouds = replace(clouds, alpha=clouds.alpha[rows], shadow=clouds.shadow[rows])
+    return _Sky(frame, sky.shot, clouds, None if sky.veil is None else sky.veil[:, rows])
 
 
 def _measured(

@@ -76,3 +76,25 @@ def test_every_band_has_its_albedo():
     facets = facet_stage(replace(there, albedo=albedo, bands=bands))
     tops = np.abs(crossed(facets)[:, 2]) > 1e-6
     assert np.allclose(facets.albedo[:, tops], np.array([[0.1], [0.2], [0.3], [0.4]]))
+
+
+@pytest.mark.parametrize("degrees", [0, 12, 30, 45])
+def test_walls_askew_to_the_grid_are_straight_and_not_longer_than_they_are(degrees):
+    turn, (long, wide) = np.radians(degrees), (18.0, 11.0)
+    rows, columns = np.indices((80, 90))
+    east, north = PX * (columns - 44.6), PX * (39.7 - rows)
+    along, across = (
+        east * np.cos(turn) + north * np.sin(turn), north * np.cos(turn) - east * np.sin(turn),
+    )  # fmt: skip
+    inside = (np.abs(along) < long / 2) & (np.abs(across) < wide / 2)
+    plan = np.array([[0.0, np.pi / 2, 0, 0], [turn, np.pi / 2, 22.5, 20.0]])
+    facets = facet_stage(replace(stage(np.where(inside, HEIGHT, 0.0), px=PX), plan=plan))
+    area = crossed(facets)
+    walls = area[(np.abs(area[:, 2]) < 1e-4) & (np.abs(area).max(1) > 1e-4)]
+    size = np.linalg.norm(walls, axis=1)
+    assert size.sum() == pytest.approx(2 * (long + wide) * HEIGHT, rel=0.06)  # stairs: up to 1.41
+    askew = (np.arctan2(walls[:, 1], walls[:, 0]) - turn + np.pi / 4) % (np.pi / 2) - np.pi / 4
+    assert size[np.abs(askew) < np.radians(8)].sum() > 0.85 * size.sum()
+    assert np.linalg.norm(area[:, 2].sum()) == pytest.approx(
+        (2 * APRON_M + 90 * PX) * (2 * APRON_M + 80 * PX)
+    )
