@@ -33,9 +33,14 @@ __all__ = ["fill"]
 
 
 def fill(
-    rng: np.random.Generator, draft: Draft, quarter: Quarter, number: int, woods: Woods
+    rng: np.random.Generator,
+    draft: Draft,
+    quarter: Quarter,
+    number: int,
+    woods: Woods,
+    window: Polygon,
 ) -> None:
-    """Give a block a use and fill it.
+    """Give a block a use and fill it, lots that lie far from a window left out.
 
     Args:
         rng: the block's own source of randomness.
@@ -43,7 +48,8 @@ def fill(
         quarter: the district the block lies in.
         number: of the block among those of the district.
         woods: the trees of the town.
-    """
+        window: what is looked at, in local metres.
+    """  # fmt: skip
     style, block, filling = quarter.style, quarter.blocks[number], quarter.fillings[number]
     use = pick(rng, style.land_use) if filling is None else filling.use
     small = use in {"sport", "golf", "hall", "school", "depot", "quarry"} and block.area < 2500
@@ -51,7 +57,7 @@ def fill(
         use = "built"
     draft.blocks.append((block, use))
     if use == "built":
-        _build_block(rng, draft, quarter, number, woods)
+        _build_block(rng, draft, quarter, number, woods, window)
     elif use in {"hall", "school"}:
         _build_hall(rng, draft, block, use, woods)
     else:
@@ -68,6 +74,7 @@ _LARGEST = {  # m², beyond which a block is built on instead
     "plots": 15_000.0,
     "sport": 45_000.0,
 }
+_REACH_M = 10.0  # from a lot to the farthest thing that belongs to it
 _FARMED = frozenset({"forest", "field", "meadow", "paddock", "orchard", "bare"})
 
 
@@ -99,8 +106,9 @@ def _farmstead(rng: np.random.Generator, draft: Draft, style: Style, block: Poly
 
 
 def _build_block(
-    rng: np.random.Generator, draft: Draft, quarter: Quarter, number: int, woods: Woods
-) -> None:
+    rng: np.random.Generator, draft: Draft, quarter: Quarter, number: int, woods: Woods,
+    window: Polygon,
+) -> None:  # fmt: skip
     style, block = quarter.style, quarter.blocks[number]
     size = rng.uniform(*style.parcel_m2)  # one lot size a block
     density = rng.uniform(*style.trees_per_ha)
@@ -112,9 +120,15 @@ def _build_block(
     messy = style.clutter * float(np.exp(rng.normal(0, 0.8)))
     draft.ground.land.append(land(rng, block, yard_of_block, -1))
     first: Building | None = None
-    for lot, front in _lots(rng, quarter, number, size):
+    lots = _lots(rng, quarter, number, size)
+    seeds = rng.integers(2**63, size=len(lots))  # of each lot, so that any can be left out
+    near = shapely.intersects([lot.parcel for lot, _ in lots], window.buffer(_REACH_M))
+    for (lot, front), seed, here in zip(lots, seeds, near, strict=True):
         parcel = lot.parcel
-        draft.parcels.append((parcel, len(draft.blocks) - 1))
+        draft.parcels.append((parcel, len(draft.blocks) - 1))  # goes where its block goes
+        if not here and (first is not None or not twin_colour):
+            continue
+        rng = np.random.default_rng(seed)
         if not front:
             _back_land(rng, draft.ground, style, parcel, woods, density)
             continue

@@ -121,7 +121,7 @@ def _build(draft: Draft, town: Town, quarter: Quarter, window: Polygon) -> None:
     seen = shapely.intersects(np.array(quarter.blocks, object), window)
     for number in np.flatnonzero(seen).tolist():
         rng = seeded(town.seed, BLOCK, quarter.district.key, number)
-        fill(rng, draft, quarter, number, town.woods)
+        fill(rng, draft, quarter, number, town.woods, window)
 
 
 def _lay_streets(draft: Draft, town: Town, quarters: list[Quarter], window: Polygon) -> None:
