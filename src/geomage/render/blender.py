@@ -62,7 +62,7 @@ def _write_job(folder: Path, facets: Facets, light: Light, view: View, samples: 
 
 def _run(worker: Path, folder: Path) -> None:
     """Run the worker on a folder; its failure is ours."""
-    command = [sys.executable, str(worker), str(folder)]
+    command = [sys.executable, "-P", str(worker), str(folder)]  # -P: no module of ours beside it
     done = subprocess.run(  # noqa: S603 -- our own script
         command, check=False, capture_output=True, text=True, errors="replace"
     )
