@@ -71,20 +71,20 @@ def sample_shot(rng: np.random.Generator, *, cloudy: float = 0.0) -> Shot:
     bluish = np.array([0.75, 0.95, 1.25]) ** rng.uniform(0, 1.4)
     path = np.clip(thick * bluish, 0, 0.2)
     return Shot(
-        blur_px=float(rng.uniform(0.38, 1.0)),
+        blur_px=float(rng.uniform(0.3, 0.95)),
         haze=(float(path[0]), float(path[1]), float(path[2])),
         clear=float(1 - 1.6 * thick),
-        white=float(rng.uniform(0.32, 0.68)),
-        clipped=float(np.exp(rng.uniform(*np.log((0.0008, 0.03))))),
-        gamma=float(rng.uniform(1.0, 1.9)),
+        white=float(rng.uniform(0.26, 0.68)),
+        clipped=float(np.exp(rng.uniform(*np.log((0.0008, 0.08))))),
+        gamma=float(rng.uniform(1.0, 2.4)),
         tint=(
             float(rng.normal(1.0, 0.06)),
             float(rng.normal(1.0, 0.04)),
-            float(rng.uniform(0.74, 1.05)),
+            float(rng.uniform(0.62, 1.12)),
         ),
-        colour=float(rng.uniform(0.7, 1.5)),
-        noise=float(rng.uniform(0.002, 0.014)),
-        sharpen=float(rng.choice([0, 0, 0.5, 1.0]) * rng.uniform(0.5, 1)),
+        colour=float(rng.uniform(0.4, 1.5)),
+        noise=float(np.exp(rng.uniform(*np.log((0.0012, 0.014))))),
+        sharpen=float(rng.choice([0, 0.4, 0.9, 1.6]) * rng.uniform(0.5, 1)),
         jpeg=int(rng.choice([0, 0, 60, 75, 90])),
         cloud=float(rng.uniform(0.15, 0.75)) if rng.random() < cloudy else 0.0,
         seed=int(rng.integers(2**31)),
