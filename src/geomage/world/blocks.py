@@ -13,6 +13,7 @@ from geomage.world.draft import Draft
 from geomage.world.goals import place_goal
 from geomage.world.ground import (
     Ground,
+    blob,
     boxes,
     clutter,
     fence,
@@ -225,6 +226,7 @@ def _yard(
     if built is None or free.is_empty:
         return
     frame = frame_of(built.footprint)
+    _beds(rng.spawn(1)[0], g, free)
     if rng.random() < 0.6 and style.sidewalk_m > 0:
         nearest = shapely.shortest_line(built.footprint, parcel.exterior)
         drive = nearest.buffer(rng.uniform(1.4, 3.2), cap_style="flat") & parcel
@@ -249,6 +251,18 @@ def _yard(
             )
             g.land += [land(rng, p, "concrete", 3) for p in polygons_of(pool.buffer(1.2) & free, 2)]
             g.water += water_in(rng, pool, "pool")
+
+
+def _beds(rng: np.random.Generator, g: Ground, free: BaseGeometry) -> None:
+    """Beds, bald patches, heaps of gravel: what a yard is besides one lawn."""
+    x0, y0, x1, y1 = free.bounds
+    for _ in range(rng.poisson(min((x1 - x0) * (y1 - y0) / 350, 3.0))):
+        x, y = rng.uniform((x0, y0), (x1, y1))
+        if not shapely.contains_xy(free, x, y):
+            continue
+        shape = blob(rng, x, y, float(rng.uniform(0.8, 4.0)), 0.35) & free
+        kind = str(rng.choice(["lawn", "meadow", "bare", "dirt", "gravel", "concrete"]))
+        g.land += [land(rng, p, kind, 1) for p in polygons_of(shape, 1)]
 
 
 _BARNS = Style(

@@ -91,15 +91,20 @@ _WATER = [
     (0.015, 0.030, 0.042),
 ]
 _POOL = (0.10, 0.32, 0.42)
-_CARS = [
-    (0.60, 0.60, 0.60),
-    (0.75, 0.75, 0.75),
+_CARS = [  # white, silver, grey and black are most of them
+    (0.62, 0.62, 0.61),
+    (0.75, 0.75, 0.74),
+    (0.70, 0.69, 0.66),
     (0.05, 0.05, 0.05),
-    (0.20, 0.20, 0.21),
+    (0.07, 0.07, 0.075),
+    (0.20, 0.20, 0.20),
+    (0.13, 0.13, 0.135),
+    (0.40, 0.40, 0.40),
+    (0.47, 0.46, 0.44),
     (0.32, 0.05, 0.04),
-    (0.06, 0.09, 0.22),
-    (0.40, 0.40, 0.42),
+    (0.06, 0.09, 0.20),
     (0.28, 0.25, 0.20),
+    (0.16, 0.12, 0.10),
 ]
 BOXES = np.array(
     [
@@ -160,9 +165,15 @@ class Ground:
     objects: list[Item] = field(default_factory=list)
 
 
+_WARM_OR_COOL = np.array([(1, 1, 0), (0, 0, 0), (-1, 0, 1)])
+"""How red, green, blue go with three draws: earths differ from yellow to blue more than to pink."""
+
+
 def _tone(rng: np.random.Generator, kind: str) -> np.ndarray:
     base = np.array(LAND_COLOURS[kind][rng.integers(len(LAND_COLOURS[kind]))])
-    return np.clip(base * rng.normal(1, 0.13) * rng.normal(1, 0.04, 3), 0.01, 0.8)
+    gain = np.exp(rng.normal(0.05, 0.24))
+    tint = 1 + _WARM_OR_COOL @ rng.normal(0, (0.035, 0.015, 0.015))
+    return np.asarray(np.clip(base * gain * tint, 0.01, 0.8))
 
 
 def land(

@@ -23,7 +23,7 @@ from shapely.geometry.base import BaseGeometry
 from shapely.ops import substring
 
 from geomage.world._kernels_field import trace_family
-from geomage.world.districts import District, DistrictKey, dense
+from geomage.world.districts import District, DistrictKey, dense, street_angle
 from geomage.world.graph import spurs, street_graph
 from geomage.world.styles import Style
 
@@ -177,7 +177,7 @@ def _field(
     waves = np.stack([wave * np.cos(heading), wave * np.sin(heading), phase], 1)
     turn = np.radians(120) * (1 - order)  # four waves rarely add up: about half of it is reached
     centre = at.representative_point()
-    return _Field(float(rng.uniform(0, np.pi)), float(turn), waves, int(radial), centre)
+    return _Field(street_angle(float(rng.random())), float(turn), waves, int(radial), centre)
 
 
 def _turned(quantiles: tuple[float, ...], key: DistrictKey) -> float:
