@@ -65,29 +65,148 @@ def bilinear(field, row0, col0, step, out):
 
 
 @njit(cache=True, nogil=True)
-def paint_ground(index, table, fine, mid, coarse, broad, px, albedo, cover):
-    """Paint land: two tones mixed by noise, grain, and rows.
+def fold(k, n):
+    """Twice an index, mirrored at n: reads noise at half its size without a seam."""
+    return 2 * k if 2 * k < n else 2 * n - 1 - 2 * k
 
-    table (n, 14): r1 g1 b1, r2 g2 b2, grain, mottle, blotch, patch, cos, sin, pitch, cover class.
+
+@njit(cache=True, nogil=True)
+def fray(index, still, mid, coarse, px, most):
+    """Fray the edges of patches by up to `most` metres, in place of ruled lines.
+
+    index (y, x): row of the ground's table; still (n,): rows whose edges stay as drawn.
+    """
+    ny, nx = index.shape
+    out = index.copy()
+    reach = 2 * most / px
+    for y in range(ny):
+        for x in range(nx):
+            if still[index[y, x]]:
+                continue
+            dy = (0.35 * mid[y, x] + 0.65 * coarse[y, x] - 0.5) * reach
+            dx = (0.35 * mid[ny - 1 - y, nx - 1 - x] + 0.65 * coarse[y, fold(x, nx)] - 0.5) * reach
+            yy = min(max(round(y + dy), 0), ny - 1)
+            xx = min(max(round(x + dx), 0), nx - 1)
+            if not still[index[yy, xx]]:
+                out[y, x] = index[yy, xx]
+    return out
+
+
+@njit(cache=True, nogil=True)
+def paving_tone(u, v, px, row, lined):
+    """Factor on paving at (u, v) metres along its own axes: repairs, joints, drips of oil."""
+    gain = 1.0
+    a, b = math.floor(u / 8.5) + 4096, math.floor(v / 3.1) + 4096
+    if hash01(a, b, row + 71) < 0.11:  # a repair: darker when fresh, paler when old
+        fu, fv = u / 8.5 - math.floor(u / 8.5), v / 3.1 - math.floor(v / 3.1)
+        if fu < 0.25 + 0.75 * hash01(a, b, row + 73) and fv < 0.3 + 0.7 * hash01(a, b, row + 79):
+            gain = 0.70 + 0.50 * hash01(a, b, row + 83)
+    if lined > 0:
+        wide = max(0.12, px)
+        near = min(abs(u / lined - round(u / lined)), abs(v / lined - round(v / lined))) * lined
+        if near < 0.5 * wide:
+            gain *= 1.0 - 0.03 / wide
+    return gain
+
+
+@njit(cache=True, nogil=True)
+def paint_ground(index, table, fine, mid, coarse, broad, px, albedo, cover):
+    """Paint land: two tones mixed by noise of five sizes, grain, rows, wear, repairs.
+
+    How rough a patch is, how worn and how its paving lies draw from the number of its row (ranges
+    ours, by eye). table (n, 14): r1 g1 b1, r2 g2 b2, grain, mottle,
+    blotch, patch, cos, sin, pitch, cover class.
     """
     ny, nx = index.shape
     for y in range(ny):
         for x in range(nx):
-            t = table[index[y, x]]
-            mix = (
-                0.5
-                + t[7] * (mid[y, x] - 0.5)
-                + t[8] * (coarse[y, x] - 0.5)
-                + t[9] * (broad[y, x] - 0.5)
+            row = index[y, x]
+            t = table[row]
+            kind = int(t[13])
+            low = coarse[fold(y, ny), fold(x, nx)]  # about 2.5 m
+            wide = broad[fold(y, ny), fold(x, nx)]  # about 12 m
+            rough = 0.6 + 1.7 * hash01(row, 1, 11) ** 1.5
+            mix = 0.5 + rough * (
+                t[7] * (mid[y, x] - 0.5)
+                + 0.7 * t[8] * (coarse[y, x] - 0.5)
+                + 0.6 * t[8] * (low - 0.5)
+                + 0.8 * t[9] * (broad[y, x] - 0.5)
+                + 0.5 * t[9] * (wide - 0.5)
             )
-            mix = min(1.0, max(0.0, mix))
-            gain = 1.0 + t[6] * (fine[y, x] - 0.5)
+            mix = min(1.6, max(-0.5, mix))
+            if kind == 6:
+                mix = min(1.0, max(0.0, mix))
+                rough = 1.0
+            gain = 1.0 + rough * t[6] * (fine[y, x] - 0.5)
             if t[12] > 0:
                 across = (x * px * t[10] - y * px * t[11]) / t[12]
                 gain *= 1.0 + 0.22 * math.sin(6.2831853 * across)
-            for b in range(3):
-                albedo[b, y, x] = (t[b] + (t[3 + b] - t[b]) * mix) * gain
-            cover[y, x] = int(t[13])
+            if t[7] < 0.35 and kind in (3, 4):  # paved
+                a = 3.1415927 * hash01(row, 2, 13)
+                c, s = math.cos(a), math.sin(a)
+                slab = 0.0
+                if t[0] > 0.26 and hash01(row, 3, 13) < 0.6:
+                    slab = 3.0 + 3.0 * hash01(row, 4, 13)
+                gain *= paving_tone(c * x * px - s * y * px, s * x * px + c * y * px, px, row, slab)
+                gain *= 1.0 - 0.25 * rough * max(0.0, low + 0.5 * mid[y, x] - 0.95)
+                if abs(coarse[y, x] - 0.5) < 0.18 * px * hash01(row, 5, 13):  # sealed cracks
+                    gain *= 0.88
+            r = (t[0] + (t[3] - t[0]) * mix) * gain
+            g = (t[1] + (t[4] - t[1]) * mix) * gain
+            b = (t[2] + (t[5] - t[2]) * mix) * gain
+            if kind in (1, 2):
+                wear = 0.45 * wide + 0.35 * coarse[y, x] + 0.20 * mid[y, x]
+                w = (wear - 0.42 - 0.45 * hash01(row, 6, 17)) / 0.10
+                w = min(1.0, max(0.0, w)) * (0.25 + 0.65 * hash01(row, 7, 17))
+                tone = gain * (0.75 + 0.5 * hash01(row, 10, 17))
+                if kind == 2:  # worn down to soil
+                    r += w * (0.27 * tone - r)
+                    g += w * (0.22 * tone - g)
+                    b += w * (0.155 * tone - b)
+                else:  # weeds come up
+                    r += 0.8 * w * (0.115 * tone - r)
+                    g += 0.8 * w * (0.120 * tone - g)
+                    b += 0.8 * w * (0.065 * tone - b)
+            albedo[0, y, x] = max(r, 0.005)
+            albedo[1, y, x] = max(g, 0.005)
+            albedo[2, y, x] = max(b, 0.005)
+            cover[y, x] = kind
+
+
+@njit(cache=True, nogil=True)
+def strew_low(px, height, albedo, ids, cover, often, tint, fine, seed):
+    """Strew bushes on living ground and stones on bare ground, one at most in a cell of 1.8 m.
+
+    often: chance a cell; tint (3,): reflectance of bushes. Too low and small to be trees: what
+    covers the ground, as truth, stays.
+    """
+    ny, nx = height.shape
+    cells = 1.8 / px
+    for a in range(int(ny / cells) + 1):
+        for b in range(int(nx / cells) + 1):
+            chance = hash01(a, b, seed)
+            if chance > often:
+                continue
+            i = int((a + hash01(a, b, seed + 1)) * cells)
+            j = int((b + hash01(a, b, seed + 2)) * cells)
+            if i >= ny or j >= nx or ids[i, j] > 0 or (cover[i, j] != 2 and cover[i, j] != 1):
+                continue
+            bush = cover[i, j] == 2 or hash01(a, b, seed + 3) < 0.2
+            size = 0.2 + (0.9 if bush else 0.5) * hash01(a, b, seed + 4) ** 3
+            tone = 0.6 + 0.8 * hash01(a, b, seed + 5)
+            n = int(size / px) + 1
+            for y in range(max(0, i - n), min(ny, i + n + 1)):
+                for x in range(max(0, j - n), min(nx, j + n + 1)):
+                    q = ((x - j) ** 2 + (y - i) ** 2) * px * px / (size * size)
+                    if q > 0.4 + 1.1 * fine[y, x] or ids[y, x] > 0 or height[y, x] > 0.3:
+                        continue
+                    share = min(1.0, (2 * size / px) ** 2)
+                    height[y, x] = share * size * (1.2 - 0.6 * q) * (1.0 if bush else 0.5)
+                    for k in range(3):
+                        want = tint[k] * tone if bush else (0.36, 0.33, 0.29)[k] * tone
+                        albedo[k, y, x] += share * (
+                            want * (0.7 + 0.6 * fine[y, x]) - albedo[k, y, x]
+                        )
 
 
 @njit(cache=True, nogil=True)
@@ -148,11 +267,13 @@ def paint_boxes(items, px, ny, height, albedo, add, solid, cover, code, matter, 
 
 
 @njit(cache=True, nogil=True)
-def paint_trees(trees, px, ny, height, albedo, crown, fine, mid, seed):
+def paint_trees(trees, px, ny, height, albedo, crown, fine, mid, loose, seed):
     """Paint crowns: trees (n, 12): x y radius height leaf twig r g b, cos sin stretch.
 
-    `stretch`: how much longer than wide a crown is along (cos, sin); 1 for one that stands.
-    `leaf` 0..1 is the share of the crown that is opaque; `twig` 1 where bare branches show.
+    A crown is a dome of clumps: billows, 1 - |2n - 1| turned over, of the noises `mid` and `loose`,
+    with dark creases between them. `stretch`: how much longer than wide a crown is along (cos,
+    sin); 1 for one that stands. `leaf` 0..1 is the share of the crown that is opaque; `twig` 1
+    where bare branches show: then limbs run out from the stem.
     """
     nx = height.shape[1]
     for k in range(trees.shape[0]):
@@ -164,8 +285,11 @@ def paint_trees(trees, px, ny, height, albedo, crown, fine, mid, seed):
             trees[k, 4],
             trees[k, 5],
         )
-        wobble = 6.2831853 * hash01(k, 3, seed)
-        lobes = 3 + int(4 * hash01(k, 5, seed))
+        who, where = int(8 * x0) + 4096, int(8 * y0) + 4096
+        wobble = 6.2831853 * hash01(who, where, seed + 3)
+        lobes = 3 + int(4 * hash01(who, where, seed + 5))
+        lumpy = 0.15 + 0.3 * hash01(who, where, seed + 7)
+        large = hash01(who, where, seed + 9)  # share of the larger clumps
         c, s, stretch = trees[k, 9], trees[k, 10], trees[k, 11]
         reach = 1.25 * r * stretch
         j0, j1 = max(0, int((x0 - reach) / px)), min(nx, int((x0 + reach) / px) + 1)
@@ -176,26 +300,35 @@ def paint_trees(trees, px, ny, height, albedo, crown, fine, mid, seed):
                 if stretch > 1:
                     u, v = (dx * c + dy * s) / stretch, -dx * s + dy * c
                     dx, dy = u, v
+                turn = math.atan2(dy, dx)
                 edge = (
-                    r
-                    * (1.0 + 0.16 * math.sin(lobes * math.atan2(dy, dx) + wobble))
-                    * (0.86 + 0.28 * mid[i, j])
+                    r * (1.0 + 0.16 * math.sin(lobes * turn + wobble)) * (0.74 + 0.52 * mid[i, j])
                 )
-                q = (dx * dx + dy * dy) / (edge * edge)
+                away = dx * dx + dy * dy
+                q = away / (edge * edge)
                 if q > 1:
                     continue
-                if hash01(i, j, seed + 17) > leaf * (1.25 - 0.35 * q):
+                open_ = leaf * (1.25 - 0.35 * q)
+                if twig > 0:
+                    limb = abs(
+                        math.sin(0.5 * (lobes + 4) * turn + wobble + 3.0 * (mid[i, j] - 0.5))
+                    )
+                    thick = limb * math.sqrt(away) < 0.16 + 0.5 * px
+                    open_ = 1.0 if thick else 0.6 * open_
+                if hash01(i, j, seed + 17) > open_:
                     continue
+                clump = large * abs(2 * loose[i, j] - 1) + (1 - large) * abs(2 * mid[i, j] - 1)
+                clump = min(1.0, 2.0 * clump)
                 top = (
                     h
                     * (0.42 + 0.58 * math.sqrt(1 - q))
-                    * (0.8 + 0.25 * mid[i, j] + 0.15 * fine[i, j])
+                    * (1.0 - lumpy + lumpy * clump + 0.08 * (fine[i, j] - 0.5))
                 )
                 if top <= height[i, j]:
                     continue
                 height[i, j] = top
                 crown[i, j] = 1
-                gain = 0.66 + 0.30 * fine[i, j] + 0.42 * mid[i, j]
+                gain = 0.78 + 0.34 * fine[i, j] + 0.52 * clump
                 if twig > 0:
                     height[i, j] = 0.6 * top
                 for b in range(3):

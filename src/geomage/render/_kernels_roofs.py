@@ -84,27 +84,71 @@ def inset_of(planes, first, count, u, v):
 
 
 @njit(cache=True, nogil=True)
+def patchwork(u, v, long, wide, kind):
+    """Noise 0..1, one value a sheet of `long` by `wide` metres; rows of sheets are staggered."""
+    a = math.floor(v / wide)
+    b = math.floor(u / long + hash01(a + 500, 3, kind))
+    return hash01(b + 500, a + 500, kind)
+
+
+@njit(cache=True, nogil=True)
+def flat_texture(u, v, px, stain, blotch, edge, kind):
+    """Factor on a flat roof's reflectance: parapet, ponds, repairs, small vents, dirt near it."""
+    g = 1.0
+    if edge < 0.45 and kind % 4 != 0:
+        return 1.22
+    if edge < 1.2:
+        g *= 0.92
+    pond = (0.6 * blotch + 0.4 * stain - 0.52 - 0.02 * (kind % 5)) / 0.05
+    g *= 1.0 - 0.05 * (kind % 7) * min(1.0, max(0.0, pond))
+    if kind % 3 == 1 and patchwork(u, v, 5.5, 2.6, kind + 3) < 0.14:
+        g *= 0.72 + 0.5 * patchwork(u, v, 5.5, 2.6, kind + 5)
+    a, b = math.floor(u / 3.4), math.floor(v / 3.4)
+    if hash01(a + 500, b + 500, kind + 7) < 0.06 + 0.06 * (kind % 4):
+        du = u / 3.4 - a - 0.2 - 0.6 * hash01(a + 500, b + 500, kind + 8)
+        dv = v / 3.4 - b - 0.2 - 0.6 * hash01(a + 500, b + 500, kind + 9)
+        if max(abs(du), abs(dv)) * 3.4 < 0.25 + 0.35 * px:
+            g *= 0.45 if hash01(a + 500, b + 500, kind + 11) < 0.7 else 1.35
+    return g
+
+
+@njit(cache=True, nogil=True)
 def roof_texture(material, u, v, form, px, grain, stain, blotch, edge, kind):
-    """Factor on a roof's reflectance: courses, sheets, seams, stains, ridge, parapet."""
-    g = 1.0 + 0.20 * (stain - 0.5) + 0.22 * (blotch - 0.5)
+    """Factor on a roof's reflectance: courses, sheets, seams, stains, streaks, ridge, parapet."""
+    old = 0.4 + 0.35 * (kind % 5)  # how far it has weathered
+    g = 1.0 + 0.28 * old * (stain - 0.5) + 0.30 * old * (blotch - 0.5)
+    if form != FLAT:  # what rain washes down, and sides that age apart
+        streak = patchwork(u, v, 0.55, 400.0, kind + 13)
+        g *= 1.0 + 0.10 * old * (streak - 0.5)
+        g *= 1.0 + 0.03 * (kind % 4) * (1.0 if v > 0 else -1.0)
+        if edge < 0.5:
+            g *= 0.9
     if material == SHINGLE:
-        g *= 1.0 + 0.24 * (grain - 0.5)
+        g *= 1.0 + 0.30 * (grain - 0.5)
+        if kind % 4 == 0:
+            g *= 0.9 + 0.2 * patchwork(u, v, 0.9, 0.45, kind)
     elif material == TILE:
         g *= 1.0 + 0.34 * (grain - 0.5) + 0.10 * math.sin(6.2831853 * u / max(0.9, 2.2 * px))
+        if kind % 3 == 0:  # moss and lichen from the eaves up
+            g *= 1.0 - 0.35 * max(0.0, stain + blotch - 1.0)
     elif material == METAL:
         g *= (
             1.0
-            + (0.05 + 0.10 * (kind % 3)) * math.sin(6.2831853 * u / (1.1 + 0.5 * (kind % 4)))
+            + (0.03 + 0.07 * (kind % 3)) * math.sin(6.2831853 * u / (1.1 + 0.5 * (kind % 4)))
             + 0.05 * (grain - 0.5)
         )
         if kind % 5 == 0:
             g *= 1.0 - 0.5 * max(0.0, blotch - 0.55)
+        if kind % 5 == 1:  # sheets of many ages
+            g *= 0.75 + 0.40 * patchwork(u, v, 1.1, 2.6, kind)
+        elif kind % 5 > 2:
+            g *= 0.94 + 0.10 * patchwork(u, v, 1.1, 400.0, kind)
     elif material == MEMBRANE:
-        g *= 1.0 + 0.05 * (grain - 0.5)
+        g *= 1.0 + 0.06 * (grain - 0.5)
         if kind % 3 == 0 and abs(v / 3.0 - round(v / 3.0)) * 3.0 < 0.16:
             g *= 0.9
     elif material == CONCRETE:
-        g *= 1.0 + 0.14 * (grain - 0.5) + 0.45 * (stain - 0.5) * (kind % 2)
+        g *= 1.0 + 0.16 * (grain - 0.5) + 0.45 * (stain - 0.5) * (kind % 2)
     elif material == GRAVEL:
         g *= 1.0 + 0.30 * (grain - 0.5)
     elif material == GLASS:  # panes of one colour each, between bars
@@ -116,8 +160,8 @@ def roof_texture(material, u, v, form, px, grain, stain, blotch, edge, kind):
     else:
         g *= 1.0 + 0.36 * (grain - 0.5)
     if form == FLAT:
-        if edge < 0.45 and kind % 4 != 0:
-            g *= 1.22
+        if material != GLASS:
+            g *= flat_texture(u, v, px, stain, blotch, edge, kind)
     elif abs(v) < 0.22 and form in (GABLE, HIP, HALF_HIP) and kind % 3 != 0:
         g *= 1.18
     return g

@@ -55,6 +55,9 @@ _CARRIED = {"slide": 0.33, "lava": 0.15, "velocity": 1.5}
 _DUSTY = 0.45  # share of dust on what an earthquake broke, by eye
 _WOODEN = ("storm", "flood")
 _TARP = ((0.06, 0.16, 0.48), (0.06, 0.16, 0.48), (0.10, 0.22, 0.50), (0.55, 0.56, 0.58))
+_BUSH = np.array(  # reflectance of leaves, dry twigs, broom and heath
+    [(0.035, 0.055, 0.025), (0.055, 0.075, 0.030), (0.085, 0.080, 0.050), (0.12, 0.105, 0.07)]
+)
 _BARK = np.array([0.13, 0.105, 0.08])
 _STEM = np.array([0.27, 0.22, 0.16])
 _DEAD = np.array([0.15, 0.10, 0.055])  # leaves that the heat killed
@@ -187,6 +190,7 @@ def _boxes(c: Canvas, layer: gpd.GeoDataFrame) -> np.ndarray:
 def paint_things(c: Canvas) -> None:
     """Roof equipment, yard objects, vehicles; vehicles are others at each date."""
     city = c.event.city
+    _strew(c)
     upper = city.objects[city.objects["on_roof"] > 0]
     if c.after and len(upper):
         upper = upper[_on_whole_roof(c, upper)]
@@ -199,6 +203,15 @@ def paint_things(c: Canvas) -> None:
     cars[:, :2] += rng.normal(0, 0.5, (len(cars), 2))
     cars[:, 7:] = cars[rng.permutation(len(cars)), 7:]
     _put(c, _spared(c, cars[kept]), glazed=True)
+
+
+def _strew(c: Canvas) -> None:
+    """Bushes and stones, as many as the place has (up to one in four cells of 1.8 m, ours)."""
+    rng = np.random.default_rng([c.seed, 61])
+    often, tint = 0.25 * rng.random() ** 2, _BUSH[rng.integers(len(_BUSH))] * rng.normal(1, 0.2)
+    k.strew_low(
+        c.px, c.height, c.albedo, c.ids, c.cover, often, tint, c.noise.fine, c.seed % 65_536
+    )
 
 
 def _spared(c: Canvas, boxes: np.ndarray) -> np.ndarray:
@@ -319,7 +332,9 @@ def paint_trees(c: Canvas) -> None:
     if c.after:
         rows, near = _struck_trees(c, rows, near)
     n = c.noise
-    k.paint_trees(rows[near], c.px, ny, c.height, c.albedo, c.crown, n.fine, n.mid, c.seed + 31)
+    k.paint_trees(
+        rows[near], c.px, ny, c.height, c.albedo, c.crown, n.fine, n.mid, n.loss, c.seed + 31
+    )
     c.matter[c.crown > 0] = MATTER["crown"]
 
 

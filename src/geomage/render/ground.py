@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import shapely
 import shapely.ops
@@ -44,6 +46,7 @@ _BLACK_FROM = 0.4  # severity from which ground is black all over, ours
 _ASH_HIDES_M = 0.002  # thickness of volcanic ash that hides most of what lies below
 _CROWNS_HOLD = 0.55  # share of the ash that lies on crowns
 _COUNTS = 10_000  # of the orthophoto at a reflectance of 1
+_FRAYED_M = 0.45  # how far edges of surfaces stray from the lines they are drawn by, at most (ours)
 _STREETS = ["geometry", "kind", "surface", "width"]
 
 Burnt = list[tuple[shapely.Geometry, int]]
@@ -68,6 +71,9 @@ def paint_ground(c: Canvas) -> None:
     streets += _fallen_decks(c, water)
     index = burn(low + water + streets + high + lines, c.box)
     n = c.noise
+    still = np.zeros(len(rows), bool)
+    still[-2:] = True  # lines of paint and steel
+    index = k.fray(index, still | _ruled(land["kind"], len(rows)), n.mid, n.coarse, c.px, _FRAYED_M)
     kinds = ["meadow", *land["kind"], *["water"] * len(c.event.city.water)]
     kinds += [*c.event.city.streets["surface"], "line", "line"]
     c.matter[:] = np.array([MATTER[kind] for kind in kinds], np.uint8)[index]
@@ -99,6 +105,14 @@ def _water(c: Canvas, rows: list[np.ndarray]) -> Burnt:
     return [(g, first + i) for i, g in enumerate(water.geometry)]
 
 
+def _ruled(kinds: Iterable[str], count: int) -> np.ndarray:
+    """Rows of the ground's table (count,) that are painted lines on land."""
+    found = np.zeros(count, bool)
+    lines = [kind == "line" for kind in kinds]
+    found[1 : 1 + len(lines)] = lines
+    return found
+
+
 def _streets(
     c: Canvas, rows: list[np.ndarray]
 ) -> tuple[Burnt, list[shapely.Geometry], list[shapely.Geometry]]:
@@ -108,7 +122,7 @@ def _streets(
     paint: list[shapely.Geometry] = []
     rng = np.random.default_rng([c.seed, 13])
     tones = {
-        s: np.array(tone[rng.integers(len(tone))]) * rng.normal(1, 0.1)
+        s: np.array(tone[rng.integers(len(tone))]) * np.exp(rng.normal(0.08, 0.28))
         for s, tone in _SURFACES.items()
     }
     streets = c.event.city.streets
