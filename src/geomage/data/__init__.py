@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from geomage.data.factory import Means, make_dataset
+from geomage.data.floods import FloodPair, FloodPairParams, FloodPairs, flood_pairs
 from geomage.data.pairs import PairsDataset
 from geomage.data.recipe import DatasetRecipe, find_recipe
 from geomage.data.sample import Sample
@@ -11,6 +12,9 @@ from geomage.data.stretch import Stretch, measure_values, stretch_counts
 
 __all__ = [
     "DatasetRecipe",
+    "FloodPair",
+    "FloodPairParams",
+    "FloodPairs",
     "Means",
     "PairsDataset",
     "Sample",
@@ -18,6 +22,7 @@ __all__ = [
     "StreamParams",
     "Stretch",
     "find_recipe",
+    "flood_pairs",
     "make_dataset",
     "measure_values",
     "stretch_counts",

@@ -13,6 +13,7 @@ from geomage.disaster.plains import (
     flood_landscape,
     sample_flood,
 )
+from geomage.errors import InputError
 from geomage.render.backscatter import backscatter
 from geomage.render.landscape import (
     Weather,
@@ -38,6 +39,14 @@ class FloodPairParams:
     seed: int = 0
     cells: int = 512  # a side, of 10 m
     dry: float = 0.08  # share of pairs in which nothing is flooded
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise InputError(f"seed {self.seed} is negative: choose one of 0 or more")
+        if not 64 <= self.cells <= 4096:
+            raise InputError(f"pairs of {self.cells} cells a side are outside 64..4096")
+        if not 0 <= self.dry <= 1:
+            raise InputError(f"a share of {self.dry:g} dry pairs is outside 0..1")
 
 
 @dataclass(frozen=True)
@@ -68,6 +77,8 @@ class FloodPairs:
 
     def pair(self, index: int) -> FloodPair:
         """Simulate the pair of that number."""
+        if index < 0:
+            raise InputError(f"there is no pair {index}: count from 0")
         rng = np.random.default_rng([self.params.seed, index, 63])
         cells = self.params.cells + 2 * _MARGIN
         land = grow_landscape(sample_landscape(rng, cells))
@@ -130,7 +141,7 @@ def sense_radar(
 def _grain(land: Landscape, rng: np.random.Generator) -> np.ndarray:
     """Unevenness (y, x) of what scatters within a cell: lognormal, strong among houses (ours)."""
     spread = np.where(land.water, 0.05, 0.12) + 0.9 * np.sqrt(land.houses)
-    return np.exp(spread * rng.normal(size=spread.shape) - spread**2 / 2)
+    return np.asarray(np.exp(spread * rng.normal(size=spread.shape) - spread**2 / 2))
 
 
 def sense_optical(

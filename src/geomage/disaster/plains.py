@@ -1,11 +1,11 @@
 """Floods of landscapes: where the river spreads, rain fills hollows and fields hold water.
 
-Ground within a cell is uneven: water a height e over its mean covers the share Phi(e / s) of it, with
-Phi the normal law and s the deviation of heights in the cell. Shares, depths and s are ours.
+Ground within a cell is uneven: water a height e over its mean covers the share Phi(e / s) of it,
+with Phi the normal law and s the deviation of heights in the cell. Shares, depths and s are ours.
 
 Three waters lie over each other. The river stands a level above what drains to it (HAND, see
-`drainage`); rain fills a share of each closed hollow; fields with bunds hold a sheet of their own, as
-paddies and basins do, the likelier the lower they lie. What dried already is soaked.
+`drainage`); rain fills a share of each closed hollow; fields with bunds hold a sheet of their own,
+as paddies and basins do, the likelier the lower they lie. What dried already is soaked.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def sample_flood(rng: np.random.Generator) -> PlainFlood:
         level_m=level,
         fallen_m=float(rng.uniform(0, 0.6) * level),
         hollows=float(rng.uniform(0, 0.9)) if rng.random() < 0.6 else 0.0,
-        bunded=float(rng.uniform(0.05, 0.98)) if rng.random() < 0.6 else 0.0,
+        bunded=float(rng.choice([0.0, rng.uniform(0.05, 0.7), rng.uniform(0.6, 1.0)])),
         soaked=float(rng.uniform(0.1, 1.0)),
         uneven_m=float(np.exp(rng.uniform(np.log(0.03), np.log(0.3)))),
     )
@@ -132,7 +132,7 @@ def _hollows(ground: np.ndarray, share: float) -> np.ndarray:
         return none
     deepest = ndimage.maximum(sill - ground, hollow, np.arange(count + 1))
     missing = (1 - share) * np.asarray(deepest)[hollow]
-    return np.where(hollow > 0, sill - ground - missing, -9.0)
+    return np.asarray(np.where(hollow > 0, sill - ground - missing, -9.0))
 
 
 def _paddies(
@@ -151,4 +151,4 @@ def _paddies(
     sheet = np.where(holds, rng.uniform(-0.05, 0.3, len(number)), -9.0)
     out[farm] = sheet[where]
     micro = ndimage.gaussian_filter(rng.normal(size=hand.shape), 2) * 0.25
-    return out + micro
+    return np.asarray(out + micro)

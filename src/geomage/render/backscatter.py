@@ -4,8 +4,8 @@ Bare soil: Oh, Sarabandi and Ulaby (1992), IEEE TGRS 30, 370-381, eqs. 14 to 21,
 permittivity of Topp, Davis and Annan (1980), Water Resour. Res. 16, 574-582, eq. 7 inverted.
 Plants: the water cloud of Attema and Ulaby (1978), Radio Science 13, 357-364, over what lies below.
 Open water: CMOD5.N for VV (Hersbach 2010, J. Atmos. Oceanic Technol. 27, 721-736), C-2PO for VH
-(Zhang and Perrie 2012, BAMS 93, 531-541). Both are for the sea and a wind at 10 m; over inland water
-take the wind that roughs it, which is less.
+(Zhang and Perrie 2012, BAMS 93, 531-541). Both are for the sea and a wind at 10 m; over inland
+water take the wind that roughs it, which is less.
 
 The constants of plants, flooded plants and houses are ours, set within the ranges that Ulaby and
 Dobson (1989, Handbook of Radar Scattering Statistics for Terrain, Artech House) give for C band at
@@ -37,8 +37,8 @@ _WATER = 73.0  # relative permittivity at 5.4 GHz, the loss left out: Meissner a
 _STILL_DB = (-27.0, -35.7)  # of water without wind; C-2PO at 0 m/s for VH, ours for VV
 _LEAST_WIND = 1.0  # m/s, below which CMOD5.N was not fitted
 _ATTENUATION = 0.11  # m2/kg, one way: 0.09 to 0.14 for crops (Ulaby and Dobson 1989)
-_CROP = (0.115, 0.035)  # sigma naught over cos of a dense canopy: -10.5 and -16 dB at 40 degrees
-_TREE = (0.24, 0.062)  # -7 and -13 dB
+_CROP = (0.108, 0.046)  # sigma naught over cos of a dense canopy: -11 and -14.5 dB at 40 degrees
+_TREE = (0.24, 0.068)  # -7 and -13 dB
 _STEMS = (0.22, 0.010)  # bounce of a kg/m2 of stems with a mirror below
 _HOUSES = (0.42, 0.055)  # rows of houses askew to the beam
 _HEAD_ON = (1.6, 0.06)  # added where they face it

@@ -35,7 +35,7 @@ class Weather:
     wind: m/s over open water; from_deg: wind against the radar beam; silt: 0 clear, 1 muddy;
     glint: of sun or sky on water, reflectance; leaves: what plants have against the parameters of
     the landscape; rain: by which soil is wetter, m3/m3; soil: kinds of soil, 0..1; roofs: 0..1;
-    dense: scattering of plants at C band against the usual; rough: of soil, against the landscape's;
+    dense: scattering of plants at C band against the usual; rough: of soil, against the land's;
     dim: light on ground against that on a plane, for shadows and slopes finer than a cell.
     """
 
@@ -142,13 +142,13 @@ def _soil(land: Landscape, day: Weather, pure: dict[str, float]) -> np.ndarray:
     soil = dark + (pale - dark) * land.bright
     sand = pure["sand"] * 0.4 + 0.6 * pale
     soil = np.where(land.cover == BARE, sand, soil)
-    return np.where(land.cover == ROAD, pure["aged asphalt"], soil)
+    return np.asarray(np.where(land.cover == ROAD, pure["aged asphalt"], soil))
 
 
 def _canopy(land: Landscape, pure: dict[str, float]) -> np.ndarray:
     """Leaves (y, x), living and dead, of crops and of trees."""
     low = _SHADE[0] * (pure["dry grass"] + (pure["grass"] - pure["dry grass"]) * land.green)
-    return low + (_SHADE[1] * pure["leaf"] - low) * land.trees
+    return np.asarray(low + (_SHADE[1] * pure["leaf"] - low) * land.trees)
 
 
 def _built(land: Landscape, day: Weather, pure: dict[str, float]) -> np.ndarray:

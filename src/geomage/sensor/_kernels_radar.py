@@ -1,4 +1,4 @@
-"""Numba kernels of side-looking radar. Axes are (y, x), north up; lengths in cells, heights in m."""
+"""Numba kernels of side-looking radar. Axes are (y, x), north up; lengths in cells, heights m."""
 
 import math
 

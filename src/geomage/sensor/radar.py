@@ -79,7 +79,7 @@ RADARS: Mapping[str, RadarModel] = MappingProxyType(
             -22.0,
             (29.1, 46.0),
             MappingProxyType({"ascending": 78.0, "descending": 282.0}),
-        ),  # fmt: skip
+        ),
     }
 )
 
@@ -126,9 +126,8 @@ class View:
 class RadarShot:
     """The state of the radar at one pass.
 
-    noise_db: sigma naught of the noise, VV and VH; left: share of its mean that the processor leaves,
-    VV and VH; phase: by which the grid of the product lies off
-    the map, pixels (rows, columns), 0..1.
+    noise_db: sigma naught of the noise, VV and VH; left: share of its mean that the processor
+    leaves; phase: by which the grid of the product lies off the map, pixels (rows, columns), 0..1.
     """
 
     noise_db: tuple[float, float] = (-25.0, -25.0)
@@ -154,7 +153,8 @@ def local_incidence(terrain: np.ndarray, px: float, view: View) -> np.ndarray:
     theta, (uy, ux) = np.radians(view.incidence), view.towards
     fall = -(down * uy + along * ux)
     norm = np.sqrt(1 + down**2 + along**2)
-    return np.degrees(np.arccos(np.clip((np.cos(theta) + np.sin(theta) * fall) / norm, -1, 1)))
+    cos = np.clip((np.cos(theta) + np.sin(theta) * fall) / norm, -1, 1)
+    return np.asarray(np.degrees(np.arccos(cos)))
 
 
 def facing_walls(height: np.ndarray, px: float, view: View) -> np.ndarray:
@@ -233,7 +233,7 @@ def speckle(
     """
     field = rng.normal(size=(shape[0] + 16, shape[1] + 16))
     field = ndimage.gaussian_filter(field, sigma_px)[8:-8, 8:-8] * _unit_gain(sigma_px)
-    return np.interp(field, *_gamma_table(looks))
+    return np.asarray(np.interp(field, *_gamma_table(looks)))
 
 
 def _unit_gain(sigma_px: tuple[float, float]) -> float:

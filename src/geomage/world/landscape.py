@@ -24,6 +24,7 @@ __all__ = ["Landscape", "LandscapeParams", "grow_landscape", "sample_landscape"]
 BARE, RANGE, DEVELOPED, ROAD, TREE, WATER, FARM = 1, 2, 3, 4, 5, 6, 7
 _BASE_M = 60.0
 _BED_M = 2.5  # of a river below its banks
+_STUBBLE = 0.3  # kg/m2 on fields that bear nothing: stubble, weeds, clods
 _CRS = "EPSG:32631"  # a plain grid of metres; the place means nothing
 _LIMITS = {
     "relief_m": (0, 200), "fall": (0, 0.05), "river_m": (0, 3000), "braids": (0, 1),
@@ -115,7 +116,7 @@ def sample_landscape(rng: np.random.Generator, cells: int = 512) -> LandscapePar
         dykes=float(rng.uniform(0, 0.8)),
         ponds=float(rng.uniform(0, 0.03)) if rng.random() < 0.6 else 0.0,
         green=float(rng.uniform(0.05, 0.95)),
-        moisture=float(rng.uniform(0.07, 0.36)),
+        moisture=float(rng.uniform(0.05, 0.30)),
         arid=float(rng.uniform(0, 0.9)),
     )
 
@@ -261,7 +262,7 @@ def _roads(
 
 def _ways(places: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     """Join each village to the two nearest that come after it."""
-    ends = []
+    ends: list[tuple[np.ndarray, np.ndarray]] = []
     for k, a in enumerate(places):
         others = places[k + 1 :]
         near = np.hypot(*(others - a).T).argsort()[:2]
@@ -363,7 +364,7 @@ def _plants(
     patch, mottle = fractal(rng, n, 1.3, 8), fractal(rng, n, 0.9, 12)
     stage = np.clip((own - (1 - params.green) ** 1.3) / max(params.green, 0.05), 0, 1)
     kind = (own * 37.0) % 1.0  # grass, cereal, rice, tall crops
-    crop = stage * (0.6 + 3.2 * kind) * np.exp(0.25 * mottle)
+    crop = (_STUBBLE + stage * (0.6 + 3.2 * kind)) * np.exp(0.25 * mottle)
     scrub = (1 - 0.85 * params.arid) * (0.3 + params.green) * np.exp(0.5 * patch)
     plants = np.select(
         [cover == FARM, cover == RANGE, cover == BARE, cover == TREE, cover == DEVELOPED],
@@ -376,7 +377,7 @@ def _plants(
                      0.15 + 0.7 * plants)  # fmt: skip
     rough = np.select(
         [cover == FARM, cover == ROAD, cover == BARE, cover == DEVELOPED],
-        [0.35 + 1.6 * ((own * 101.0) % 1.0) ** 1.5, 0.25, 0.5 + 0.25 * np.abs(patch), 0.8], 1.1,
+        [0.65 + 1.6 * ((own * 101.0) % 1.0) ** 1.5, 0.4, 0.7 + 0.3 * np.abs(patch), 1.0], 1.3,
     )  # fmt: skip
     wet = params.moisture * np.exp(0.25 * patch + 0.3 * (((own * 53.0) % 1.0) - 0.5) * (own >= 0))
     pale = np.clip(0.5 + 0.18 * patch + 0.5 * (((own * 71.0) % 1.0) - 0.5) * (own >= 0), 0, 1)
