@@ -325,13 +325,14 @@ def paint_trees(trees, at, px, ny, height, albedo, crown, fine, mid, loose, seed
                 q = away / (edge * edge)
                 if q > 1:
                     continue
-                open_ = leaf * (1.25 - 0.35 * q)
+                open_, low = leaf * (1.25 - 0.35 * q), 1.0
                 if twig > 0:
                     limb = abs(
                         math.sin(0.5 * (lobes + 4) * turn + wobble + 3.0 * (mid[i, j] - 0.5))
                     )
                     thick = limb * math.sqrt(away) < 0.16 + 0.5 * px
                     open_ = 1.0 if thick else 0.6 * open_
+                    low = 0.45 if thick else 0.15  # light comes through what is bare
                 if hash01(i + at[0], j + at[1], seed + 17) > open_:
                     continue
                 clump = large * abs(2 * loose[i, j] - 1) + (1 - large) * abs(2 * mid[i, j] - 1)
@@ -343,11 +344,9 @@ def paint_trees(trees, at, px, ny, height, albedo, crown, fine, mid, loose, seed
                 )
                 if top <= height[i, j]:
                     continue
-                height[i, j] = top
+                height[i, j] = low * top
                 crown[i, j] = 1
                 gain = 0.78 + 0.34 * fine[i, j] + 0.52 * clump
-                if twig > 0:
-                    height[i, j] = 0.6 * top
                 for b in range(3):
                     albedo[b, i, j] = trees[k, 6 + b] * gain
 
