@@ -17,6 +17,7 @@ ROWS = 10
 SIDE = 176  # pixels of a picture
 GAP, HEAD, NAME = 4, 18, 120
 _COLUMNS = ("before", "after", "landcover", "damage", "flood", "change", "height")
+_TO_THE_EYE = 0.6  # exponent
 _GREY = (150, 150, 150)
 _PALETTES: Mapping[str, Mapping[int, tuple[int, int, int]]] = MappingProxyType(
     {
@@ -75,4 +76,7 @@ def _painted(layer: str, values: np.ndarray) -> np.ndarray:
     if layer == "height":
         grey = np.clip(values[0] / 20 * 255, 0, 255).astype(np.uint8)  # white from 20 m
         return np.repeat(grey[..., None], 3, -1)
-    return np.ascontiguousarray(stretch_counts(values).transpose(1, 2, 0))
+    counts = stretch_counts(values)
+    if values.dtype != np.uint8:  # linear: dark to the eye
+        counts = (255 * (counts / 255) ** _TO_THE_EYE).astype(np.uint8)
+    return np.ascontiguousarray(counts.transpose(1, 2, 0))

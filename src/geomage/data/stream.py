@@ -327,6 +327,7 @@ def _cropped_away(rng: np.random.Generator, sample: Sample) -> Sample:
         change=np.where(first & second, sample.change, 255).astype(np.uint8),
         obscured=np.where(second, sample.obscured, 255).astype(np.uint8),
         instances=sample.instances * first,
+        grades=sample.grades[np.isin(sample.grades[:, 0], sample.instances[first])],
         depth=sample.depth * second,
         height=sample.height * np.stack([first, second]),
     )

@@ -100,14 +100,15 @@ def test_instances_are_the_buildings_and_their_grades_the_damage(samples):
         for number, grade in shown.items():
             assert set(np.unique(s.damage[s.instances == number])) <= {grade + 1, 255}
         assert (s.grades[:, 1] <= 3).all()
-        assert (s.grades[:, 2] >= s.grades[:, 1]).all()
+        assert ((s.grades[:, 2] >= 0) & (s.grades[:, 2] <= 5)).all()
 
 
 def test_heights_are_above_terrain_and_water_has_a_depth_where_it_came(samples):
     for s in samples:
         assert (s.height >= 0).all()
         assert s.height.max() < 200
-        assert (s.height[0][s.instances > 0] > 1).mean() > 0.8 or not s.instances.any()
+        on_roofs = s.height[0][s.instances > 0]
+        assert not len(on_roofs) or (on_roofs > 1).mean() > 0.8
         assert not s.depth[s.water == 0].any()
         if s.facts["hazard"] != "flood":
             assert not s.depth.any()
