@@ -21,8 +21,8 @@ __all__ = ["ENGINES", "SAMPLES", "TRACING_BYTES", "engine", "engine_facts", "ref
 SAMPLES: Mapping[str, int] = MappingProxyType({"mitsuba": 32, "blender": 16})
 """Samples a pixel that engines take when none are stated; those that are missing take none."""
 MOST_SAMPLES = 4096
-TRACING_BYTES: Mapping[str, int] = MappingProxyType({"mitsuba": 900, "blender": 1100})
-"""What an engine needs of memory a pixel beyond painting, measured at the peak."""
+TRACING_BYTES: Mapping[str, int] = MappingProxyType({"mitsuba": 900, "blender": 2300})
+"""Memory that an engine needs a pixel beyond painting, measured at its peak in a dense town."""
 _PACKAGES = {"heightfield": "geomage", "mitsuba": "mitsuba", "blender": "bpy"}
 
 
