@@ -76,7 +76,7 @@ def sample_shot(rng: np.random.Generator, *, cloudy: float = 0.0) -> Shot:
         clear=float(1 - 1.6 * thick),
         white=float(rng.uniform(0.26, 0.68)),
         clipped=float(np.exp(rng.uniform(*np.log((0.0008, 0.08))))),
-        gamma=float(rng.uniform(0.95, 2.4)),
+        gamma=float(rng.uniform(1.0, 2.4)),
         tint=(
             float(rng.normal(1.0, 0.06)),
             float(rng.normal(1.0, 0.04)),

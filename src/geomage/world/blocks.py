@@ -226,13 +226,13 @@ def _yard(
     if built is None or free.is_empty:
         return
     frame = frame_of(built.footprint)
-    _beds(rng, g, free)
-    if rng.random() < 0.8 and style.sidewalk_m > 0:
+    _beds(rng.spawn(1)[0], g, free)
+    if rng.random() < 0.6 and style.sidewalk_m > 0:
         nearest = shapely.shortest_line(built.footprint, parcel.exterior)
         drive = nearest.buffer(rng.uniform(1.4, 3.2), cap_style="flat") & parcel
         kind = str(rng.choice(["concrete", "asphalt", "gravel", "dirt"], p=[0.5, 0.2, 0.2, 0.1]))
         g.land += [land(rng, p, kind, 2) for p in polygons_of(drive - built.footprint, 2)]
-        if rng.random() < 0.6 and nearest.length > 5:
+        if rng.random() < 0.5 and nearest.length > 5:
             at = shapely.line_interpolate_point(nearest, 0.5, normalized=True)
             (x0, y0), (x1, y1) = nearest.coords[0], nearest.coords[-1]
             g.cars.append(vehicle(rng, at.x, at.y, float(np.arctan2(y1 - y0, x1 - x0))))

@@ -140,9 +140,9 @@ def pick(rng: np.random.Generator, weights: Mapping[str, float]) -> str:
 def roof_colour(rng: np.random.Generator, material: str) -> tuple[float, float, float]:
     """Draw the reflectance of a roof of a material."""
     base = np.array(_ROOF_COLOURS[material][rng.integers(len(_ROOF_COLOURS[material]))])
-    warm = rng.normal(0, 0.04)
-    tint = np.array([1 + warm, 1, 1 - warm]) * rng.normal(1.0, 0.02, 3)
-    r, g, b = np.clip(base * rng.normal(1.0, 0.18) * tint, 0.03, 0.9)
+    gain = rng.normal(1.0, 0.18)
+    warm, red, blue = rng.normal(0, (0.04, 0.02, 0.02))  # roofs differ from yellow to blue
+    r, g, b = np.clip(base * gain * (1 + warm + red, 1, 1 - warm + blue), 0.03, 0.9)
     return float(r), float(g), float(b)
 
 

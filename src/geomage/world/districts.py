@@ -41,11 +41,9 @@ def street_angle(u: float) -> float:
     """Direction of streets, radians, from u in 0..1: within 2 degrees of east for a share of them.
 
     Surveyors laid many towns out by the compass, so that streets run along the rows and columns of
-    an image. The share is ours.
+    an image. The share is ours; the third digit of u and those after it decide.
     """
-    if u < _BY_COMPASS:
-        return float(np.radians(4 * u / _BY_COMPASS - 2))
-    return float(np.pi * (u - _BY_COMPASS) / (1 - _BY_COMPASS))
+    return float(np.radians(4 * u - 2) if 100 * u % 1 < _BY_COMPASS else np.pi * u)
 
 
 @dataclass(frozen=True)

@@ -165,11 +165,15 @@ class Ground:
     objects: list[Item] = field(default_factory=list)
 
 
+_WARM_OR_COOL = np.array([(1, 1, 0), (0, 0, 0), (-1, 0, 1)])
+"""How red, green, blue go with three draws: earths differ from yellow to blue more than to pink."""
+
+
 def _tone(rng: np.random.Generator, kind: str) -> np.ndarray:
     base = np.array(LAND_COLOURS[kind][rng.integers(len(LAND_COLOURS[kind]))])
-    warm = rng.normal(0, 0.035)  # earths and pavings differ from yellow to blue, not to pink
-    tint = np.array([1 + warm, 1, 1 - warm]) * rng.normal(1, 0.015, 3)
-    return np.asarray(np.clip(base * np.exp(rng.normal(0.05, 0.24)) * tint, 0.01, 0.8))
+    gain = np.exp(rng.normal(0.05, 0.24))
+    tint = 1 + _WARM_OR_COOL @ rng.normal(0, (0.035, 0.015, 0.015))
+    return np.asarray(np.clip(base * gain * tint, 0.01, 0.8))
 
 
 def land(
