@@ -42,11 +42,11 @@ _SOIL = (0.20, 0.155, 0.11)
 _LAVA = (0.038, 0.034, 0.032)
 _ASH = ((0.11, 0.105, 0.10), (0.14, 0.135, 0.13), (0.26, 0.25, 0.235))  # basalt to rhyolite
 _FOAM = 0.5
-_FRAYED_M = 0.45  # how far edges of surfaces stray from the lines they are drawn by, at most (ours)
 _BLACK_FROM = 0.4  # severity from which ground is black all over, ours
 _ASH_HIDES_M = 0.002  # thickness of volcanic ash that hides most of what lies below
 _CROWNS_HOLD = 0.55  # share of the ash that lies on crowns
 _COUNTS = 10_000  # of the orthophoto at a reflectance of 1
+_FRAYED_M = 0.45  # how far edges of surfaces stray from the lines they are drawn by, at most (ours)
 _STREETS = ["geometry", "kind", "surface", "width"]
 
 Burnt = list[tuple[shapely.Geometry, int]]
@@ -82,14 +82,6 @@ def paint_ground(c: Canvas) -> None:
     _drape(c)
 
 
-def _ruled(kinds: Iterable[str], count: int) -> np.ndarray:
-    """Rows of the ground's table (count,) that are painted lines on land."""
-    found = np.zeros(count, bool)
-    lines = [kind == "line" for kind in kinds]
-    found[1 : 1 + len(lines)] = lines
-    return found
-
-
 def _drape(c: Canvas) -> None:
     """Lay the city's orthophoto over the painted ground, where it shows any; wet ground is darker.
 
@@ -111,6 +103,14 @@ def _water(c: Canvas, rows: list[np.ndarray]) -> Burnt:
     colour = water[["red", "green", "blue"]].to_numpy()
     rows += [ground_row("water", rgb, 0, 0, c.when) for rgb in colour]
     return [(g, first + i) for i, g in enumerate(water.geometry)]
+
+
+def _ruled(kinds: Iterable[str], count: int) -> np.ndarray:
+    """Rows of the ground's table (count,) that are painted lines on land."""
+    found = np.zeros(count, bool)
+    lines = [kind == "line" for kind in kinds]
+    found[1 : 1 + len(lines)] = lines
+    return found
 
 
 def _streets(
