@@ -34,8 +34,9 @@ lint: $(FULL) ## ruff, mypy, and the order of rooms
 bench: $(FULL) ## measure the shipped model on the real imagery of GEOMAGE_DATA or ../shared/data
 	$(BIN)/python -m benchmarks
 
-docs: $(FULL) ## write docs/commands.md anew from the command line itself
+docs: $(FULL) ## write docs/commands.md and docs/sensors.md anew from the package itself
 	$(BIN)/python dev/write_commands.py
+	$(BIN)/python dev/write_sensors.py
 
 clean: ## remove .venv, caches and build outputs; results of runs stay
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
@@ -51,8 +52,9 @@ $(CORE): pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --editable .
 	@touch $@
 
-# The core, training and development.
+# The core, training, development, and the path tracers that our own light is checked with: those
+# two take 440 MB to fetch and 1 GB of disk.
 $(FULL): pyproject.toml constraints.txt | $(BIN)/python
-	@echo "setting up $(VENV) (train, fit, dev), a few minutes the first time" >&2
-	$(PIP) --editable '.[train,fit,dev]'
+	@echo "setting up $(VENV) (train, fit, mitsuba, blender, dev), a few minutes the first time" >&2
+	$(PIP) --editable '.[train,fit,mitsuba,blender,dev]'
 	@touch $(CORE) $@

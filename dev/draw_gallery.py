@@ -62,7 +62,7 @@ PLATES = {
         "Turbid water over streets and gardens, with roofs, crowns and fences above it and ground "
         "that rises out of it.",
         "cars stand in line under water that would have carried them off; the water has no flow "
-        "lines and no glint.",
+        "lines.",
         ("1h",),
     ),
     "tsunami": Plate(

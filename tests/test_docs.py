@@ -25,6 +25,7 @@ def _script(name: str) -> ModuleType:
 
 
 WRITER, GALLERY = _script("write_commands"), _script("draw_gallery")
+MATERIALS = _script("draw_materials")
 COMMANDS = dict(WRITER.commands())
 
 
@@ -60,6 +61,12 @@ def test_help_of_every_command_leaves_with_zero(capsys):
 def test_the_page_of_the_gallery_is_what_its_script_says():
     page = (PROJECT / "docs" / "gallery.md").read_text()
     assert page == GALLERY.page(), "docs/gallery.md is stale: run dev/draw_gallery.py"
+
+
+def test_the_page_of_materials_is_what_its_script_says():
+    page = (PROJECT / "docs" / "materials.md").read_text()
+    assert page == MATERIALS.page(), "docs/materials.md is stale: run dev/draw_materials.py"
+    assert (PROJECT / "docs" / "materials.jpg").stat().st_size > 10_000
 
 
 @pytest.mark.parametrize("plate", GALLERY.PLATES)

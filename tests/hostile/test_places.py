@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import shapely
 from affine import Affine
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
@@ -110,6 +111,23 @@ def test_an_item_at_the_seam_is_cut_in_two(tmp_path: Path) -> None:
     assert 179.9 < west < 180
     assert -180 < east < -179.9
     assert item["geometry"]["type"] == "MultiPolygon"
+
+
+@pytest.mark.parametrize(("code", "pole"), [("EPSG:3995", 90), ("EPSG:3031", -90)])
+@pytest.mark.parametrize("north", [500, 700])
+def test_an_item_over_a_pole_holds_the_pole(
+    tmp_path: Path, code: str, pole: int, north: float
+) -> None:
+    box = GeoBox((500, 500), Affine(2, 0, -500, 0, -2, north), code)
+    item = json.loads(
+        write_item(tmp_path, kind="product", parameters={}, assets={}, box=box).read_text()
+    )
+    cap = shapely.from_geojson(json.dumps(item["geometry"]))
+    assert cap.is_valid
+    assert cap.distance(shapely.Point(12.0, pole)) == 0
+    assert item["bbox"][::2] == [-180, 180]
+    rim = footprint(box, "EPSG:4326")
+    assert cap.buffer(1e-3).contains(shapely.MultiPoint(shapely.get_coordinates(rim)))
 
 
 def adrift(place: Path, name: str, east: float, kind: str) -> Path:

@@ -57,3 +57,10 @@ def test_what_cannot_be_pictured_is_refused(geomage, event, town, tmp_path):
         assert answer.code == 2, words
         assert answer.err.startswith("geomage: ")
     assert not list(tmp_path.iterdir())
+
+
+def test_an_engine_that_is_misspelt_is_named_before_any_work(geomage, event, tmp_path):
+    answer = geomage("render", event, "-o", tmp_path / "scene", "--engine", "mitsubba")
+    assert answer.code == 2
+    assert "unknown engine 'mitsubba': did you mean mitsuba?" in answer.err
+    assert not (tmp_path / "scene").exists()

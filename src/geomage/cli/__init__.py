@@ -13,6 +13,7 @@ import typer
 
 from geomage import __version__
 from geomage.cli import (
+    datasets,
     frame,
     importing,
     learning,
@@ -22,6 +23,7 @@ from geomage.cli import (
     strike_air,
     strike_earth,
     strike_water,
+    striking,
 )
 
 __all__ = ["app", "importing", "main", "strike_air", "strike_earth", "strike_water"]
@@ -33,7 +35,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for part in (showing, simulate, learning, maps):
+striking.strikes.registered_commands.sort(key=lambda verb: striking.ORDER.index(verb.name))
+for part in (showing, simulate, datasets, learning, maps):
     app.add_typer(part.verbs)
 
 

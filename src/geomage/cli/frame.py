@@ -21,6 +21,10 @@ from geomage.errors import GeomageError, OutputError, RunError
 
 INTERRUPTED = 130  # what typer makes of Ctrl-C
 _NOT_OURS = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_RESUMED = {
+    "train": "the run folder stays (pairs, recipe, last checkpoint): the same command resumes it",
+    "dataset": "the samples that are whole stay: the same command goes on",
+}
 PARTLY = 3  # exit code: done, some areas not analysed
 
 
@@ -68,10 +72,9 @@ def _open_closed() -> None:
 
 
 def _left_behind(words: Sequence[str]) -> str:
-    """What an unfinished command leaves: nothing, but for a training, which can be resumed."""
-    if next((word for word in words if not word.startswith("-")), "") == "train":
-        return "the run folder stays (pairs, recipe, last checkpoint): the same command resumes it"
-    return "nothing unfinished was left behind"
+    """What an unfinished command leaves: nothing, but where it can be resumed."""
+    verb = next((word for word in words if not word.startswith("-")), "")
+    return _RESUMED.get(verb, "nothing unfinished was left behind")
 
 
 def _terminate(rest: str, _number: int, _frame: FrameType | None) -> None:

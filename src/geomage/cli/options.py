@@ -38,6 +38,15 @@ After = Annotated[
     typer.Argument(metavar="AFTER", help="Image of the second date.", show_default=False),
 ]
 ModelName = Annotated[str, typer.Option("--model", help="A model file, or `default`.")]
+Sensor = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="One of drone-0.05, drone-0.10, drone-0.15, bdortho-0.2, aerial-0.3, vhr-0.5, "
+        "vhr-0.6, vhr-1.0, pleiades-neo-0.3, worldview3-0.3, worldview2-0.5, pleiades-0.5, "
+        "spot-1.5, sentinel2-l1c, sentinel2-l2a: docs/sensors.md.",
+    ),
+]
 Gsd = Annotated[
     float | None, typer.Option(help="Side of a pixel in metres, for images without CRS.")
 ]

@@ -11,8 +11,9 @@ import typer
 from geomage.cli.frame import done, refuse_input
 from geomage.errors import InputError
 
-__all__ = ["Later", "strike", "strikes"]
+__all__ = ["ORDER", "Later", "strike", "strikes"]
 
+ORDER = ("flood", "earthquake", "fire", "storm", "volcano", "landslide")  # of the help
 GRADES = ("none", "minor", "major", "destroyed")  # visible grades 0 to 3
 Later = Annotated[
     str,

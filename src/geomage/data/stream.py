@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from odc.geo.geobox import GeoBox
 from scipy import ndimage
 
-from geomage.data.events import sample_event
+from geomage.data.events import HAZARDS, sample_event
+from geomage.data.limits import refuse_stream
+from geomage.data.negatives import NEGATIVES, change_one
 from geomage.data.sample import Sample
 from geomage.disaster import Event, calm
-from geomage.render.canvas import stage_box, stage_noise
-from geomage.render.engine import light_and_view
-from geomage.render.matter import BUILDING, TREE, sample_appearance
-from geomage.render.stage import paint
-from geomage.sensor import capture, frame, sample_shot
+from geomage.render.canvas import Noise, stage_box, stage_noise
+from geomage.render.engine import Picture, light_and_view
+from geomage.render.matter import BUILDING, TREE, Appearance, sample_appearance
+from geomage.render.stage import Stage, paint
+from geomage.sensor import SENSORS, Framing, SensorModel, Shot, capture, frame, sample_shot, sensor
 from geomage.world import CityParams, grow_city
+from geomage.world.styles import STYLES
 
-__all__ = ["SimulatedPairs", "StreamParams", "sample_event"]
+__all__ = ["SimulatedPairs", "StreamParams", "refuse_params", "sample_event", "simulator_hash"]
 
 MARGIN_M = 34.0  # so that shadows and lean reach in from outside
+LEAST_DEPTH_M = 0.02  # of flood water that is seen as water
+_ROOMS, _OWN = (
+    ("world", "disaster", "render", "sensor"),
+    ("events", "negatives", "sample", "stream"),
+)
 
 
 @dataclass(frozen=True)
@@ -28,12 +41,15 @@ class StreamParams:
     """What the stream is made of. Shares are relative weights."""
 
     size_px: int = 512
-    gsd_m: tuple[float, float] = (0.3, 1.0)
+    gsd_m: tuple[float, float] = (0.3, 1.0)  # drawn evenly in its logarithm; not with `sensors`
     oversample: float = 1.6  # fine pixels a pixel
-    calm: float = 0.5  # share of pairs in which nothing happened
-    cloudy: float = 0.1
-    no_data: float = 0.12
+    negatives: float = 0.0  # share of all pairs in which one harmless thing alone changed
+    calm: float = 0.5  # share of the others in which nothing happened
+    cloudy: float = 0.1  # share of second dates with cloud
+    no_data: float = 0.12  # share of pairs with a part cut away
     shift_px: float = 1.2  # standard deviation of what alignment left over
+    sensors: Mapping[str, float] = field(default_factory=dict)
+    """Names of `geomage.sensor.SENSORS`; left empty, any camera of any GSD in `gsd_m`."""
     styles: Mapping[str, float] = field(
         default_factory=lambda: {
             "suburb": 2.4,
@@ -64,9 +80,49 @@ class StreamParams:
     seed: int = 0
 
 
+def refuse_params(params: StreamParams) -> None:
+    """Raise InputError at the first value or name that cannot be simulated."""
+    refuse_stream(params, {"styles": STYLES, "hazards": HAZARDS, "sensors": SENSORS})
+
+
 def _drawn(rng: np.random.Generator, weights: Mapping[str, float]) -> str:
     names, share = list(weights), np.fromiter(weights.values(), float)
     return names[int(rng.choice(len(names), p=share / share.sum()))]
+
+
+@dataclass(frozen=True)
+class _Date:
+    """How one date is taken: its looks, air and camera, and the grid it falls on."""
+
+    when: Appearance
+    shot: Shot
+    model: SensorModel | None
+    framing: Framing
+
+    def facts(self) -> dict[str, Any]:
+        """JSON values."""
+        name = None if self.model is None else self.model.name
+        return asdict(self.when) | {"shot": asdict(self.shot), "sensor": name}
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """One date of a place: counts (band, y, x), opacity of cloud (y, x), and what lies beneath."""
+
+    counts: np.ndarray
+    hidden: np.ndarray
+    stage: Stage
+    picture: Picture
+    framing: Framing
+
+    def pick(self, layer: np.ndarray) -> np.ndarray:
+        """A layer of the stage (y, x) as this date sees it."""
+        return self.framing.pick(layer.reshape(-1)[self.picture.source])
+
+    def height(self) -> np.ndarray:
+        """Of what is seen above terrain, metres: of a wall, where it is seen."""
+        height = self.pick(self.stage.height) - self.framing.pick(self.picture.wall)
+        return np.asarray(np.maximum(height, 0), np.float32)
 
 
 @dataclass(frozen=True)
@@ -79,60 +135,131 @@ class SimulatedPairs:
         """Make pair number `index`."""
         p = self.params
         rng = np.random.default_rng([p.seed, index])
+        kind = _negative(np.random.default_rng([p.seed, index, 1]), p.negatives)
         gsd = float(np.exp(rng.uniform(*np.log(p.gsd_m))))
-        fine = gsd / p.oversample
+        model = sensor(_drawn(rng, p.sensors)) if p.sensors else None
+        gsd = gsd if model is None else model.gsd
         side = p.size_px * gsd + 2 * MARGIN_M
         city = grow_city(CityParams(side, _drawn(rng, p.styles), int(rng.integers(2**31))))
-        event = (
-            calm(city) if rng.random() < p.calm else sample_event(rng, city, _drawn(rng, p.hazards))
-        )
-        return self._seen(rng, event, gsd, fine, side)
+        if kind or rng.random() < p.calm:
+            event = calm(city)
+        else:
+            event = sample_event(rng, city, _drawn(rng, p.hazards))
+        box = _fine_box(event, side, gsd / p.oversample)
+        dates = self._dates(rng, box, gsd, model, kind)
+        facts = _facts(event, dates, kind) | {"seed": p.seed, "index": index, "gsd": gsd}
+        sample = _seen(event, box, dates, facts)
+        return _cropped_away(rng, sample) if not kind and rng.random() < p.no_data else sample
 
-    def _seen(
-        self, rng: np.random.Generator, event: Event, gsd: float, fine: float, side: float
-    ) -> Sample:
-        p = self.params
-        a = event.city.dtm.box.boundingbox
-        box = stage_box(
-            ((a.left + a.right) / 2, (a.bottom + a.top) / 2), side, fine, event.city.dtm.box.crs
-        )
-        noise = stage_noise(box, event.city.params.seed % 100_003)
+    def _dates(
+        self, rng: np.random.Generator, box: GeoBox, gsd: float, model: SensorModel | None,
+        kind: str,
+    ) -> tuple[_Date, _Date]:  # fmt: skip
+        p, fine = self.params, float(box.affine.a)
         when = sample_appearance(rng)
-        then = sample_appearance(rng, when)
-        shape = (p.size_px, p.size_px)
-        fine_shape = box.shape.yx
+        then = change_one(rng, when, kind) if kind else sample_appearance(rng, when)
+        off = np.clip(rng.normal(0, p.shift_px, 2), -3, 3) * gsd * (kind == "")
+        shape, fine_shape = (p.size_px, p.size_px), box.shape.yx
         here = frame(fine, fine_shape, gsd, shape)
-        off = np.clip(rng.normal(0, p.shift_px, 2), -3, 3) * gsd
         there = frame(fine, fine_shape, gsd, shape, (float(off[0]), float(off[1])))
-        stage = paint(event, box, when, noise, after=False)
-        picture = light_and_view(stage, when)
-        before, _ = capture(picture.radiance, here, sample_shot(rng))
-        cover = here.pick(stage.cover.reshape(-1)[picture.source])
-        ids = here.pick(stage.footprint.reshape(-1)[picture.source])
-        cover = _whole_roofs(cover, ids)
-        stage = paint(event, box, then, noise, after=True)
-        picture = light_and_view(stage, then)
-        after, hidden = capture(picture.radiance, there, sample_shot(rng, cloudy=p.cloudy))
-        water = there.pick(stage.water.reshape(-1)[picture.source])
-        change = there.pick(stage.changed.reshape(-1)[picture.source])
-        damage = _damage(event, ids, cover)
-        obscured = hidden > 0.5
-        if stage.smoke is not None:
-            obscured |= there.pick(stage.smoke.reshape(-1)[picture.source]) > 0.5
-        damage[(obscured) & (damage > 0)] = 255
-        change = np.where(obscured, 255, change | ((damage >= 2) & (damage < 255)))
-        water = np.where(obscured, 255, water)
-        sample = Sample(
-            before,
-            after,
-            cover,
-            damage,
-            water.astype(np.uint8),
-            change.astype(np.uint8),
-            obscured.astype(np.uint8),
-            gsd,
-        )
-        return _cropped_away(rng, sample) if rng.random() < p.no_data else sample
+        first, second = sample_shot(rng), sample_shot(rng, cloudy=p.cloudy * (kind == ""))
+        other = model
+        if kind == "sensor":
+            other = _another(rng, model, p.sensors)
+        elif kind:  # the same camera in the same air; its noise is never the same
+            second = replace(first, seed=second.seed)
+        return _Date(when, first, model, here), _Date(then, second, other, there)
+
+
+def _negative(rng: np.random.Generator, share: float) -> str:
+    """What alone shall change, or nothing for a pair of the usual kind."""
+    return str(rng.choice(NEGATIVES)) if rng.random() < share else ""
+
+
+def _another(
+    rng: np.random.Generator, model: SensorModel | None, sensors: Mapping[str, float]
+) -> SensorModel | None:
+    """Draw another sensor of the same bands; the same where there is none."""
+    if model is None:
+        return None
+    like = {n: w for n, w in sensors.items() if n != model.name and sensor(n).bands == model.bands}
+    return sensor(_drawn(rng, like)) if sum(like.values()) > 0 else model
+
+
+def _fine_box(event: Event, side: float, fine: float) -> GeoBox:
+    """The grid of painting and lighting, in the middle of the city."""
+    a = event.city.dtm.box.boundingbox
+    middle = ((a.left + a.right) / 2, (a.bottom + a.top) / 2)
+    return stage_box(middle, side, fine, event.city.dtm.box.crs)
+
+
+def _facts(event: Event, dates: tuple[_Date, _Date], kind: str) -> dict[str, Any]:
+    """What a pair is made from, as JSON values."""
+    before, after = dates
+    east = (after.framing.col0 - before.framing.col0) / before.framing.ratio
+    south = (after.framing.row0 - before.framing.row0) / before.framing.ratio
+    return {
+        "city": event.city.params.as_dict(), "hazard": event.kind,
+        "event": dict(event.parameters), "negative": kind or "none",
+        "before": before.facts(), "after": after.facts(),
+        "shift_px": [round(east, 4), round(-south, 4)],
+    }  # fmt: skip
+
+
+def _take(event: Event, box: GeoBox, date: _Date, noise: Noise, *, after: bool) -> _Seen:
+    """Paint, light and photograph one date."""
+    stage = paint(event, box, date.when, noise, after=after)
+    picture = light_and_view(stage, date.when)
+    counts, hidden = capture(picture.radiance, date.framing, date.shot, date.model)
+    return _Seen(counts, hidden, stage, picture, date.framing)
+
+
+def _seen(
+    event: Event, box: GeoBox, dates: tuple[_Date, _Date], facts: Mapping[str, Any]
+) -> Sample:
+    """Both dates of a pair, and its labels."""
+    noise = stage_noise(box, event.city.params.seed % 100_003)
+    first = _take(event, box, dates[0], noise, after=False)
+    second = _take(event, box, dates[1], noise, after=True)
+    ids = first.pick(first.stage.footprint)
+    cover = _whole_roofs(first.pick(first.stage.cover), ids)
+    obscured = second.hidden > 0.5
+    if second.stage.smoke is not None:
+        obscured |= second.pick(second.stage.smoke) > 0.5
+    damage = _damage(event, ids, cover)
+    damage[obscured & (damage > 0)] = 255
+    changed = second.pick(second.stage.changed) | ((damage >= 2) & (damage < 255))
+    water = second.pick(second.stage.water)
+    instances = np.where(cover == BUILDING, ids, 0).astype(np.int32)
+    return Sample(
+        first.counts,
+        second.counts,
+        landcover=cover,
+        landcover_second=second.pick(second.stage.cover),
+        damage=damage,
+        water=np.where(obscured, 255, water).astype(np.uint8),
+        change=np.where(obscured, 255, changed).astype(np.uint8),
+        obscured=obscured.astype(np.uint8),
+        instances=instances,
+        depth=_depth(second, water),
+        height=np.stack([first.height(), second.height()]),
+        grades=_grades(event, instances),
+        gsd=float(facts["gsd"]),
+        facts=facts,
+    )
+
+
+def _depth(seen: _Seen, water: np.ndarray) -> np.ndarray:
+    """Of the flood water that is seen, metres (y, x)."""
+    depth = seen.pick(np.broadcast_to(seen.stage.flood_depth, seen.stage.height.shape))
+    return np.where((water > 0) & (depth > LEAST_DEPTH_M), depth, 0).astype(np.float32)
+
+
+def _grades(event: Event, instances: np.ndarray) -> np.ndarray:
+    """Number, visible grade and EMS-98 grade of each building in a raster (n, 3)."""
+    columns = ["building_id", "grade_visible", "grade_physical"]
+    table = event.buildings[columns].to_numpy(np.int32)
+    return np.asarray(table[np.isin(table[:, 0], np.unique(instances))])
 
 
 def _whole_roofs(cover: np.ndarray, ids: np.ndarray) -> np.ndarray:
@@ -167,14 +294,30 @@ def _cropped_away(rng: np.random.Generator, sample: Sample) -> Sample:
     which = rng.choice(["both", "before", "after"], p=[0.4, 0.15, 0.45])
     first = keep | (which == "after")
     second = keep | (which == "before")
-    return Sample(
-        sample.before * first,
-        sample.after * second,
-        sample.landcover * first,
-        np.where(second, sample.damage, np.minimum(sample.damage, 1) * 255).astype(np.uint8)
+    return replace(
+        sample,
+        before=sample.before * first,
+        after=sample.after * second,
+        landcover=sample.landcover * first,
+        landcover_second=sample.landcover_second * second,
+        damage=np.where(second, sample.damage, np.minimum(sample.damage, 1) * 255).astype(np.uint8)
         * first,
-        np.where(second, sample.water, 255).astype(np.uint8),
-        np.where(first & second, sample.change, 255).astype(np.uint8),
-        np.where(second, sample.obscured, 255).astype(np.uint8),
-        sample.gsd,
+        water=np.where(second, sample.water, 255).astype(np.uint8),
+        change=np.where(first & second, sample.change, 255).astype(np.uint8),
+        obscured=np.where(second, sample.obscured, 255).astype(np.uint8),
+        instances=sample.instances * first,
+        depth=sample.depth * second,
+        height=sample.height * np.stack([first, second]),
     )
+
+
+@cache
+def simulator_hash() -> str:
+    """Digest of every source file that pairs depend on."""
+    package = Path(__file__).parents[1]
+    files = [path for room in _ROOMS for path in (package / room).rglob("*.py")]
+    files += [package / "data" / f"{name}.py" for name in _OWN]
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()[:16]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import secrets
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -13,12 +15,15 @@ from odc.geo.geobox import GeoBox
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import MemoryFile
 from rasterio.shutil import copy as copy_raster
+from rasterio.windows import Window
 
 from geomage.errors import OutputError
 from geomage.geo.raster import Raster
-from geomage.geo.space import why_unwritten
+from geomage.geo.space import refuse_full, why_unwritten
 
 Colormap = Mapping[int, tuple[int, ...]]
+_LARGE = 2**28  # bytes of a raster, from which it is gathered and written on disk
+_ROWS = 1024  # at once
 
 
 def write_cog(
@@ -47,11 +52,13 @@ def write_cog(
     with (
         rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
         warnings.catch_warnings(),
-        MemoryFile() as memory,
+        _beside(Path(path), raster.values.nbytes) as source,
     ):
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with memory.open(**profile) as dataset:
-            dataset.write(raster.values)
+        with rasterio.open(source, "w", **profile) as dataset:
+            for top in range(0, raster.values.shape[1], _ROWS):
+                rows = np.asarray(raster.values[:, top : top + _ROWS])
+                dataset.write(rows, window=Window(0, top, rows.shape[2], rows.shape[1]))
             dataset.update_tags(**dict(tags or {}))
             for number, name in enumerate(raster.bands, start=1):
                 dataset.set_band_description(number, name)
@@ -64,8 +71,33 @@ def write_cog(
         classes = colormap is not None or np.issubdtype(raster.values.dtype, np.integer)
         if raster.values.dtype == np.uint8 and colormap is None:
             classes = raster.nodata is not None
-        with memory.open() as dataset:
+        with rasterio.open(source) as dataset:
             return raster_to_cog(dataset, path, classes=classes)
+
+
+@contextmanager
+def _beside(target: Path, size: int) -> Iterator[str]:
+    """Name of a file to gather a raster of `size` bytes in: in memory, or on disk a large one.
+
+    Raises:
+        OutputError: the disk has no room for a large one and its COG.
+    """
+    if size <= _LARGE:
+        with MemoryFile(ext=".tif") as memory:
+            yield memory.name
+        return
+    refuse_full(target, 3 * size)  # with its overviews, and GDAL's own while it writes
+    file = target.with_name(f".{target.name}.{secrets.token_hex(4)}.source.tif")
+    try:
+        yield str(file)
+    except (RasterioError, OSError) as error:
+        if isinstance(error, OutputError):
+            raise
+        raise OutputError(
+            f"cannot write {target}: {why_unwritten(error, target.parent)}"
+        ) from error
+    finally:
+        file.unlink(missing_ok=True)
 
 
 def raster_to_cog(dataset: object, path: Path | str, *, classes: bool) -> Path:
@@ -78,20 +110,18 @@ def raster_to_cog(dataset: object, path: Path | str, *, classes: bool) -> Path:
     """
     target = Path(path)
     part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part.tif")
+    options = {
+        "driver": "COG", "compress": "DEFLATE", "predictor": "NO", "blocksize": 512,
+        "bigtiff": "IF_SAFER", "overview_resampling": "NEAREST" if classes else "AVERAGE",
+    }  # fmt: skip
     try:
-        # Made in memory: on a full disk GDAL would talk to stderr past every handler of errors.
-        with MemoryFile(ext=".tif") as memory:
-            copy_raster(
-                dataset,
-                memory.name,
-                driver="COG",
-                compress="DEFLATE",
-                predictor="NO",
-                blocksize=512,
-                bigtiff="IF_SAFER",
-                overview_resampling="NEAREST" if classes else "AVERAGE",
-            )
-            part.write_bytes(memory.getbuffer())
+        if _bytes(dataset) > _LARGE:
+            copy_raster(dataset, str(part), **options)
+        else:
+            # Made in memory: on a full disk GDAL would talk to stderr past every handler of errors.
+            with MemoryFile(ext=".tif") as memory:
+                copy_raster(dataset, memory.name, **options)
+                part.write_bytes(memory.getbuffer())
         part.replace(target)
     except (RasterioError, OSError) as error:
         raise OutputError(
@@ -100,6 +130,12 @@ def raster_to_cog(dataset: object, path: Path | str, *, classes: bool) -> Path:
     finally:
         part.unlink(missing_ok=True)
     return target
+
+
+def _bytes(dataset: Any) -> int:
+    """Size of the values of an open rasterio dataset."""
+    each = sum(np.dtype(name).itemsize for name in dataset.dtypes)
+    return int(dataset.width * dataset.height * each)
 
 
 def _profile(raster: Raster) -> dict[str, object]:

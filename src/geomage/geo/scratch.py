@@ -100,6 +100,23 @@ def hold(folder: Path) -> Scratch:
     return Scratch(folder, lock, [])
 
 
+def hold_alone(folder: Path) -> Scratch:
+    """Hold a folder that stands, so that no other run works in it.
+
+    Where a file system knows no locks, nothing is held.
+
+    Raises:
+        OutputError: another run holds it.
+    """
+    lock = _open(folder)
+    if lock is not None and _lock(lock) is False:
+        _close(lock)
+        raise OutputError(
+            f"another run is writing {folder}; wait until it is done or choose another output"
+        )
+    return Scratch(folder, lock, [])
+
+
 def hidden_path(target: Path, what: str) -> Path:
     """A hidden neighbour of an output: the new one in parts (`part`), or the `old` one."""
     return target.with_name(f".{target.name}.{secrets.token_hex(4)}.{what}")

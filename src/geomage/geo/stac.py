@@ -47,23 +47,40 @@ def write_item(
         box: the grid; without a CRS the geometry is null and a note says so.
         datetime: when the thing was seen; None stands for a simulated thing without a date.
     """
+    item = make_item(
+        f"geomage-{kind}", kind=kind, parameters=parameters, box=box, datetime=datetime
+    )
+    for name, file in assets.items():
+        media = _MEDIA.get(Path(file).suffix.lower())
+        item.add_asset(name, pystac.Asset(href=f"./{file}", media_type=media, roles=["data"]))
+    return write_record(Path(folder) / "item.json", item.to_dict(include_self_link=False))
+
+
+def make_item(
+    ident: str,
+    *,
+    kind: str,
+    parameters: Mapping[str, Any],
+    box: GeoBox,
+    datetime: dt.datetime | None = None,
+) -> pystac.Item:
+    """Make an item without assets; `ident` names it, the rest is as in `write_item`."""
     extent = _footprint(box)
-    item = pystac.Item(
-        id=f"geomage-{kind}",
+    return pystac.Item(
+        id=ident,
         geometry=None if extent is None else json.loads(shapely.to_geojson(extent)),
         bbox=None if extent is None else _bbox(extent),
         datetime=datetime or EPOCH,
         properties=_properties(kind, parameters, box),
         stac_extensions=[_PROJECTION],
     )
-    for name, file in assets.items():
-        media = _MEDIA.get(Path(file).suffix.lower())
-        item.add_asset(name, pystac.Asset(href=f"./{file}", media_type=media, roles=["data"]))
-    target = Path(folder) / "item.json"
-    part = target.with_name(".item.json.part")
-    record = item.to_dict(include_self_link=False)
+
+
+def write_record(path: Path, record: Mapping[str, Any]) -> Path:
+    """Write JSON under a temporary name and move it into place."""
+    part = path.with_name(f".{path.name}.part")
     part.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    return part.replace(target)
+    return part.replace(path)
 
 
 def _properties(kind: str, parameters: Mapping[str, Any], box: GeoBox) -> dict[str, Any]:
@@ -90,6 +107,9 @@ def _footprint(box: GeoBox) -> shapely.Polygon | shapely.MultiPolygon | None:
     if box.crs is None:
         return None
     rim = footprint(box, "EPSG:4326", steps=4)
+    around = _around_pole(rim)
+    if around is not None:
+        return around
     west, _, east, _ = rim.bounds
     if east - west <= 180:
         return rim
@@ -97,6 +117,19 @@ def _footprint(box: GeoBox) -> shapely.Polygon | shapely.MultiPolygon | None:
     near, far = (whole.intersection(shapely.box(x, -90, x + 180, 90)) for x in (0.0, 180.0))
     parts = shapely.get_parts([near, shapely.affinity.translate(far, -360)])
     return shapely.MultiPolygon([part for part in parts if isinstance(part, shapely.Polygon)])
+
+
+def _around_pole(rim: shapely.Polygon) -> shapely.Polygon | None:
+    """The cap, over all longitudes, that a rim around a pole encloses; None for other rims."""
+    x, y = shapely.get_coordinates(rim).T
+    steps = (np.diff(x) + 180) % 360 - 180
+    if abs(steps.sum()) < 180:
+        return None
+    pole = np.copysign(90.0, y.mean())
+    x, y = (values[:-1][np.argsort(x[:-1])] for values in (x, y))
+    seam = np.interp(180.0, [x[-1], x[0] + 360], [y[-1], y[0]])
+    ring = [(-180.0, seam), *zip(x, y, strict=True), (180.0, seam), (180.0, pole), (-180.0, pole)]
+    return shapely.Polygon(ring)
 
 
 def _bbox(extent: shapely.Polygon | shapely.MultiPolygon) -> list[float]:

@@ -6,14 +6,11 @@ default. Equal recipes and equal package versions give equal models, whatever th
 
 from __future__ import annotations
 
-import hashlib
-import json
-import tomllib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
+from geomage.data.tables import build, read_table, recipe_hash
 from geomage.errors import InputError
 from geomage.learn.limits import refuse_recipe
 
@@ -148,53 +145,9 @@ class Recipe:
         refuse_recipe(self)
 
 
-def build(kind: type, table: dict[str, Any], where: str) -> Any:
-    """Fill a dataclass from a TOML table, strictly."""
-    hints = get_type_hints(kind)
-    names = [f.name for f in fields(kind)]
-    unknown = sorted(set(table) - set(names))
-    if unknown:
-        raise InputError(f"{where}: unknown key {unknown[0]!r}; known keys: {', '.join(names)}")
-    return kind(**{k: _value(hints[k], v, f"{where}, {k}") for k, v in table.items()})
-
-
-def _value(hint: Any, value: Any, where: str) -> Any:
-    """Check one value against its annotation; lists become tuples, whole numbers floats."""
-    if is_dataclass(hint):
-        if not isinstance(value, dict):
-            raise InputError(f"{where}: expected a table, got {value!r}")
-        return build(hint if isinstance(hint, type) else type(hint), value, where)
-    if getattr(hint, "__origin__", None) is tuple:
-        if not isinstance(value, list):
-            raise InputError(f"{where}: expected a list, got {value!r}")
-        if Ellipsis not in hint.__args__ and len(value) != len(hint.__args__):
-            raise InputError(f"{where}: expected {len(hint.__args__)} numbers, got {value!r}")
-        return tuple(_value(hint.__args__[0], v, where) for v in value)
-    kind = getattr(hint, "__origin__", hint)
-    if kind in (dict, Mapping):
-        if not isinstance(value, dict):
-            raise InputError(f"{where}: expected a table, got {value!r}")
-        inner = hint.__args__[1]
-        return {
-            k: v if inner is Any else _value(inner, v, f"{where}, {k}") for k, v in value.items()
-        }
-    if hint is float and type(value) is int:
-        return float(value)
-    if type(value) is not kind:
-        raise InputError(f"{where}: expected {kind.__name__}, got {value!r}")
-    return value
-
-
 def read_recipe(path: Path | str) -> Recipe:
     """Read a TOML recipe; InputError names the unknown key or the wrong value."""
-    path = Path(path)
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot read the recipe: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a TOML recipe: {error}") from error
-    return recipe_from_dict(table, str(path))
+    return recipe_from_dict(read_table(Path(path)), str(path))
 
 
 def recipe_from_dict(table: dict[str, Any], where: str) -> Recipe:
@@ -211,10 +164,3 @@ def shipped_recipe(name: str = "line") -> Recipe:
         known = ", ".join(sorted(p.stem for p in folder.glob("*.toml")))
         raise InputError(f"no shipped recipe {name!r}; there are: {known}")
     return read_recipe(path)
-
-
-def recipe_hash(part: Any) -> str:
-    """Sixteen hexadecimal digits that change when a recipe, or a part of one, changes."""
-    data = asdict(part) if is_dataclass(part) and not isinstance(part, type) else part
-    text = json.dumps(data, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

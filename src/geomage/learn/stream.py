@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import asdict
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
 
 from geomage.data import Sample, SimulatedPairs, StreamParams, stretch_counts
-from geomage.learn.limits import refuse_stream
+from geomage.data.stream import refuse_params, simulator_hash
 from geomage.learn.recipe import Recipe, build, recipe_hash
-from geomage.world.styles import STYLES
 
 __all__ = ["MarkedPairs", "open_stream", "pack"]
-
-SIMULATOR = ("world", "disaster", "render", "sensor", "data")
 
 
 class MarkedPairs:
@@ -36,17 +30,6 @@ class MarkedPairs:
         return recipe_hash({"params": asdict(self.params), "code": simulator_hash()})
 
 
-@cache
-def simulator_hash() -> str:
-    """Digest of every source file of the rooms that make pairs."""
-    package = Path(__file__).parents[1]
-    digest = hashlib.sha256()
-    for room in SIMULATOR:
-        for path in sorted((package / room).rglob("*.py")):
-            digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
 def pack(sample: Sample) -> UInt8[np.ndarray, "11 y x"]:
     """Stack a sample: before 3, after 3, land cover, damage, water, change, obscured.
 
@@ -61,5 +44,5 @@ def pack(sample: Sample) -> UInt8[np.ndarray, "11 y x"]:
 def open_stream(recipe: Recipe) -> MarkedPairs:
     """Build the stream from the recipe's `stream` table; what it cannot use is an InputError."""
     params = build(StreamParams, recipe.stream, f"recipe {recipe.name!r}, stream")
-    refuse_stream(params, {"styles": STYLES, "hazards": StreamParams().hazards})
+    refuse_params(params)
     return MarkedPairs(params)

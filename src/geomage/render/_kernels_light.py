@@ -1,6 +1,6 @@
-"""Numba kernels of shadow, light and view on a heightfield.
+"""Numba kernels of sun, sky and shade on a heightfield.
 
-Rows go south, columns go east.
+Rows go south, columns go east. A pixel is a column as high as the surface there.
 """
 
 import math
@@ -8,196 +8,225 @@ import math
 import numpy as np
 from numba import njit
 
-from geomage.render._kernels_paint import hash01
+SUN = 0.00465  # half the angle under which the sun is seen, radians
+CLIFF_M = 0.15  # a fall of more than this beyond the light's own is an edge, no slope
 
 
 @njit(cache=True, nogil=True)
-def sun_shadow(surface, px, sin_az, cos_az, tan_el, soft):
-    """Share of the sun that each pixel sees (y, x) 0..1, by sweeping along the light.
+def hidden_disc(u):
+    """Share of the sun's disc below a horizon that stands `u` of its radii over its centre."""
+    if u >= 1.0:
+        return 1.0
+    if u <= -1.0:
+        return 0.0
+    return 0.5 + (u * math.sqrt(1.0 - u * u) + math.asin(u)) / math.pi
 
-    Azimuth is where the sun stands, clockwise from north; each pixel lies on one discrete line.
-    `soft` metres of height over which light fades (penumbra and antialiasing).
+
+@njit(cache=True, nogil=True)
+def sun_shadow(surface, px, sin_az, cos_az, elevation, origin, lit, shade):
+    """Share of the sun's disc that each pixel sees: `lit` (y, x) 0..1, by sweeping along the light.
+
+    Azimuth is where the sun stands, clockwise from north; elevation in radians. Each pixel lies on
+    one discrete line; `origin`, the (row, column) of the grid in the lattice of its pixels, says
+    where lines begin, so that windows of a grid see the same shadows.
+    What stands highest over the ray to the sun's lower limb hides the disc up to where it ends:
+    penumbra grows with the distance to the edge. `shade` (y, x): height up to which the sun's
+    centre is hidden above a pixel, -1e9 where it is seen.
     """
     ny, nx = surface.shape
-    lit = np.ones((ny, nx), np.float32)
-    if tan_el > 1e3:
-        return lit
+    lit[:] = 1.0
+    shade[:] = -1e9
+    if elevation + SUN >= 0.5 * math.pi:
+        return
     dx, dy = -sin_az, cos_az  # direction in which light travels, columns and rows
-    if abs(dx) >= abs(dy):
-        slope = dy / dx
-        step = px * math.sqrt(1 + slope * slope) * tan_el
-        span = int(abs(slope) * nx) + 1
-        for line in range(-span, ny + span):
-            top = -1e9
-            for k in range(nx):
-                x = k if dx > 0 else nx - 1 - k
-                y = line + math.floor(slope * x + 0.5)
-                if y < 0 or y >= ny:
-                    top = -1e9
-                    continue
-                top -= step
-                z = surface[y, x]
-                if z < top:
-                    lit[y, x] = max(0.0, 1.0 - (top - z) / soft)
-                else:
-                    top = z
-    else:
-        slope = dx / dy
-        step = px * math.sqrt(1 + slope * slope) * tan_el
-        span = int(abs(slope) * ny) + 1
-        for line in range(-span, nx + span):
-            top = -1e9
-            for k in range(ny):
-                y = k if dy > 0 else ny - 1 - k
-                x = line + math.floor(slope * y + 0.5)
-                if x < 0 or x >= nx:
-                    top = -1e9
-                    continue
-                top -= step
-                z = surface[y, x]
-                if z < top:
-                    lit[y, x] = max(0.0, 1.0 - (top - z) / soft)
-                else:
-                    top = z
-    return lit
+    along = abs(dx) >= abs(dy)
+    slope = dy / dx if along else dx / dy
+    forward = dx > 0 if along else dy > 0
+    n, m = (nx, ny) if along else (ny, nx)
+    at, across = (origin[1], origin[0]) if along else (origin[0], origin[1])
+    tan_el, tan_low = math.tan(elevation), math.tan(max(elevation - SUN, 0.001))
+    per = math.cos(elevation) ** 2 / SUN
+    dist = px * math.sqrt(1 + slope * slope)
+    low = dist * tan_low
+    ends = math.floor(slope * at + 0.5), math.floor(slope * (at + n) + 0.5)
+    first, last = across - max(ends[0], ends[1]) - 1, across + m - min(ends[0], ends[1]) + 1
+    for line in range(first, last + 1):
+        top = crest = -1e9
+        d = 0.0
+        for k in range(n):
+            u = k if forward else n - 1 - k
+            v = line + math.floor(slope * (u + at) + 0.5) - across
+            if v < 0 or v >= m:
+                top = -1e9
+                continue
+            y, x = (v, u) if along else (u, v)
+            top -= low
+            d += dist
+            z = surface[y, x]
+            if z >= top:
+                top = crest = z
+                d = 0.0
+                continue
+            if d == dist and crest - z > low + CLIFF_M:  # the edge lies half a pixel farther on
+                d -= 0.5 * dist
+                top += 0.5 * low
+            shade[y, x] = crest - d * tan_el
+            lit[y, x] = 1.0 - hidden_disc(((crest - z) / d - tan_el) * per)
 
 
 @njit(cache=True, nogil=True)
-def radiance(surface, albedo, lit, sky, px, sx, sy, sz, sun_rgb, sky_rgb, bounce):
-    """Shade: (3, y, x), such that a sunlit level plane under open sky returns its reflectance.
+def add_open_sky(surface, px, sin_az, cos_az, origin, weight, sky):
+    """Add to `sky` (y, x) the share of the sky that is seen towards one azimuth, times `weight`.
 
-    (sx, sy, sz): unit vector to the sun, x east, y north, z up.
-    sun_rgb, sky_rgb: irradiance on the level plane by the sun and the sky, summing to 1 per band.
+    cos^2 h for the highest horizon h: the integral of 2 sin e cos e over elevations e above it,
+    exact for a level plane. The horizon comes from the upper hull of what stands along the line.
     """
     ny, nx = surface.shape
-    out = np.empty((3, ny, nx), np.float32)
-    for i in range(ny):
-        for j in range(nx):
-            z = surface[i, j]
-            e = surface[i, min(j + 1, nx - 1)] - z
-            w = z - surface[i, max(j - 1, 0)]
-            n = surface[max(i - 1, 0), j] - z
-            s = z - surface[min(i + 1, ny - 1), j]
-            gx = (e if abs(e) < abs(w) else w) / px  # the gentler side: edges are walls, not slopes
-            gy = (n if abs(n) < abs(s) else s) / px
-            inv = 1.0 / math.sqrt(1 + gx * gx + gy * gy)
-            facing = max(0.0, (sz - gx * sx - gy * sy) * inv) / max(sz, 1e-3)
-            direct = facing * lit[i, j]
-            open_sky = sky[i, j] * (0.5 + 0.5 * inv)
-            for b in range(3):
-                lost = sky_rgb[b] * (1 - open_sky)
-                e_total = sun_rgb[b] * direct + sky_rgb[b] * open_sky + bounce * lost * 0.5
-                out[b, i, j] = albedo[b, i, j] * e_total
-    return out
-
-
-@njit(cache=True, nogil=True)
-def view_march(height, ceiling, block, px, tan_view, ux, uy, source, wall):
-    """For every image pixel find the surface point that a sensor off nadir sees first.
-
-    (ux, uy): unit vector on the ground from target to sensor, x east, y north.
-    ceiling: (y, x) of blocks, the highest surface any ray over that block may meet.
-    source (y, x): flat index of the visible point.
-    wall (y, x): metres below its top where a wall is hit.
-    """
-    ny, nx = height.shape
-    dh = px / tan_view
-    for i in range(ny):
-        for j in range(nx):
-            top = ceiling[i // block, j // block]
-            n = int(top / dh) + 1
-            source[i, j] = i * nx + j
-            wall[i, j] = 0.0
-            last = -1
-            for k in range(n, -1, -1):
-                x = j + round(k * ux)
-                y = i - round(k * uy)
-                if x < 0 or y < 0 or x >= nx or y >= ny:
-                    continue
-                h = height[y, x]
-                if h >= (k - 0.5) * dh and (k == 0 or h > 0):
-                    source[i, j] = y * nx + x
-                    gap = max(h - k * dh, 0.0)
-                    if gap > 1.5 * dh and last >= 0:
-                        wall[i, j] = gap
+    dx, dy = -sin_az, cos_az
+    along = abs(dx) >= abs(dy)
+    slope = dy / dx if along else dx / dy
+    forward = dx > 0 if along else dy > 0
+    n, m = (nx, ny) if along else (ny, nx)
+    at, across = (origin[1], origin[0]) if along else (origin[0], origin[1])
+    dist = px * math.sqrt(1 + slope * slope)
+    ends = math.floor(slope * at + 0.5), math.floor(slope * (at + n) + 0.5)
+    first, last = across - max(ends[0], ends[1]) - 1, across + m - min(ends[0], ends[1]) + 1
+    where, height = np.empty(n, np.float64), np.empty(n, np.float64)
+    for line in range(first, last + 1):
+        size = 0
+        for k in range(n):
+            u = k if forward else n - 1 - k
+            v = line + math.floor(slope * (u + at) + 0.5) - across
+            if v < 0 or v >= m:
+                continue
+            y, x = (v, u) if along else (u, v)
+            z, s = surface[y, x], k * dist
+            rise = 0.0
+            while size > 0:
+                rise = (height[size - 1] - z) / (s - where[size - 1])
+                if size == 1:
                     break
-                last = 1
+                if (height[size - 2] - z) / (s - where[size - 2]) < rise:
+                    break
+                size -= 1
+            if size > 0 and rise > 0.0:
+                sky[y, x] += weight / (1.0 + rise * rise)
+            else:
+                sky[y, x] += weight
+            where[size], height[size] = s, z
+            size += 1
 
 
 @njit(cache=True, nogil=True)
-def outward(height, y, x, reach):
-    """Unit vector (east, north) out of the wall below a pixel: where what is lower lies."""
-    ny, nx = height.shape
-    here, east, north = height[y, x] - 1.0, 0.0, 0.0
-    for i in range(max(0, y - reach), min(ny, y + reach + 1)):
-        for j in range(max(0, x - reach), min(nx, x + reach + 1)):
-            if height[i, j] < here:
-                east += j - x
-                north += y - i
-    far = math.hypot(east, north)
-    if far < 1e-6:
-        return 0.0, 0.0
-    return east / far, north / far
+def gradient(surface, i, j, px):
+    """Rise of the surface to the east and the north, of the gentler side: edges are walls.
 
-
-@njit(cache=True, nogil=True)
-def window(level, along, storey, who):
-    """Reflectance of the window at a place of a facade, or -1 where there is wall.
-
-    level: metres above the ground; along: metres along the wall; storey: height of one, metres.
+    What stands higher or lower than both its neighbours is level.
     """
-    pitch, share = 1.9 + 0.35 * (who % 4), 0.40 + 0.06 * (who % 3)
-    if who % 7 == 0:
-        share = 0.86  # ribbons
-    floor, column = math.floor(level / storey), math.floor(along / pitch)
-    sill = level - floor * storey - 0.36 * storey
-    if level < 0.6 or sill < 0 or sill > min(0.5 * storey, 1.7):
-        return -1.0
-    if along / pitch - column > share:
-        return -1.0
-    return 0.05 + 0.13 * hash01(int(floor) + 7, int(column) + 9000, who) ** 3
+    ny, nx = surface.shape
+    z = surface[i, j]
+    e = surface[i, min(j + 1, nx - 1)] - z
+    w = z - surface[i, max(j - 1, 0)]
+    n = surface[max(i - 1, 0), j] - z
+    s = z - surface[min(i + 1, ny - 1), j]
+    gx = (e if abs(e) < abs(w) else w) / px if e * w > 0 else 0.0
+    gy = (n if abs(n) < abs(s) else s) / px if n * s > 0 else 0.0
+    return gx, gy
 
 
 @njit(cache=True, nogil=True)
-def lift_walls(
-    image, seen, source, wall, ids, wall_tone, storey, height, view, sun, direct, ambient, px
-):
-    """Gather what is seen; where a wall is hit, paint plaster and windows instead of the roof.
+def normals_at(surface, px, rows, columns, out):
+    """Unit normals (3, n) east, north and up of the surface at pixels (n,)."""
+    for p in range(rows.size):
+        gx, gy = gradient(surface, rows[p], columns[p], px)
+        inv = 1.0 / math.sqrt(1 + gx * gx + gy * gy)
+        out[0, p], out[1, p], out[2, p] = -gx * inv, -gy * inv, inv
 
-    view, sun: unit vectors (east, north) to the sensor and the sun; direct, ambient (3,): light on
-    a wall that faces the sun, and on any. Windows are drawn where pixels are finer than 0.6 m.
+
+@njit(cache=True, nogil=True)
+def spread_sky(surface, sky, start, i, j):
+    """Sky view at a pixel from that of every second one, taken from pixels of about its height."""
+    ny, nx = sky.shape
+    k, m = (i - start[0]) >> 1, (j - start[1]) >> 1
+    if (i - start[0]) & 1 == 0 and (j - start[1]) & 1 == 0:
+        return sky[k, m]
+    total = weight = 0.0
+    for a in range(max(k, 0), min(k + ((i - start[0]) & 1), ny - 1) + 1):
+        for b in range(max(m, 0), min(m + ((j - start[1]) & 1), nx - 1) + 1):
+            away = abs(surface[start[0] + 2 * a, start[1] + 2 * b] - surface[i, j])
+            w = 1.0 if away < 1.0 else 0.01
+            total += w * sky[a, b]
+            weight += w
+    return total / weight
+
+
+@njit(cache=True, nogil=True)
+def spread_all(surface, sky, start, out):
+    """Sky view (y, x) of every pixel, see `spread_sky`."""
+    for i in range(surface.shape[0]):
+        for j in range(surface.shape[1]):
+            out[i, j] = spread_sky(surface, sky, start, i, j)
+
+
+@njit(cache=True, nogil=True)
+def light(surface, lit, sky, start, px, sun, direct, open_sky):
+    """Sun and sky on each pixel, relative to a level plane in the open: `direct`, `open_sky`.
+
+    sun: unit vector to it, x east, y north, z up.
+    sky: see `spread_sky`; a tilted plane sees (1 + cos tilt) / 2 of it.
+    """
+    ny, nx = surface.shape
+    for i in range(ny):
+        for j in range(nx):
+            gx, gy = gradient(surface, i, j, px)
+            inv = 1.0 / math.sqrt(1 + gx * gx + gy * gy)
+            facing = max(0.0, (sun[2] - gx * sun[0] - gy * sun[1]) * inv) / max(sun[2], 1e-3)
+            direct[i, j] = facing * lit[i, j]
+            open_sky[i, j] = spread_sky(surface, sky, start, i, j) * (0.5 + 0.5 * inv)
+
+
+@njit(cache=True, nogil=True)
+def block_means(layer, phase, out):
+    """Mean of every second pixel of (y, x) over blocks of 16 pixels that begin at -phase."""
+    count = np.zeros(out.shape, np.float32)
+    out[:] = 0.0
+    for i in range(phase[0] & 1, layer.shape[0], 2):
+        for j in range(phase[1] & 1, layer.shape[1], 2):
+            out[(i + phase[0]) >> 4, (j + phase[1]) >> 4] += layer[i, j]
+            count[(i + phase[0]) >> 4, (j + phase[1]) >> 4] += 1.0
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] /= max(count[i, j], 1.0)
+
+
+@njit(cache=True, nogil=True)
+def expose(albedo, source, direct, open_sky, around, phase, sun, sky, out):
+    """Radiance (band, y, x): such that a sunlit level plane under open sky returns its reflectance.
+
+    source (y, x): flat index of what each pixel shows. sun, sky (band,): shares of the light on
+    the level plane. around (band, blocks of 16 pixels from -phase): light that comes from the
+    neighbourhood where the sky is hidden.
     """
     ny, nx = source.shape
-    flat = image.reshape(3, -1)
-    flat_ids = ids.reshape(-1)
-    flat_height = height.reshape(-1)
-    reach = max(2, int(0.9 / px))
+    matter, sunny, clear = albedo.reshape(albedo.shape[0], -1), direct.ravel(), open_sky.ravel()
+    by, bx = around.shape[1:]
+    a, b = np.empty(nx, np.float32), np.empty(nx, np.float32)
     for i in range(ny):
+        row = source[i]
         for j in range(nx):
-            p = source[i, j]
-            for b in range(3):
-                seen[b, i, j] = flat[b, p]
-            if wall[i, j] <= 0:
-                continue
-            who = flat_ids[p]
-            if who > 0:
-                y, x = p // nx, p % nx
-                level = flat_height[p] - wall[i, j]
-                east, north = outward(height, y, x, reach)
-                if east * view[0] + north * view[1] <= 0.0:  # a corner, or a lone pixel
-                    east, north = view[0], view[1]
-                facing = max(0.0, east * sun[0] + north * sun[1])
-                tone, glazed = wall_tone[who], -1.0
-                if px < 0.6:
-                    along = (y if abs(east) > abs(north) else x) * px
-                    glazed = window(level, along, storey[who], who)
-                for b in range(3):
-                    light = min(1.4, facing * direct[b] + ambient[b])
-                    warm = 1.0 + (0.02 + 0.03 * (who % 4)) * (
-                        1 - b
-                    )  # plaster and brick lean to red
-                    matter = tone * warm if glazed < 0 else glazed * (0.9 + 0.12 * b)
-                    seen[b, i, j] = matter * light * (0.72 + 0.28 * min(1.0, level / 6.0))
-            else:  # the flank of a crown
-                for b in range(3):
-                    seen[b, i, j] = flat[b, p] * 0.75
+            a[j], b[j] = sunny[row[j]], clear[row[j]]
+        y = min(max((i + phase[0] + 0.5) / 16 - 0.5, 0.0), by - 1.0)
+        y0 = min(int(y), max(by - 2, 0))
+        fy, y1 = np.float32(y - y0), min(y0 + 1, by - 1)
+        for band in range(albedo.shape[0]):
+            above, below, flat = around[band, y0], around[band, y1], matter[band]
+            s, k, picture = sun[band], sky[band], out[band, i]
+            for j in range(nx):
+                x = (j + phase[1] - 7.5) * 0.0625
+                x0 = min(max(int(x), 0), bx - 1)
+                x1 = min(x0 + 1, bx - 1)
+                fx = np.float32(min(max(x - x0, 0.0), 1.0))
+                left = above[x0] + fy * (below[x0] - above[x0])
+                right = above[x1] + fy * (below[x1] - above[x1])
+                back = left + fx * (right - left)
+                picture[j] = flat[row[j]] * (s * a[j] + k * b[j] + back * (1 - b[j]))

@@ -22,27 +22,38 @@ def hash01(i, j, seed):
 
 
 @njit(cache=True, nogil=True)
-def value_noise(ny, nx, cell, seed):
-    """Smooth noise (y, x) in 0..1 with features of `cell` pixels."""
+def value_noise(at, ny, nx, cell, seed):
+    """Smooth noise (y, x) in 0..1 with features of `cell` pixels.
+
+    at: (row, column) of the grid among all pixels: noise belongs to the place, not to the grid.
+    """
     out = np.empty((ny, nx), np.float32)
+    where, share = np.empty(nx, np.int64), np.empty(nx, np.float32)
+    first = math.floor(at[1] / cell)
+    for x in range(nx):
+        fx = (x + at[1]) / cell
+        where[x] = math.floor(fx) - first
+        tx = fx - math.floor(fx)
+        share[x] = tx * tx * (3 - 2 * tx)
+    wide = where[nx - 1] + 2
+    above, below = np.empty(wide, np.float32), np.empty(wide, np.float32)
+    row = np.empty(wide, np.float32)
+    last = -(2**62)
     for y in range(ny):
-        fy = y / cell
-        j = int(fy)
+        fy = (y + at[0]) / cell
+        j = math.floor(fy)
         ty = fy - j
-        ty = ty * ty * (3 - 2 * ty)
-        last = -1
-        a = b = c = d = 0.0
+        ty = np.float32(ty * ty * (3 - 2 * ty))
+        if j != last:
+            for i in range(wide):
+                above[i] = below[i] if j == last + 1 else hash01(first + i, j, seed)
+                below[i] = hash01(first + i, j + 1, seed)
+            last = j
+        for i in range(wide):
+            row[i] = above[i] + (below[i] - above[i]) * ty
         for x in range(nx):
-            fx = x / cell
-            i = int(fx)
-            if i != last:
-                a, b = hash01(i, j, seed), hash01(i + 1, j, seed)
-                c, d = hash01(i, j + 1, seed), hash01(i + 1, j + 1, seed)
-                last = i
-            tx = fx - i
-            tx = tx * tx * (3 - 2 * tx)
-            top = a + (b - a) * tx
-            out[y, x] = top + (c + (d - c) * tx - top) * ty
+            k = where[x]
+            out[y, x] = row[k] + (row[k + 1] - row[k]) * share[x]
     return out
 
 
@@ -65,13 +76,7 @@ def bilinear(field, row0, col0, step, out):
 
 
 @njit(cache=True, nogil=True)
-def fold(k, n):
-    """Twice an index, mirrored at n: reads noise at half its size without a seam."""
-    return 2 * k if 2 * k < n else 2 * n - 1 - 2 * k
-
-
-@njit(cache=True, nogil=True)
-def fray(index, still, mid, coarse, px, most):
+def fray(index, still, mid, coarse, loose, wide, px, most):
     """Fray the edges of patches by up to `most` metres, in place of ruled lines.
 
     index (y, x): row of the ground's table; still (n,): rows whose edges stay as drawn.
@@ -84,7 +89,7 @@ def fray(index, still, mid, coarse, px, most):
             if still[index[y, x]]:
                 continue
             dy = (0.35 * mid[y, x] + 0.65 * coarse[y, x] - 0.5) * reach
-            dx = (0.35 * mid[ny - 1 - y, nx - 1 - x] + 0.65 * coarse[y, fold(x, nx)] - 0.5) * reach
+            dx = (0.35 * wide[y, x] + 0.65 * loose[y, x] - 0.5) * reach
             yy = min(max(round(y + dy), 0), ny - 1)
             xx = min(max(round(x + dx), 0), nx - 1)
             if not still[index[yy, xx]]:
@@ -110,21 +115,24 @@ def paving_tone(u, v, px, row, lined):
 
 
 @njit(cache=True, nogil=True)
-def paint_ground(index, table, fine, mid, coarse, broad, px, albedo, cover):
+def paint_ground(index, table, noises, at, px, albedo, cover):
     """Paint land: two tones mixed by noise of five sizes, grain, rows, wear, repairs.
 
-    How rough a patch is, how worn and how its paving lies draw from the number of its row (ranges
-    ours, by eye). table (n, 14): r1 g1 b1, r2 g2 b2, grain, mottle,
-    blotch, patch, cos, sin, pitch, cover class.
+    How rough a patch is, how worn and how its paving lies draw from the
+    number of its row (ranges ours, by eye). noises: fine, mid, coarse, broad, loose (about 2.5 m)
+    and wide (about 12 m); at: (row, column) of the grid among all pixels. table (n, 14): r1 g1 b1,
+    r2 g2 b2, grain, mottle, blotch, patch, cos, sin, pitch, cover class.
     """
+    fine, mid, coarse, broad, loose, wider = noises
     ny, nx = index.shape
     for y in range(ny):
+        south = (y + at[0]) * px
         for x in range(nx):
-            row = index[y, x]
+            row, east = index[y, x], (x + at[1]) * px
             t = table[row]
             kind = int(t[13])
-            low = coarse[fold(y, ny), fold(x, nx)]  # about 2.5 m
-            wide = broad[fold(y, ny), fold(x, nx)]  # about 12 m
+            low = loose[y, x]
+            wide = wider[y, x]
             rough = 0.6 + 1.7 * hash01(row, 1, 11) ** 1.5
             mix = 0.5 + rough * (
                 t[7] * (mid[y, x] - 0.5)
@@ -139,7 +147,7 @@ def paint_ground(index, table, fine, mid, coarse, broad, px, albedo, cover):
                 rough = 1.0
             gain = 1.0 + rough * t[6] * (fine[y, x] - 0.5)
             if t[12] > 0:
-                across = (x * px * t[10] - y * px * t[11]) / t[12]
+                across = (east * t[10] - south * t[11]) / t[12]
                 gain *= 1.0 + 0.22 * math.sin(6.2831853 * across)
             if t[7] < 0.35 and kind in (3, 4):  # paved
                 a = 3.1415927 * hash01(row, 2, 13)
@@ -147,7 +155,8 @@ def paint_ground(index, table, fine, mid, coarse, broad, px, albedo, cover):
                 slab = 0.0
                 if t[0] > 0.26 and hash01(row, 3, 13) < 0.6:
                     slab = 3.0 + 3.0 * hash01(row, 4, 13)
-                gain *= paving_tone(c * x * px - s * y * px, s * x * px + c * y * px, px, row, slab)
+                u, v = c * east - s * south, s * east + c * south
+                gain *= paving_tone(u, v, px, row, slab)
                 gain *= 1.0 - 0.25 * rough * max(0.0, low + 0.5 * mid[y, x] - 0.95)
                 if abs(coarse[y, x] - 0.5) < 0.18 * px * hash01(row, 5, 13):  # sealed cracks
                     gain *= 0.88
@@ -174,7 +183,7 @@ def paint_ground(index, table, fine, mid, coarse, broad, px, albedo, cover):
 
 
 @njit(cache=True, nogil=True)
-def strew_low(px, height, albedo, ids, cover, often, tint, fine, seed):
+def strew_low(at, px, height, albedo, ids, cover, often, tint, fine, seed):
     """Strew bushes on living ground and stones on bare ground, one at most in a cell of 1.8 m.
 
     often: chance a cell; tint (3,): reflectance of bushes. Too low and small to be trees: what
@@ -182,14 +191,21 @@ def strew_low(px, height, albedo, ids, cover, often, tint, fine, seed):
     """
     ny, nx = height.shape
     cells = 1.8 / px
-    for a in range(int(ny / cells) + 1):
-        for b in range(int(nx / cells) + 1):
+    for a in range(math.floor(at[0] / cells), math.floor((at[0] + ny) / cells) + 1):
+        for b in range(math.floor(at[1] / cells), math.floor((at[1] + nx) / cells) + 1):
             chance = hash01(a, b, seed)
             if chance > often:
                 continue
-            i = int((a + hash01(a, b, seed + 1)) * cells)
-            j = int((b + hash01(a, b, seed + 2)) * cells)
-            if i >= ny or j >= nx or ids[i, j] > 0 or (cover[i, j] != 2 and cover[i, j] != 1):
+            i = math.floor((a + hash01(a, b, seed + 1)) * cells) - at[0]
+            j = math.floor((b + hash01(a, b, seed + 2)) * cells) - at[1]
+            if (
+                i < 0
+                or j < 0
+                or i >= ny
+                or j >= nx
+                or ids[i, j] > 0
+                or (cover[i, j] != 2 and cover[i, j] != 1)
+            ):
                 continue
             bush = cover[i, j] == 2 or hash01(a, b, seed + 3) < 0.2
             size = 0.2 + (0.9 if bush else 0.5) * hash01(a, b, seed + 4) ** 3
@@ -267,7 +283,7 @@ def paint_boxes(items, px, ny, height, albedo, add, solid, cover, code, matter, 
 
 
 @njit(cache=True, nogil=True)
-def paint_trees(trees, px, ny, height, albedo, crown, fine, mid, loose, seed):
+def paint_trees(trees, at, px, ny, height, albedo, crown, fine, mid, loose, seed):
     """Paint crowns: trees (n, 12): x y radius height leaf twig r g b, cos sin stretch.
 
     A crown is a dome of clumps: billows, 1 - |2n - 1| turned over, of the noises `mid` and `loose`,
@@ -285,7 +301,8 @@ def paint_trees(trees, px, ny, height, albedo, crown, fine, mid, loose, seed):
             trees[k, 4],
             trees[k, 5],
         )
-        who, where = int(8 * x0) + 4096, int(8 * y0) + 4096
+        who = math.floor(8 * (x0 + at[1] * px))
+        where = math.floor(8 * ((at[0] + ny) * px - y0))
         wobble = 6.2831853 * hash01(who, where, seed + 3)
         lobes = 3 + int(4 * hash01(who, where, seed + 5))
         lumpy = 0.15 + 0.3 * hash01(who, where, seed + 7)
@@ -315,7 +332,7 @@ def paint_trees(trees, px, ny, height, albedo, crown, fine, mid, loose, seed):
                     )
                     thick = limb * math.sqrt(away) < 0.16 + 0.5 * px
                     open_ = 1.0 if thick else 0.6 * open_
-                if hash01(i, j, seed + 17) > open_:
+                if hash01(i + at[0], j + at[1], seed + 17) > open_:
                     continue
                 clump = large * abs(2 * loose[i, j] - 1) + (1 - large) * abs(2 * mid[i, j] - 1)
                 clump = min(1.0, 2.0 * clump)
@@ -337,10 +354,11 @@ def paint_trees(trees, px, ny, height, albedo, crown, fine, mid, loose, seed):
 
 @njit(cache=True, nogil=True)
 def scatter_debris(
-    density, count, px, seed, palette, height, albedo, ids, clump, shape, matter, what
+    density, often, at, px, seed, palette, height, albedo, ids, clump, shape, matter, what
 ):
-    """Throw `count` boards and blocks where `density` (y, x) 0..1 is high, in heaps.
+    """Throw `often` boards and blocks a square metre where `density` (y, x) is 1, in heaps.
 
+    at: (row, column) of the grid among all pixels: pieces belong to cells of 2 m of the place.
     clump (y, x): smooth noise 0..1 that gathers pieces in heaps. shape: longest piece beyond the
     smallest (m), chance that a piece may lie on a standing roof, direction along which pieces lie
     (radians anticlockwise from east) and how far they turn from it. Lengths follow a power law, so
@@ -348,121 +366,38 @@ def scatter_debris(
     """
     ny, nx = density.shape
     biggest, roofs, along, turn = shape[0], shape[1], shape[2], shape[3]
-    for k in range(count):
-        i = int(hash01(k, 1, seed) * ny)
-        j = int(hash01(k, 2, seed) * nx)
-        heap = min(1.0, max(0.1, 0.5 + 2.4 * (clump[i, j] - 0.5)))
-        if hash01(k, 3, seed) > density[i, j] * heap * 1.4:
-            continue
-        if ids[i, j] > 0 and height[i, j] > 1.8 and hash01(k, 10, seed) > roofs:
-            continue
-        big = hash01(k, 4, seed)
-        length = 0.15 + biggest * big**5
-        width = 0.08 + 0.5 * length * hash01(k, 5, seed)
-        a = along + turn * (hash01(k, 6, seed) - 0.5)
-        c, s = math.cos(a), math.sin(a)
-        p = palette[int(hash01(k, 7, seed) * palette.shape[0])]
-        tone = 0.5 + 0.7 * hash01(k, 8, seed)
-        lift = 0.05 + 0.35 * length * hash01(k, 9, seed)
-        base = height[i, j]
-        n = int(0.5 * math.hypot(length, width) / px) + 1
-        share = min(1.0, max(0.3, max(width, 0.15) / px))
-        for y in range(max(0, i - n), min(ny, i + n + 1)):
-            for x in range(max(0, j - n), min(nx, j + n + 1)):
-                dx, dy = (x - j) * px, -(y - i) * px
-                u, v = dx * c + dy * s, -dx * s + dy * c
-                if abs(u) <= max(length, px) / 2 and abs(v) <= max(width, px) / 2:
-                    height[y, x] = max(height[y, x], base + lift)
-                    if share > 0.5:
-                        matter[y, x] = what
-                    for b in range(3):
-                        albedo[b, y, x] += share * (p[b] * tone - albedo[b, y, x])
-
-
-@njit(cache=True, nogil=True)
-def stain(amount, fine, mid, coarse, r, g, b, height, limit, albedo, matter, what):
-    """Mix a colour over what lies below `limit` metres, by `amount` (y, x) 0..1 broken by noise.
-
-    Where more than half of a pixel is stained, its matter is `what`.
-    """
-    ny, nx = amount.shape
-    for i in range(ny):
-        for j in range(nx):
-            a = amount[i, j]
-            if a <= 0 or height[i, j] > limit:
-                continue
-            t = min(
-                1.0, max(0.0, a * 1.6 + 0.9 * (mid[i, j] - 0.5) + 0.9 * (coarse[i, j] - 0.5) - 0.3)
-            )
-            tone = 0.75 + 0.5 * fine[i, j]
-            if t > 0.5:
-                matter[i, j] = what
-            albedo[0, i, j] += t * (r * tone - albedo[0, i, j])
-            albedo[1, i, j] += t * (g * tone - albedo[1, i, j])
-            albedo[2, i, j] += t * (b * tone - albedo[2, i, j])
-
-
-@njit(cache=True, nogil=True)
-def flood_water(depth, height, ids, crown, r, g, b, mid, broad, albedo, cover, water):
-    """Cover what stands lower than the water; crowns and roofs above it stay."""
-    ny, nx = depth.shape
-    for i in range(ny):
-        for j in range(nx):
-            d = depth[i, j]
-            if d <= 0.02 or (height[i, j] > d and (ids[i, j] > 0 or crown[i, j] > 0)):
-                continue
-            if height[i, j] > d + 0.3:
-                continue
-            t = min(1.0, d / 0.35)
-            tone = 0.92 + 0.12 * mid[i, j] + 0.22 * (broad[i, j] - 0.5)
-            albedo[0, i, j] += t * (r * tone - albedo[0, i, j])
-            albedo[1, i, j] += t * (g * tone - albedo[1, i, j])
-            albedo[2, i, j] += t * (b * tone - albedo[2, i, j])
-            height[i, j] = d
-            ids[i, j] = 0
-            crown[i, j] = 0
-            cover[i, j] = 6
-            water[i, j] = 1
-
-
-@njit(cache=True, nogil=True)
-def bury(depth, height, ids, crown, r, g, b, fine, mid, rough, albedo, cover, matter, what):
-    """Bury all that stands lower than a layer of `depth` (y, x) metres, such as lava or soil.
-
-    rough: relative height of its surface's bumps; cover becomes bareland.
-    """
-    ny, nx = depth.shape
-    for i in range(ny):
-        for j in range(nx):
-            d = depth[i, j] * (1.0 + rough * (mid[i, j] - 0.5))
-            if d <= 0.05 or height[i, j] > d:
-                continue
-            tone = 0.6 + 0.5 * fine[i, j] + 0.3 * mid[i, j]
-            albedo[0, i, j] = r * tone
-            albedo[1, i, j] = g * tone
-            albedo[2, i, j] = b * tone
-            height[i, j] = d
-            ids[i, j] = 0
-            crown[i, j] = 0
-            cover[i, j] = 1
-            matter[i, j] = what
-
-
-@njit(cache=True, nogil=True)
-def dust(amount, fine, mid, crown, held, r, g, b, albedo, matter, what):
-    """Lay dust over every surface, by `amount` (y, x) 0..1; crowns hold the share `held` of it."""
-    ny, nx = amount.shape
-    for i in range(ny):
-        for j in range(nx):
-            a = amount[i, j]
-            if a <= 0:
-                continue
-            t = min(1.0, a * (0.85 + 0.3 * mid[i, j]))
-            if crown[i, j] > 0:
-                t *= held
-            tone = 0.9 + 0.2 * fine[i, j]
-            if t > 0.5:
-                matter[i, j] = what
-            albedo[0, i, j] += t * (r * tone - albedo[0, i, j])
-            albedo[1, i, j] += t * (g * tone - albedo[1, i, j])
-            albedo[2, i, j] += t * (b * tone - albedo[2, i, j])
+    cells, count = 2.0 / px, int(4.0 * often)
+    for a in range(math.floor(at[0] / cells), math.floor((at[0] + ny) / cells) + 1):
+        for b in range(math.floor(at[1] / cells), math.floor((at[1] + nx) / cells) + 1):
+            for piece in range(count):
+                k = a * 64 + piece
+                i = math.floor((a + hash01(k, b, seed + 1)) * cells) - at[0]
+                j = math.floor((b + hash01(k, b, seed + 2)) * cells) - at[1]
+                if i < 0 or j < 0 or i >= ny or j >= nx or density[i, j] <= 0:
+                    continue
+                heap = min(1.0, max(0.1, 0.5 + 2.4 * (clump[i, j] - 0.5)))
+                if hash01(k, b, seed + 3) > density[i, j] * heap * 1.4:
+                    continue
+                if ids[i, j] > 0 and height[i, j] > 1.8 and hash01(k, b, seed + 10) > roofs:
+                    continue
+                big = hash01(k, b, seed + 4)
+                length = 0.15 + biggest * big**5
+                width = 0.08 + 0.5 * length * hash01(k, b, seed + 5)
+                way = along + turn * (hash01(k, b, seed + 6) - 0.5)
+                c, s = math.cos(way), math.sin(way)
+                p = palette[int(hash01(k, b, seed + 7) * palette.shape[0])]
+                tone = 0.5 + 0.7 * hash01(k, b, seed + 8)
+                lift = 0.05 + 0.35 * length * hash01(k, b, seed + 9)
+                base = height[i, j]
+                n = int(0.5 * math.hypot(length, width) / px) + 1
+                share = min(1.0, max(0.3, max(width, 0.15) / px))
+                for y in range(max(0, i - n), min(ny, i + n + 1)):
+                    for x in range(max(0, j - n), min(nx, j + n + 1)):
+                        dx, dy = (x - j) * px, -(y - i) * px
+                        u, v = dx * c + dy * s, -dx * s + dy * c
+                        if abs(u) <= max(length, px) / 2 and abs(v) <= max(width, px) / 2:
+                            height[y, x] = max(height[y, x], base + lift)
+                            if share > 0.5:
+                                matter[y, x] = what
+                            for e in range(3):
+                                albedo[e, y, x] += share * (p[e] * tone - albedo[e, y, x])

@@ -250,7 +250,7 @@ def room_floor(u, v, who, kind):
 
 @njit(cache=True, nogil=True)
 def paint_roofs(
-    wings, planes, state, burnt, px, ny, height, albedo, ids, matter, fine, mid, coarse, loss
+    wings, planes, state, burnt, at, px, ny, height, albedo, ids, matter, fine, mid, coarse, loss
 ):
     """Paint roofs, whole or damaged, highest last.
 
@@ -315,7 +315,7 @@ def paint_roofs(
                     # value noise gathers around one half: stretched, so that `lost` is about
                     # the share lost
                     d = min(1.0, max(0.0, 0.5 + 1.15 * (loss[i, j] - 0.5) + 0.9 * along))
-                    chip = hash01(i // 2, j // 2, 7 + int(w[13]))
+                    chip = hash01((i + at[0]) // 2, (j + at[1]) // 2, 7 + int(w[13]))
                     if mode in (SWEPT, CLEARED):
                         if ids[i, j] == 0:
                             ids[i, j] = int(w[13])

@@ -61,7 +61,7 @@ _BUSH = np.array(  # reflectance of leaves, dry twigs, broom and heath
 _BARK = np.array([0.13, 0.105, 0.08])
 _STEM = np.array([0.27, 0.22, 0.16])
 _DEAD = np.array([0.15, 0.10, 0.055])  # leaves that the heat killed
-_CHAR = np.array([0.075, 0.055, 0.04])
+_CHAR = np.array([0.055, 0.050, 0.046])
 _RGB = ["red", "green", "blue"]
 _BOX = ["length", "width", "height", *_RGB]
 _WING_ID = 13  # column of the building's id in a wing row
@@ -76,7 +76,7 @@ def paint_roofs(c: Canvas) -> None:
     roofs = roofs.sort_values("ridge", kind="stable")
     (wings, planes), n = _wings(c, roofs), c.noise
     roof.paint_roofs(
-        wings, planes, _failures(c, roofs, wings), _free_shapes(c, roofs), c.px, c.rows,
+        wings, planes, _failures(c, roofs, wings), _free_shapes(c, roofs), c.at, c.px, c.rows,
         c.height, c.albedo, c.ids, c.matter, n.fine, n.mid, n.coarse, n.loss,
     )  # fmt: skip
     if c.after:
@@ -164,11 +164,11 @@ def _lay_sheets(c: Canvas, wings: np.ndarray) -> None:
     """Sheets over roofs that lost their cover."""
     struck = c.event.buildings
     covered = set(struck.loc[struck["tarp"] > 0, "building_id"])
-    rng = np.random.default_rng([c.seed, 29])
     rows = []
     for w in wings:
         if int(w[_WING_ID]) not in covered:
             continue
+        rng = np.random.default_rng([c.seed, 29, int(w[_WING_ID])])
         colour = _TARP[rng.integers(len(_TARP))]
         side = rng.choice([-1, 1]) * w[5] * 0.22
         length, width = w[4] * rng.uniform(0.3, 0.9), w[5] * rng.uniform(0.3, 0.5)
@@ -210,7 +210,7 @@ def _strew(c: Canvas) -> None:
     rng = np.random.default_rng([c.seed, 61])
     often, tint = 0.25 * rng.random() ** 2, _BUSH[rng.integers(len(_BUSH))] * rng.normal(1, 0.2)
     k.strew_low(
-        c.px, c.height, c.albedo, c.ids, c.cover, often, tint, c.noise.fine, c.seed % 65_536
+        c.at, c.px, c.height, c.albedo, c.ids, c.cover, often, tint, c.noise.fine, c.seed % 65_536
     )
 
 
@@ -291,13 +291,12 @@ def throw_debris(c: Canvas) -> np.ndarray:
     a_square_metre = 7.0 if wind else 3.0
     along = float(np.arctan2(*_downwind(c)[::-1])) if wind else 0.0
     shape = np.array([2.1, 0.35, along, 1.2] if wind else [1.9, 0.12, 0.0, np.pi])
-    count = int(density.size * c.px**2 * a_square_metre)
     rng = np.random.default_rng([c.seed, 19])
     pieces = _RUBBLE if c.event.kind in _WOODEN else _MASONRY
     palette = pieces[rng.choice(len(pieces), 7, replace=False)]
     k.scatter_debris(
-        density, count, c.px, c.seed + 23, palette, c.height, c.albedo, c.ids, c.noise.coarse,
-        shape, c.matter, MATTER["rubble"],
+        density, a_square_metre, c.at, c.px, c.seed + 23, palette, c.height, c.albedo, c.ids,
+        c.noise.coarse, shape, c.matter, MATTER["rubble"],
     )  # fmt: skip
     return np.asarray(density > 0.25, np.uint8)
 
@@ -333,7 +332,7 @@ def paint_trees(c: Canvas) -> None:
         rows, near = _struck_trees(c, rows, near)
     n = c.noise
     k.paint_trees(
-        rows[near], c.px, ny, c.height, c.albedo, c.crown, n.fine, n.mid, n.loss, c.seed + 31
+        rows[near], c.at, c.px, ny, c.height, c.albedo, c.crown, n.fine, n.mid, n.loss, c.seed + 31
     )
     c.matter[c.crown > 0] = MATTER["crown"]
 

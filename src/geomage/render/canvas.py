@@ -17,8 +17,9 @@ from geomage.geo import Raster, rasterise
 from geomage.render import _kernels_paint as k
 from geomage.render.matter import Appearance
 
-__all__ = ["Canvas", "Noise", "burn", "onto", "stage_box", "stage_noise"]
+__all__ = ["Canvas", "Noise", "burn", "lattice", "onto", "stage_box", "stage_noise"]
 
+_OFF_GRID = 0.3819660113  # no common grid begins at this share of a pixel, where rounding turns
 REACH_M = 30.0  # what stands outside the grid and leans into it
 
 
@@ -31,6 +32,7 @@ class Noise:
     coarse: np.ndarray  # about 5 m
     broad: np.ndarray  # about 25 m
     loss: np.ndarray  # about 2.6 m: decides what falls first
+    wide: np.ndarray  # about 12 m
 
 
 @dataclass
@@ -39,7 +41,8 @@ class Canvas:
 
     height: above terrain, metres; albedo (3, y, x); cover: land cover class of the ground;
     ids: building; crown: 1 under a tree; water: 1 under water; depth: of flood water, metres;
-    matter: value of `MATTER`.
+    matter: value of `MATTER`; under, share (255ths), over: see `_kernels_ground`; wet: 0..1;
+    glint: mirrored sun, as reflectance, None until painted.
     """
 
     event: Event
@@ -54,6 +57,11 @@ class Canvas:
     crown: np.ndarray
     depth: np.ndarray
     matter: np.ndarray
+    under: np.ndarray
+    share: np.ndarray
+    over: np.ndarray
+    wet: np.ndarray
+    glint: np.ndarray | None = None
 
     @staticmethod
     def blank(event: Event, box: GeoBox, when: Appearance, noise: Noise, *, after: bool) -> Canvas:
@@ -64,13 +72,20 @@ class Canvas:
             height=np.zeros(shape, np.float32), albedo=np.zeros((3, *shape), np.float32),
             cover=np.zeros(shape, np.uint8), ids=np.zeros(shape, np.int32),
             crown=np.zeros(shape, np.uint8), depth=np.zeros(shape, np.float32),
-            matter=np.zeros(shape, np.uint8),
+            matter=np.zeros(shape, np.uint8), under=np.zeros(shape, np.uint8),
+            share=np.zeros(shape, np.uint8), over=np.zeros(shape, np.uint8),
+            wet=np.zeros(shape, np.float32),
         )  # fmt: skip
 
     @property
     def px(self) -> float:
         """Side of a pixel, metres."""
         return float(self.box.affine.a)
+
+    @property
+    def at(self) -> tuple[int, int]:
+        """Row and column of the grid among all pixels of its size: what is drawn by place."""
+        return lattice(self.box)
 
     @property
     def rows(self) -> int:
@@ -108,11 +123,24 @@ def stage_box(centre: tuple[float, float], size_m: float, px: float, crs: CRS | 
     return GeoBox(wh_(n, n), affine, crs)
 
 
+def lattice(box: GeoBox) -> tuple[int, int]:
+    """Row and column of a grid's first pixel among all pixels of its size in the CRS.
+
+    Rows go south. Windows of one grid lie in one lattice, so that what is drawn by place agrees
+    between them; grids off the lattice are taken to lie on it.
+    """
+    a = box.affine
+    return (
+        int(np.floor(-a.f / a.a + _OFF_GRID)),
+        int(np.floor(a.c / a.a + _OFF_GRID)),
+    )
+
+
 def stage_noise(box: GeoBox, seed: int) -> Noise:
-    """Draw the noise of a place."""
-    (ny, nx), px = box.shape, box.affine.a
-    cells = (1.0, max(1.3 / px, 1.5), 5.0 / px, 25.0 / px, 2.6 / px)
-    return Noise(*(k.value_noise(ny, nx, c, seed * 7 + i) for i, c in enumerate(cells)))
+    """Draw the noise of a place: grids in one lattice get the same where they meet."""
+    (ny, nx), px, at = box.shape, box.affine.a, lattice(box)
+    cells = (1.0, max(1.3 / px, 1.5), 5.0 / px, 25.0 / px, 2.6 / px, 12.0 / px)
+    return Noise(*(k.value_noise(at, ny, nx, c, seed * 7 + i) for i, c in enumerate(cells)))
 
 
 def onto(raster: Raster, box: GeoBox) -> np.ndarray:
@@ -126,6 +154,11 @@ def onto(raster: Raster, box: GeoBox) -> np.ndarray:
 
 def burn(shapes: Sequence[tuple[shapely.Geometry, int]], box: GeoBox) -> np.ndarray:
     """Burn (shape, number) pairs in order into int32 (y, x); 0 where there is none."""
+    west, south, east, north = box.boundingbox
+    bounds = shapely.bounds([g for g, _ in shapes]).reshape(-1, 4)
+    near = (bounds[:, 0] <= east) & (bounds[:, 2] >= west)
+    near &= (bounds[:, 1] <= north) & (bounds[:, 3] >= south)
+    shapes = [shape for shape, here in zip(shapes, near, strict=True) if here]
     frame = gpd.GeoDataFrame(
         {"row": [i for _, i in shapes]},
         geometry=[g for g, _ in shapes],

@@ -10,11 +10,14 @@ import shapely.ops
 from scipy import ndimage
 
 from geomage.geo import Raster
+from geomage.render import _kernels_ground as dress
 from geomage.render import _kernels_paint as k
 from geomage.render.canvas import Canvas, burn, onto
 from geomage.render.matter import DEVELOPED, MATTER, ROAD, WATER, ground_row
+from geomage.render.tending import tend_land, wear_streets
+from geomage.render.water import shelve_banks, surf
 
-__all__ = ["bury_all", "flood_ground", "paint_ground", "scar_ground"]
+__all__ = ["bury_all", "paint_ground", "scar_ground"]
 
 _SURFACES = {  # reflectance (red, green, blue)
     "asphalt": [(0.115, 0.115, 0.115), (0.16, 0.16, 0.155), (0.20, 0.195, 0.185)],
@@ -25,12 +28,6 @@ _SURFACES = {  # reflectance (red, green, blue)
 }
 _STEEL = np.array([0.25, 0.22, 0.20])
 _PAINT = np.array([0.55, 0.54, 0.50])
-_FLOOD_WATER = np.array(
-    [
-        (0.15, 0.12, 0.08), (0.10, 0.085, 0.06), (0.045, 0.05, 0.043),
-        (0.06, 0.065, 0.05), (0.19, 0.15, 0.10), (0.26, 0.20, 0.135),
-    ]
-)  # fmt: skip
 _SCARS = {  # hazard field: (reflectance, strength, matter)
     "mud": ((0.24, 0.19, 0.14), 1.0, "mud"),
     "burn": ((0.045, 0.042, 0.040), 1.0, "char"),
@@ -41,7 +38,6 @@ _WHITE_ASH = (0.24, 0.235, 0.225)
 _SOIL = (0.20, 0.155, 0.11)
 _LAVA = (0.038, 0.034, 0.032)
 _ASH = ((0.11, 0.105, 0.10), (0.14, 0.135, 0.13), (0.26, 0.25, 0.235))  # basalt to rhyolite
-_FOAM = 0.5
 _BLACK_FROM = 0.4  # severity from which ground is black all over, ours
 _ASH_HIDES_M = 0.002  # thickness of volcanic ash that hides most of what lies below
 _CROWNS_HOLD = 0.55  # share of the ash that lies on crowns
@@ -73,17 +69,54 @@ def paint_ground(c: Canvas) -> None:
     n = c.noise
     still = np.zeros(len(rows), bool)
     still[-2:] = True  # lines of paint and steel
-    index = k.fray(index, still | _ruled(land["kind"], len(rows)), n.mid, n.coarse, c.px, _FRAYED_M)
+    index = k.fray(
+        index,
+        still | _ruled(land["kind"], len(rows)),
+        n.mid,
+        n.coarse,
+        n.loss,
+        n.wide,
+        c.px,
+        _FRAYED_M,
+    )
     kinds = ["meadow", *land["kind"], *["water"] * len(c.event.city.water)]
     kinds += [*c.event.city.streets["surface"], "line", "line"]
     c.matter[:] = np.array([MATTER[kind] for kind in kinds], np.uint8)[index]
     table = np.array(rows, np.float32)
-    k.paint_ground(index, table, n.fine, n.mid, n.coarse, n.broad, c.px, c.albedo, c.cover)
+    noises = (n.fine, n.mid, n.coarse, n.broad, n.loss, n.wide)
+    k.paint_ground(index, table, noises, c.at, c.px, c.albedo, c.cover)
+    tend_land(c, index, len(rows))
+    wear_streets(c, index, len(rows))
+    kinds_of_water = c.event.city.water["kind"].to_numpy()
+    near = shelve_banks(c, _waters(c, kinds_of_water != "pool", len(rows))[index])
+    if near is not None:
+        surf(c, _waters(c, kinds_of_water == "sea", len(rows))[index], near)
     _drape(c)
+    _moisten(c, near)
+
+
+def _waters(c: Canvas, some: np.ndarray, rows: int) -> np.ndarray:
+    """Rows of the ground's table (rows,) that are some of the water (n,)."""
+    found = np.zeros(rows, bool)
+    first = 1 + len(c.event.city.land)
+    found[first : first + len(some)] = some
+    return found
+
+
+def _moisten(c: Canvas, near: np.ndarray | None) -> None:
+    """Wet the ground by the date's weather, in hollows first, and along banks.
+
+    near: share of water around each pixel, None without any.
+    """
+    n = c.noise
+    wet = c.when.wet * (0.5 + 0.6 * n.coarse + 0.4 * n.broad)
+    if near is not None and c.event.city.ortho is None:
+        wet = np.maximum(wet, 1.8 * near + 0.5 * (n.mid - 0.5) - 0.25)
+    dress.soak(wet, c.cover, c.albedo, c.wet)
 
 
 def _drape(c: Canvas) -> None:
-    """Lay the city's orthophoto over the painted ground, where it shows any; wet ground is darker.
+    """Lay the city's orthophoto over the painted ground, where it shows any.
 
     What covers the ground, as truth, stays what the layers say.
     """
@@ -94,7 +127,7 @@ def _drape(c: Canvas) -> None:
     for band, albedo in zip(photo / _COUNTS, c.albedo, strict=True):
         seen = onto(Raster(band[None], ortho.box), c.box)
         shown = np.isfinite(seen)
-        albedo[shown] = seen[shown] * (1 - 0.35 * c.when.wet)
+        albedo[shown] = seen[shown]
 
 
 def _water(c: Canvas, rows: list[np.ndarray]) -> Burnt:
@@ -193,7 +226,7 @@ def scar_ground(c: Canvas) -> None:
         _stain(c, white, _WHITE_ASH, "char")
     wet = c.hazard("wet")
     if wet is not None:
-        c.albedo *= 1 - 0.35 * np.clip(wet, 0, 1) * (c.cover != WATER)
+        dress.soak(np.clip(wet, 0, 1), c.cover, c.albedo, c.wet)
     rubble = c.hazard("debris_height")
     if rubble is not None:
         c.height += rubble * (0.4 + 1.2 * n.mid)
@@ -211,14 +244,15 @@ def _weathered(c: Canvas) -> float:
 
 def _stain(c: Canvas, amount: np.ndarray, colour: Colour, what: str) -> None:
     n = c.noise
-    k.stain(
-        amount, n.fine, n.mid, n.coarse, *colour, c.height, 0.5, c.albedo, c.matter, MATTER[what]
-    )
+    dress.stain(
+        amount, n.fine, n.mid, n.coarse, *colour, c.height, 0.5, c.albedo, MATTER[what], c.matter,
+        c.under, c.share, c.over,
+    )  # fmt: skip
 
 
 def _bury(c: Canvas, depth: np.ndarray, colour: Colour, rough: float, what: str) -> None:
     n = c.noise
-    k.bury(
+    dress.bury(
         depth, c.height, c.ids, c.crown, *colour, n.fine, n.mid, rough, c.albedo, c.cover,
         c.matter, MATTER[what],
     )  # fmt: skip
@@ -231,35 +265,12 @@ def bury_all(c: Canvas) -> None:
         n = c.noise
         tone = _ASH[np.random.default_rng([c.seed, 53]).integers(len(_ASH))]
         hidden = 1 - np.exp(-np.maximum(ash, 0) / _ASH_HIDES_M)
-        k.dust(
-            hidden, n.fine, n.mid, c.crown, _CROWNS_HOLD, *tone, c.albedo, c.matter,
-            MATTER["volcanic ash"],
+        dress.dust(
+            hidden, n.fine, n.mid, c.crown, _CROWNS_HOLD, *tone, c.albedo, MATTER["volcanic ash"],
+            c.matter, c.under, c.share, c.over,
         )  # fmt: skip
     lava = c.hazard("lava")
     if lava is not None:
         size = max(round(2.5 / c.px), 1)  # cells of the terrain leave no stairs
         soft = ndimage.uniform_filter(ndimage.uniform_filter(lava, size), size)
         _bury(c, np.where(soft > 0.02, soft, 0), _LAVA, 0.6, "lava")
-
-
-def flood_ground(c: Canvas) -> np.ndarray:
-    """Lay flood water over what is lower than it; return all water that no crown hides (y, x)."""
-    water: np.ndarray = ((c.cover == WATER) & (c.crown == 0)).astype(np.uint8)
-    depth = c.hazard("water_depth")
-    if depth is None:
-        return water
-    c.depth = depth
-    rng = np.random.default_rng([c.seed, 37])
-    r, g, b = _FLOOD_WATER[rng.integers(len(_FLOOD_WATER))] * rng.normal(1, 0.12)
-    n = c.noise
-    k.flood_water(
-        depth, c.height, c.ids, c.crown, r, g, b, n.mid, n.broad, c.albedo, c.cover, water
-    )
-    c.matter[(water > 0) & (depth > 0.02)] = MATTER["flood water"]
-    foam = c.hazard("foam")
-    if foam is not None:
-        broken = 0.9 * foam + 1.2 * (n.coarse - 0.5) + 0.5 * (n.mid - 0.5) - 0.5
-        white = np.clip(broken, 0, 0.7) * ((water > 0) & (foam > 0))
-        c.albedo += white * (_FOAM - c.albedo)
-        c.matter[white > 0.5] = MATTER["foam"]
-    return water

@@ -59,6 +59,12 @@ MATTER: Mapping[str, int] = MappingProxyType(
 """What the topmost surface is made of: name -> value of the matter rasters; 0 is nothing."""
 _DRY = np.array([0.19, 0.155, 0.095])
 _TWIG = np.array([0.10, 0.085, 0.068])
+_RIPE = np.array([0.27, 0.215, 0.12])
+_STUBBLE = np.array([0.25, 0.205, 0.14])
+_PLOUGHED = np.array([0.17, 0.13, 0.095])
+_GROWN = np.array([0.05, 0.09, 0.035])
+_WINTER = 0.5  # share of leaves below which crops rest
+_FALLOW = 0.4  # share of fields of bare soil that nothing is sown in
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,7 @@ class Appearance:
     renewed: float = 0.0  # share of roofs of another colour than at the first date
     traffic: int = 0  # seed of the moving things
     veil: float = 0.0  # share of the direct sun that a high overcast turns into sky light
+    wind: float = 2.5  # m/s over water, whose waves it makes
 
 
 def sample_appearance(rng: np.random.Generator, base: Appearance | None = None) -> Appearance:
@@ -97,6 +104,7 @@ def sample_appearance(rng: np.random.Generator, base: Appearance | None = None) 
         renewed=float(rng.choice([0.0, 0.03, 0.1, 0.3])) if again else 0.0,
         traffic=int(rng.integers(2**31)),
         veil=float(rng.uniform(0.3, 0.95)) if rng.random() < 0.2 else 0.0,
+        wind=float(rng.gamma(2.0, 1.6)),
     )
 
 
@@ -106,13 +114,13 @@ def ground_row(
     """Row of the kernel's ground table (14,) for one patch at one date."""
     g = GROUND[kind]
     first = colour.astype(float)
+    if kind == "field":
+        first = _crop(first, when)
     if g.alive > 0:
         turned = g.alive * when.dry * 0.85
         first = (first * [1, when.lush, 1]) * (1 - turned) + _DRY * turned * (
             0.7 + first.mean() * 3
         )
-    if g.cover != WATER:
-        first = first * (1 - 0.35 * when.wet)
     second = first * g.contrast
     if g.alive > 0.6:  # lush and worn places side by side
         second = 0.55 * second + 0.45 * _DRY * (0.6 + 0.5 * when.dry)
@@ -129,6 +137,28 @@ def ground_row(
         g.cover,
     ]
     return np.array(row)
+
+
+def _crop(colour: np.ndarray, when: Appearance) -> np.ndarray:
+    """Reflectance (3,) of a field at a date: growing, ripe, stubble or bare, by its own calendar.
+
+    A field of a green colour was sown in autumn; one of the colour of soil is sown in spring, or
+    lies fallow. The year runs from spring, `dry` 0, to autumn, 1; leafless it is winter. All ours.
+    """
+    own = float(np.modf(colour.sum() * 9973)[0])  # what this field does, and no other
+    ripe = 0.4 + 0.45 * own
+    if colour[1] > colour[0]:
+        if when.leaf < _WINTER:
+            return colour * (0.6 + 0.5 * own) + 0.35 * own * _PLOUGHED
+        if when.dry < ripe:
+            return colour
+        if when.dry < ripe + 0.15:
+            return _RIPE * (0.8 + 0.4 * own)
+        return _STUBBLE * (0.7 + 0.5 * own)
+    if when.leaf < _WINTER or own < _FALLOW:
+        return colour
+    grown = np.clip((when.dry - 0.15) / 0.35, 0, 1) * (when.dry < ripe + 0.2)
+    return np.asarray(colour + 0.9 * grown * (_GROWN - colour))
 
 
 def leaf_colour(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import shapely
 from odc.geo.geobox import GeoBox
 
 from geomage.disaster import Event
@@ -17,8 +18,9 @@ from geomage.render.assets import (
     throw_debris,
 )
 from geomage.render.canvas import Canvas, Noise, onto
-from geomage.render.ground import bury_all, flood_ground, paint_ground, scar_ground
+from geomage.render.ground import bury_all, paint_ground, scar_ground
 from geomage.render.matter import BARE, BUILDING, MATTER, TREE, Appearance
+from geomage.render.water import flood_ground, paint_glint
 from geomage.sensor import VISIBLE, Band
 
 __all__ = ["Stage", "paint"]
@@ -40,9 +42,14 @@ class Stage:
 
     ground: terrain, metres; height: above it; albedo (band, y, x) in `bands`; cover: land cover;
     ids: building on top; footprint: building below whatever grows over it; water: 0/1;
-    changed: by the hazard 0/1; flood_depth: metres; matter: value of `MATTER`; smoke: opacity 0..1,
-    None where there is none; by building id, wall: brightness of its walls,
-    storey: height of one, metres.
+    changed: by the hazard 0/1; flood_depth: metres; matter: value of `MATTER`; by building id,
+    wall: brightness of its walls, storey: height of one, metres; plan (n, 4): angle of one of its
+    walls, by what angle they turn (radians anticlockwise from east), and its middle, x and y in
+    metres from the grid's south-west corner; None where walls run with the grid.
+
+    None where there is none, smoke: opacity 0..1; under: second matter of a pixel, share: how much
+    of the pixel that makes, in 255ths; wet: 0..1; glint: the sun that water mirrors, as
+    reflectance, a part of `albedo` in every band.
     """
 
     box: GeoBox
@@ -60,6 +67,11 @@ class Stage:
     matter: np.ndarray
     smoke: np.ndarray | None = None
     bands: tuple[Band, ...] = VISIBLE
+    plan: np.ndarray | None = None
+    under: np.ndarray | None = None
+    share: np.ndarray | None = None
+    wet: np.ndarray | None = None
+    glint: np.ndarray | None = None
 
 
 def paint(event: Event, box: GeoBox, when: Appearance, noise: Noise, *, after: bool) -> Stage:
@@ -90,13 +102,25 @@ def paint(event: Event, box: GeoBox, when: Appearance, noise: Noise, *, after: b
         if field is not None:
             changed |= (np.abs(field) > least).astype(np.uint8)
     np.minimum(c.albedo, BRIGHTEST, out=c.albedo)
+    paint_glint(c, ((water > 0) & _is_water(c)).astype(np.uint8), BRIGHTEST)
     cover = np.where(c.crown > 0, TREE, np.where(c.ids > 0, BUILDING, c.cover)).astype(np.uint8)
     cover[(c.matter == MATTER["foundation"]) & (cover == BUILDING)] = BARE
     ground = onto(event.city.dtm, box)
     return Stage(
         box, ground, c.height, c.albedo, cover, c.ids, footprint, water, changed, *_walls(event),
-        c.depth, c.matter, _smoke(c),
+        c.depth, c.matter, _smoke(c), under=c.under, share=_shares(c), wet=c.wet, glint=c.glint,
+        plan=_plan(c),
     )  # fmt: skip
+
+
+def _is_water(c: Canvas) -> np.ndarray:
+    """Where water lies open (y, x): nothing floats on it or was laid over it."""
+    return np.isin(c.matter, [MATTER["water"], MATTER["flood water"]])
+
+
+def _shares(c: Canvas) -> np.ndarray:
+    """Share (y, x) of the second matter in 255ths; none where something was painted over both."""
+    return np.where(c.over == c.matter, c.share, 0).astype(np.uint8)
 
 
 def _smoke(c: Canvas) -> np.ndarray | None:
@@ -120,3 +144,20 @@ def _walls(event: Event) -> tuple[np.ndarray, np.ndarray]:
     eave = eaves.reindex(number).to_numpy(np.float32)
     storey[number] = np.maximum(eave / np.maximum(buildings["storeys"].to_numpy(), 1), 2.2)
     return tone, storey
+
+
+def _plan(c: Canvas) -> np.ndarray:
+    """Angle of its walls and its middle by building id (n, 4), see `Stage`.
+
+    Walls of boxes turn by right angles, those of other shapes are taken to turn by 15 degrees.
+    """
+    roofs = c.event.city.roofs
+    number = roofs["building_id"].to_numpy(np.int64)
+    n = int(c.event.city.buildings["building_id"].to_numpy().max(initial=0)) + 1
+    plan = np.zeros((n, 4))
+    plan[:, 1] = np.pi / 2
+    middle = shapely.centroid(roofs.geometry.to_numpy())
+    plan[number, 0] = np.radians(roofs["angle"].to_numpy())
+    plan[number[roofs["boxed"].to_numpy() <= 0], 1] = np.pi / 12
+    plan[number, 2:] = shapely.get_coordinates(middle) - c.corner
+    return plan

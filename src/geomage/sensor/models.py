@@ -1,4 +1,4 @@
-"""Each sensor once, as frozen data."""
+"""What a sensor is. Every one that there is stands in `table`."""
 
 from __future__ import annotations
 
@@ -6,45 +6,94 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from geomage.errors import InputError
+import numpy as np
 
-__all__ = ["SENSORS", "SensorModel", "sensor"]
+from geomage.errors import InputError
+from geomage.sensor.bands import Band
+
+__all__ = ["LEVELS", "Optics", "SensorModel", "Sharpening"]
+
+LEVELS: Mapping[str, str] = MappingProxyType(
+    {
+        "picture": "8 bits through a tone curve, made to be looked at",
+        "toa": "proportional to the reflectance at the top of the atmosphere: the air is in it",
+        "surface": "proportional to the reflectance of the ground: the air is taken out, about",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Optics:
+    """How one band is taken.
+
+    gsd: metres between samples at nadir; mtf: modulation at Nyquist of that GSD, 1 / (2 gsd);
+    snr: signal over standard deviation of noise at reflectance `at`.
+    """
+
+    gsd: float
+    mtf: float
+    snr: float
+    at: float = 0.3
+
+
+@dataclass(frozen=True)
+class Sharpening:
+    """A panchromatic band that lends its detail to the others.
+
+    optics: of the panchromatic band; weights: share of each band in what it sees, sum 1.
+    """
+
+    optics: Optics
+    weights: tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class SensorModel:
-    """A very-high-resolution optical sensor with red, green and blue bands.
+    """An optical sensor and the product it is delivered as.
 
-    gsd: metres; mtf_nyquist: modulation at half the sampling frequency; snr: at reflectance 0.3.
+    name: as the command line takes it; title: as people call it; gsd: of the product, metres;
+    bands, optics: one each, in the order of the product; level: a key of `LEVELS`; bits: of a
+    count; scale: counts a unit of reflectance (linear products); sharpening: None where bands come
+    as they were taken; lossy: whether the product is compressed like JPEG; off_nadir: largest
+    usual view angle, degrees; hours: local mean solar time of images, from and to;
+    source: where the figures come from, and which are ours.
     """
 
     name: str
+    title: str
     gsd: float
-    mtf_nyquist: float
-    snr: float
+    bands: tuple[Band, ...]
+    optics: tuple[Optics, ...]
+    level: str = "picture"
     bits: int = 8
-    bands: tuple[str, ...] = ("red", "green", "blue")
+    scale: float = 255.0
+    sharpening: Sharpening | None = None
+    lossy: bool = True
+    off_nadir: float = 30.0
+    hours: tuple[float, float] = (9.0, 15.0)
+    source: str = ""
 
+    def __post_init__(self) -> None:
+        if len(self.bands) != len(self.optics):
+            raise InputError(
+                f"{self.name} has {len(self.bands)} bands and {len(self.optics)} optics: "
+                "give one each"
+            )
+        if self.level not in LEVELS:
+            raise InputError(f"{self.level!r} is no level: choose one of {', '.join(LEVELS)}")
 
-SENSORS: Mapping[str, SensorModel] = MappingProxyType(
-    {
-        s.name: s
-        for s in (
-            SensorModel("aerial-0.3", 0.3, 0.20, 60),
-            SensorModel("vhr-0.5", 0.5, 0.15, 90),
-            SensorModel("vhr-0.6", 0.6, 0.15, 90),
-            SensorModel("vhr-1.0", 1.0, 0.18, 100),
-        )
-    },
-)
+    @property
+    def dtype(self) -> type[np.uint8 | np.uint16]:
+        """Type of a count."""
+        return np.uint8 if self.bits <= 8 else np.uint16
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the bands, in order."""
+        return tuple(band.name for band in self.bands)
 
-def sensor(name: str) -> SensorModel:
-    """Return a sensor by name.
-
-    Raises:
-        InputError: when there is none of that name.
-    """
-    if name not in SENSORS:
-        raise InputError(f"unknown sensor {name!r}: choose one of {', '.join(SENSORS)}")
-    return SENSORS[name]
+    @property
+    def colours(self) -> tuple[int, int, int]:
+        """Where red, green and blue stand among the bands."""
+        red, green, blue = (self.names.index(name) for name in ("red", "green", "blue"))
+        return red, green, blue

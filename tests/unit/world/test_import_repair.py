@@ -36,14 +36,26 @@ def test_whatever_is_drawn_becomes_valid_apart_and_stays_so(drawn):
     assert shapely.equals_exact(again.shapes, shapes).all()
 
 
+def united(shapes) -> shapely.Geometry:
+    """The union on a fine grid: exact, GEOS 3.14 loses whole triangles of some of these."""
+    return shapely.union_all(shapes, grid_size=1e-6)
+
+
 @given(st.lists(rings, min_size=1, max_size=5))
+@example([[(0, 0), (1, 0), (36, 30)], [(0, 0), (0, 1), (23, 0), (8, 31)]])
+@example(
+    [
+        [(0, 0), (0, 15), (11, 32), (0, 0), (6, 4), (38, 30)],
+        [(12, 0), (36, 2), (1, 0), (11, 0), (10, 33)],
+    ]
+)
 @settings(max_examples=80, deadline=None)
 def test_ground_is_neither_made_nor_lost_but_for_slivers(drawn):
     outlines = [Polygon(ring) for ring in drawn]
-    wanted = shapely.union_all(repair_areas(outlines).shapes)
-    got = shapely.union_all(mend(*outlines).shapes)
-    assert got.difference(wanted).area < 1e-6
-    lost = wanted.difference(got)
+    wanted = united(repair_areas(outlines).shapes)
+    got = united(mend(*outlines).shapes)
+    assert shapely.difference(got, wanted, grid_size=1e-6).area < 1e-3
+    lost = shapely.difference(wanted, got, grid_size=1e-6)
     parts = shapely.get_parts(lost)
     thin = 2 * shapely.area(parts) / np.maximum(shapely.length(parts), 1e-9) < 0.5
     same = wanted.area * 0.06  # of two footprints that are one, the lesser goes

@@ -1,0 +1,86 @@
+"""Write docs/sensors.md from the table of sensors: bands, sharpness, noise, sources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from geomage.sensor import SENSORS, Optics, SensorModel
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "sensors.md"
+HEAD = """# Sensors
+
+Written by `make docs` from `src/geomage/sensor/table.py`; do not edit by hand.
+`geomage render --sensor NAME` pictures a town with any of them.
+
+**How a picture is taken.** Each band is blurred to its own MTF at its own GSD, sampled there, given
+noise, and brought to the product's grid: repeated where its GSD is a multiple, as grids of
+Sentinel-2 nest, else interpolated. Where a panchromatic band sharpens the colours, these are taken
+as coarse as they are, and lent its detail by Brovey's ratio: colours bleed over edges, as they do
+in delivered images. A law of the tests measures MTF and SNR of every band against this page's.
+
+**What the counts are.** *Picture*: 8 bits through white point, tint, gamma, sharpening and JPEG,
+drawn per date, with what haze providers leave. *Top of atmosphere*: reflectance times a constant,
+with air in it: molecules, aerosol, gases. *Surface*: the same with the air taken out as if aerosol
+and vapour were known to a tenth.
+
+**Limits.** Spectral responses are centres and widths, not curves. One MTF serves all directions;
+off nadir a sensor samples no coarser than at nadir. Noise has no stripes. Satellites' counts are
+proportional to reflectance, not to radiance. Air is one thin layer: under a sun below 20 degrees
+haze comes out too bright. Clouds stand at one height. A town holds nothing finer than
+about 0.25 m but grain, which some sensors sample finer: the command says so.
+"""
+LEVELS = {
+    "picture": "picture",
+    "toa": "top of atmosphere",
+    "surface": "surface",
+}
+
+
+def page() -> str:
+    """Return docs/sensors.md as it should stand."""
+    return "\n".join([HEAD, *_summary(), *(_part(model) for model in SENSORS.values())])
+
+
+def _summary() -> Iterator[str]:
+    yield "| name | product | GSD (m) | bands | counts | off nadir (°) | solar time (h) |"
+    yield "|---|---|---|---|---|---|---|"
+    for m in SENSORS.values():
+        counts = f"{LEVELS[m.level]}, {m.bits} bits"
+        if m.level != "picture":
+            counts += f", {m.scale:g} per unit"
+        yield (
+            f"| `{m.name}` | {m.title} | {m.gsd:g} | {len(m.bands)} | {counts} "
+            f"| 0 to {m.off_nadir:g} | {m.hours[0]:g} to {m.hours[1]:g} |"
+        )
+    yield ""
+
+
+def _part(model: SensorModel) -> str:
+    """Return the section of one sensor."""
+    lines = [
+        f"## {model.name}\n",
+        f"{model.source}\n",
+        "| band | centre (nm) | width (nm) | GSD (m) | MTF at Nyquist | SNR | at reflectance |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for band, optics in zip(model.bands, model.optics, strict=True):
+        lines.append(f"| {band.name} | {band.centre_nm:g} | {band.width_nm:g} | {_row(optics)} |")
+    if model.sharpening is not None:
+        pan = model.sharpening
+        shares = ", ".join(
+            f"{share:g} {name}"
+            for name, share in zip(model.names, pan.weights, strict=True)
+            if share
+        )
+        lines.append(f"| panchromatic: {shares} | | | {_row(pan.optics)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _row(optics: Optics) -> str:
+    return f"{optics.gsd:g} | {optics.mtf:.2f} | {optics.snr:g} | {optics.at:.3g}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
+    print(f"wrote {PAGE}")

@@ -1,0 +1,185 @@
+"""The dataset factory: many towns, disasters, sensors and kinds of weather, written to a folder.
+
+Sample `index` is a function of recipe, seed and index alone, so that any number of processes, in
+any order, with any interruption, writes the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from tqdm import tqdm
+
+from geomage.data import shards
+from geomage.data.cluster import cluster, run_on
+from geomage.data.collection import write_collection
+from geomage.data.datasheet import write_datasheet
+from geomage.data.journal import MARK, Journal, open_journal
+from geomage.data.layout import Layout, key_of
+from geomage.data.recipe import DatasetRecipe
+from geomage.data.records import record_of, row_of
+from geomage.data.sample_folder import record_in, write_sample_folder
+from geomage.data.stream import SimulatedPairs
+from geomage.data.workers import run_here, run_locally
+from geomage.errors import InputError, OutputError
+from geomage.geo.scratch import hidden_path
+from geomage.geo.space import why_unwritten
+
+__all__ = ["MakeSample", "Means", "make_dataset"]
+
+Row = tuple[Any, ...]
+
+MOST_SAMPLES = 10_000_000
+
+
+@dataclass(frozen=True)
+class Means:
+    """What a dataset is made with; it changes no byte of it."""
+
+    jobs: int = 1
+    scheduler: str | None = None
+    """Address of a Dask scheduler, which then does the work."""
+    say: Callable[[str], None] = lambda _: None
+    """Told what a person should know."""
+
+
+@dataclass(frozen=True)
+class MakeSample:
+    """Makes and writes one sample; it pickles, for it travels to the workers."""
+
+    layout: Layout
+
+    def __call__(self, index: int) -> dict[str, Any]:
+        """Write what is due of a sample, each whole or not at all; return its row."""
+        recipe = self.layout.recipe
+        sample = SimulatedPairs(recipe.stream).pair(index)
+        arrays = shards.arrays_of(sample)
+        record = record_of(sample, arrays)
+        if recipe.shards:
+            self._wait(index, shards.fragment(key_of(index), arrays, record))
+        if recipe.cogs:
+            write_sample_folder(self.layout, sample, arrays, record)
+        return row_of(record)
+
+    def _wait(self, index: int, fragment: bytes) -> None:
+        """Lay a fragment where its shard will find it."""
+        target = self.layout.part(index)
+        target.parent.mkdir(exist_ok=True)
+        work = hidden_path(target, "part")
+        try:
+            work.write_bytes(fragment)
+            work.replace(target)
+        except OSError as error:
+            why = why_unwritten(error, target.parent)
+            raise OutputError(f"cannot write {target}: {why}") from error
+        finally:
+            work.unlink(missing_ok=True)
+
+
+def make_dataset(
+    recipe: DatasetRecipe,
+    folder: Path,
+    count: int,
+    means: Means | None = None,
+    *,
+    overwrite: bool = False,
+) -> pd.DataFrame:
+    """Make a dataset of `count` samples, go on with one begun, or extend one.
+
+    Args:
+        recipe: what it holds, with its seed.
+        folder: where to.
+        count: samples in all.
+        means: processes or cluster.
+        overwrite: begin anew.
+
+    Returns:
+        One row a sample, in order, as `samples.csv` has them.
+
+    Raises:
+        InputError: the count, or what stands in the folder, cannot be.
+        OutputError: it cannot be written; the samples that are whole stay.
+        RunError: a sample cannot be made.
+    """
+    if not 1 <= count <= MOST_SAMPLES:
+        raise InputError(f"--count {count} is outside 1..{MOST_SAMPLES}: choose one within")
+    means = means or Means()
+    folder = folder.absolute()
+    with ExitStack() as stack:
+        client = stack.enter_context(cluster(means.scheduler)) if means.scheduler else None
+        journal = stack.enter_context(open_journal(recipe, folder, count, overwrite=overwrite))
+        made = _make_missing(journal, means, client)
+        return _close(journal, made)
+
+
+def _make_missing(journal: Journal, means: Means, client: Any) -> dict[int, Row]:
+    """Make what is missing; pack each shard as its last sample comes."""
+    layout, missing = journal.layout, journal.missing()
+    blocks = layout.blocks(journal.count) if layout.recipe.shards else {}
+    left = {block: set(indices) & set(missing) for block, indices in blocks.items()}
+    for block in (b for b, due in left.items() if not due):
+        journal.pack(block, blocks[block])
+    made: dict[int, Row] = {}
+    with tqdm(
+        total=journal.count, initial=journal.count - len(missing), desc="samples", unit="sample",
+        disable=None, leave=False,
+    ) as bar:  # fmt: skip
+        for row in _answers(layout, missing, means, client):
+            made[row["index"]] = tuple(row.values())
+            block = layout.block(row["index"])
+            if block in left:
+                left[block].discard(row["index"])
+                if not left[block]:
+                    journal.pack(block, blocks[block])
+            bar.update()
+    return made
+
+
+def _answers(
+    layout: Layout, missing: list[int], means: Means, client: Any
+) -> Iterator[dict[str, Any]]:
+    task = MakeSample(layout)
+    if client is not None:
+        return run_on(client, task, missing, layout.folder / MARK)
+    if means.jobs == 1 or len(missing) < 2:
+        return run_here(task, missing)
+    return run_locally(task, missing, means.jobs, means.say)
+
+
+def _close(journal: Journal, made: dict[int, Row]) -> pd.DataFrame:
+    """Read what was there, and write what speaks of all samples."""
+    layout = journal.layout
+    there = [i for i in range(journal.count) if i not in made]
+    for record in _records(layout, there):
+        row = row_of(record)
+        made[row["index"]] = tuple(row.values())
+        names = list(row)
+    if not there:
+        names = list(row_of(next(_records(layout, [0]))))
+    rows = pd.DataFrame([made[i] for i in range(journal.count)], columns=names)
+    try:
+        write_collection(layout, rows)
+        write_datasheet(layout, rows)
+    except OSError as error:
+        if isinstance(error, OutputError):
+            raise
+        why = why_unwritten(error, layout.folder)
+        raise OutputError(f"cannot write {layout.folder}: {why}") from error
+    return rows
+
+
+def _records(layout: Layout, indices: Iterable[int]) -> Iterator[dict[str, Any]]:
+    """The records of samples that stand."""
+    if layout.recipe.cogs:
+        yield from (record_in(layout.sample(index)) for index in indices)
+        return
+    for block, group in groupby(indices, layout.block):
+        path = layout.shard(block)
+        places = shards.members(path)
+        yield from (shards.read_record(shards.cut(path, *places[index])) for index in group)

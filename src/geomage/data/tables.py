@@ -1,0 +1,89 @@
+"""From the tables of a TOML file to frozen dataclasses: strictly, with near names for mistakes."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from geomage.errors import InputError
+
+__all__ = ["build", "near_names", "read_table", "recipe_hash"]
+
+_LONGEST = 200  # letters of another library's message
+
+
+def near_names(word: str, known: Iterable[str]) -> str:
+    """Say which known names a wrong one is near to; nothing where it is near none."""
+    near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)
+    return f" (near: {', '.join(near)})" if near else ""
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """Read the tables of a TOML file.
+
+    Raises:
+        InputError: no such file, or it is no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot read the recipe: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:  # no UTF-8, no TOML, tables without end
+        raise InputError(f"{path}: not a TOML recipe: {str(error)[:_LONGEST]}") from error
+
+
+def build(kind: type, table: dict[str, Any], where: str) -> Any:
+    """Fill a dataclass from a TOML table, strictly."""
+    hints = get_type_hints(kind)
+    names = [f.name for f in fields(kind)]
+    unknown = sorted(set(table) - set(names))
+    if unknown:
+        raise InputError(
+            f"{where}: unknown key {unknown[0]!r}{near_names(unknown[0], names)}; "
+            f"known keys: {', '.join(names)}"
+        )
+    return kind(**{k: _value(hints[k], v, f"{where}, {k}") for k, v in table.items()})
+
+
+def _value(hint: Any, value: Any, where: str) -> Any:
+    """Check one value against its annotation; lists become tuples, whole numbers floats."""
+    if is_dataclass(hint):
+        if not isinstance(value, dict):
+            raise InputError(f"{where}: expected a table, got {value!r}")
+        return build(hint if isinstance(hint, type) else type(hint), value, where)
+    if getattr(hint, "__origin__", None) is tuple:
+        return _numbers(hint, value, where)
+    kind = getattr(hint, "__origin__", hint)
+    if kind in (dict, Mapping):
+        if not isinstance(value, dict):
+            raise InputError(f"{where}: expected a table, got {value!r}")
+        inner = hint.__args__[1]
+        return {
+            k: v if inner is Any else _value(inner, v, f"{where}, {k}") for k, v in value.items()
+        }
+    if hint is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise InputError(f"{where}: expected {kind.__name__}, got {value!r}")
+    return value
+
+
+def _numbers(hint: Any, value: Any, where: str) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise InputError(f"{where}: expected a list, got {value!r}")
+    if Ellipsis not in hint.__args__ and len(value) != len(hint.__args__):
+        raise InputError(f"{where}: expected {len(hint.__args__)} numbers, got {value!r}")
+    return tuple(_value(hint.__args__[0], v, where) for v in value)
+
+
+def recipe_hash(part: Any) -> str:
+    """Sixteen hexadecimal digits that change when a recipe, or a part of one, changes."""
+    data = asdict(part) if is_dataclass(part) and not isinstance(part, type) else part
+    text = json.dumps(data, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
