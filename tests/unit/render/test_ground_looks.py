@@ -13,6 +13,7 @@ from geomage.render.matter import Appearance, ground_row
 from geomage.world.districts import street_angle
 
 PX, SIDE = 0.3, 200
+AT = (0, 0)  # of the lattice of pixels, where the grid begins
 NOISE = stage_noise(GeoBox((SIDE, SIDE), Affine(PX, 0, 0, 0, -PX, 60), "EPSG:32631"), 5)
 ROWS, COLUMNS = np.indices((SIDE, SIDE))
 
@@ -22,7 +23,8 @@ def halves(second: int = 1) -> np.ndarray:
 
 
 def frayed(index: np.ndarray, still: list[bool], most: float = 0.6) -> np.ndarray:
-    return k.fray(index, np.array(still), NOISE.mid, NOISE.coarse, PX, most)
+    n = NOISE
+    return k.fray(index, np.array(still), n.mid, n.coarse, n.loss, n.wide, PX, most)
 
 
 def test_an_edge_strays_but_not_farther_than_it_may():
@@ -51,7 +53,8 @@ def painted(kind: str, row: int) -> tuple[np.ndarray, np.ndarray]:
     cover = np.zeros((SIDE, SIDE), np.uint8)
     index = np.full((SIDE, SIDE), row, np.int32)
     n = NOISE
-    k.paint_ground(index, table, n.fine, n.mid, n.coarse, n.broad, PX, albedo, cover)
+    noises = (n.fine, n.mid, n.coarse, n.broad, n.loss, n.wide)
+    k.paint_ground(index, table, noises, AT, PX, albedo, cover)
     return albedo, cover
 
 
@@ -77,7 +80,9 @@ def test_bushes_are_low_and_leave_houses_and_roads_alone():
     albedo = np.full((3, SIDE, SIDE), 0.3, np.float32)
     ids = np.where(ROWS < 60, 1, 0).astype(np.int32)
     cover = np.where(COLUMNS < 100, 2, 4).astype(np.uint8)  # grass beside road
-    k.strew_low(PX, height, albedo, ids, cover, 0.5, np.array([0.05, 0.07, 0.03]), NOISE.fine, 9)
+    k.strew_low(
+        AT, PX, height, albedo, ids, cover, 0.5, np.array([0.05, 0.07, 0.03]), NOISE.fine, 9
+    )
     assert (height > 0).mean() > 0.005
     assert height.max() < 1.7
     assert (height[ids > 0] == 0).all()
@@ -89,7 +94,7 @@ def test_a_crown_is_lumpy_and_stays_within_its_reach():
     height = np.zeros((SIDE, SIDE), np.float32)
     albedo, crown = np.zeros((3, SIDE, SIDE), np.float32), np.zeros((SIDE, SIDE), np.uint8)
     tree = np.array([[30.0, 30, 6, 12, 1, 0, 0.05, 0.07, 0.03, 1, 0, 1]])
-    k.paint_trees(tree, PX, SIDE, height, albedo, crown, NOISE.fine, NOISE.mid, NOISE.loss, 3)
+    k.paint_trees(tree, AT, PX, SIDE, height, albedo, crown, NOISE.fine, NOISE.mid, NOISE.loss, 3)
     away = np.hypot((COLUMNS + 0.5) * PX - 30, (SIDE - ROWS - 0.5) * PX - 30)
     assert 60 < crown.sum() * PX**2 < 170  # a disc of 6 m has 113 m²
     assert away[crown > 0].max() < 1.25 * 6 * 1.1
@@ -104,7 +109,9 @@ def test_a_bare_crown_shows_limbs_and_gaps():
         height = np.zeros((SIDE, SIDE), np.float32)
         albedo, crown = np.zeros((3, SIDE, SIDE), np.float32), np.zeros((SIDE, SIDE), np.uint8)
         tree = np.array([[30.0, 30, 6, 12, leaf, twig, 0.05, 0.07, 0.03, 1, 0, 1]])
-        k.paint_trees(tree, PX, SIDE, height, albedo, crown, NOISE.fine, NOISE.mid, NOISE.loss, 3)
+        k.paint_trees(
+            tree, AT, PX, SIDE, height, albedo, crown, NOISE.fine, NOISE.mid, NOISE.loss, 3
+        )
         shares.append(crown.sum())
     assert 0.1 < shares[1] / shares[0] < 0.75
 
