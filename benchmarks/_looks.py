@@ -167,7 +167,7 @@ def _wavelets(luma: np.ndarray) -> dict[str, float]:
 
 def _kurtosis(x: np.ndarray) -> float:
     x = x - x.mean()
-    return float((x**4).mean() / max((x**2).mean() ** 2, 1e-12))
+    return float(max((x**4).mean(), 1e-12) / max((x**2).mean() ** 2, 1e-12))
 
 
 def _entropy(shares: np.ndarray) -> float:
