@@ -238,7 +238,7 @@ def test_every_sensor_has_its_own_grid(struck, name):
 
 
 def test_a_town_without_buildings_makes_a_scene(tmp_path):
-    scene = render_event(calm(town("village", 2)), RenderParams("vhr-1.0"))
+    scene = render_event(calm(town("village", 7)), RenderParams("vhr-1.0"))
     assert not scene.rasters["building"].any()
     assert not scene.rasters["damage"].any()
     write_scene(scene, tmp_path / "scene")
