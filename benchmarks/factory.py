@@ -15,7 +15,6 @@ import argparse
 import contextlib
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -27,6 +26,7 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
+import psutil
 
 from geomage.data import factory, find_recipe, shards, stream
 from geomage.data.layout import Layout
@@ -102,13 +102,28 @@ def with_jobs(recipe: str, count: int, jobs: int) -> dict[str, float]:
     threads = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     with tempfile.TemporaryDirectory() as place:
         words = ["dataset", recipe, "-o", f"{place}/d", "--count", str(count), "--jobs", str(jobs)]
-        before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        subprocess.run(  # noqa: S603 -- our own command
-            [sys.executable, "-c", program, *words], check=True, env={**os.environ, **threads}
-        )
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {"wall_s": time.perf_counter() - start, "cpu_s": cpu}
+        start, spent = time.perf_counter(), {}
+        with subprocess.Popen(  # noqa: S603 -- our own command
+            [sys.executable, "-c", program, *words], env={**os.environ, **threads}
+        ) as process:
+            while process.poll() is None:  # forked workers are no children of ours to wait for
+                spent |= _cpu_of(process.pid)
+                time.sleep(0.05)
+        if process.returncode:
+            raise SystemExit(f"geomage dataset left with {process.returncode}")
+    return {"wall_s": time.perf_counter() - start, "cpu_s": sum(spent.values())}
+
+
+def _cpu_of(pid: int) -> dict[int, float]:
+    """CPU-seconds so far of a process and all below it."""
+    found = {}
+    with contextlib.suppress(psutil.NoSuchProcess):
+        top = psutil.Process(pid)
+        for one in (top, *top.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                times = one.cpu_times()
+                found[one.pid] = times.user + times.system
+    return found
 
 
 def main() -> None:
