@@ -97,7 +97,8 @@ def test_a_town_looks_alike_from_above_and_at_an_angle(tracer):
     middle = ((bounds.left + bounds.right) / 2, (bounds.bottom + bounds.top) / 2)
     box = stage_box(middle, 64.0, PX, struck.city.dtm.box.crs)
     there = paint(struck, box, NADIR, stage_noise(box, 1), after=False)
-    for when, least in ((NADIR, 0.95), (WHEN, 0.90)):
+    less = 0.02 if tracer == "blender" else 0.0  # Cycles' denoiser takes grain for noise
+    for when, least in ((NADIR, 0.95 - less), (WHEN, 0.90 - less)):
         ours, theirs = (ENGINES[name](there, when).radiance for name in ("heightfield", tracer))
         assert agreement(ours, theirs) > least
         assert theirs.mean((1, 2)) == pytest.approx(ours.mean((1, 2)), rel=0.1)
