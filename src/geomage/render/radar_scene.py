@@ -107,10 +107,10 @@ def _grids(event: Event, gsd: float) -> tuple[GeoBox, GeoBox]:
         )
     crs, times = event.city.dtm.box.crs, round(gsd / _FINE_M)
     corner = bounds.left, bounds.top
-    return tuple(
-        GeoBox(wh_(columns * n, rows * n), Affine(px, 0, corner[0], 0, -px, corner[1]), crs)
-        for px, n in ((_FINE_M, times), (gsd, 1))
-    )
+    wide = Affine(gsd, 0, corner[0], 0, -gsd, corner[1])
+    narrow = Affine(_FINE_M, 0, corner[0], 0, -_FINE_M, corner[1])
+    size = wh_(columns * times, rows * times)
+    return GeoBox(size, narrow, crs), GeoBox(wh_(columns, rows), wide, crs)
 
 
 def _met(stage: Stage, wind: float) -> Scatterers:
