@@ -34,8 +34,11 @@ BINS = {
     "VH": np.arange(-50, 0.01, 1.0),
     "MNDWI": np.arange(-1, 1.001, 0.05),
 }
-RADAR, DECIBELS = 10, (0, 1, 2, 3, 6, 7)  # features of radar, and those that a gain moves
-SEEN = 0.65  # of a cell that shows water from above: who labels an optical image calls it water
+RADAR, DECIBELS = (
+    14,
+    (0, 1, 2, 3, 6, 7, 10, 11, 12, 13),
+)  # features of radar, and those that a gain moves
+SEEN = 0.75  # of a cell that shows water from above: who labels an optical image calls it water
 HELD = 24  # simulated chips held back from training, to choose the decision on
 DRY_EVERY = 5  # pairs, of which one lends its first date to training
 HIDDEN = 0.1  # less than that of flooded ground shows water: no one can label it
@@ -129,14 +132,19 @@ def overlaps(real: list[Chip], made: list[Chip]) -> dict[str, dict[str, float]]:
 def features(chip: Chip, *, optical: bool) -> np.ndarray:
     """(band, y, x) float32 of about -2..2: decibels, smoothed ones, logarithms, MNDWI.
 
-    Smoothed decibels stand beside the upper quartile of their image: how dark for this place.
+    Smoothed decibels stand beside the upper quartile of their image, and the quartiles of the image
+    beside them all: how dark for this place, and what kind of place.
     """
     power = 10 ** (chip.radar / 10)
     bands = [(chip.radar[0] + 13) / 6, (chip.radar[1] + 20) / 7]
+    valid = chip.label >= 0
     for sigma in (1.5, 5.0):
         soft = 10 * np.log10(np.stack([ndimage.gaussian_filter(p, sigma) for p in power]) + 1e-5)
         bands += [(soft[0] + 13) / 6, (soft[1] + 20) / 7]
-        bands += [(s - np.quantile(s[chip.label >= 0], 0.75)) / 6 for s in soft]
+        bands += [(s - np.quantile(s[valid], 0.75)) / 6 for s in soft]
+    for s, middle in zip(soft, (-13, -20), strict=True):
+        low, high = np.quantile(s[valid], (0.25, 0.75))
+        bands += [np.full(s.shape, (value - middle) / 6) for value in (low, high)]
     if optical:
         assert chip.optical is not None
         o = np.maximum(chip.optical.astype(np.float32), 1)
@@ -223,7 +231,7 @@ def train(chips: list[Chip], *, optical: bool, steps: int, seed: int = 0) -> Sma
         p = torch.sigmoid(z) * seen
         both = (p * y.clamp(0, 1)).sum()
         dice = 1 - (2 * both + 1) / (p.sum() + (y.clamp(0, 1) * seen).sum() + 1)
-        loss = (loss * seen).sum() / seen.sum().clamp(1) + dice
+        loss = (loss * seen).sum() / seen.sum().clamp(1) + 0.5 * dice
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)

@@ -71,13 +71,13 @@ class Inundation:
 
 
 def sample_flood(rng: np.random.Generator) -> PlainFlood:
-    """Draw a flood: of a river, of rain, of paddies, or of all."""
-    level = float(np.exp(rng.uniform(np.log(0.3), np.log(5)))) if rng.random() < 0.8 else 0.0
+    """Draw a flood: of a river, of rain, of paddies, or of all; wide ones are common."""
+    level = float(np.exp(rng.uniform(np.log(0.4), np.log(8)))) if rng.random() < 0.8 else 0.0
     return PlainFlood(
         level_m=level,
         fallen_m=float(rng.uniform(0, 0.6) * level),
         hollows=float(rng.uniform(0, 0.9)) if rng.random() < 0.6 else 0.0,
-        bunded=float(rng.choice([0.0, rng.uniform(0.05, 0.7), rng.uniform(0.6, 1.0)])),
+        bunded=float(rng.choice([0.0, rng.uniform(0.1, 0.7), rng.uniform(0.6, 1.0)])),
         soaked=float(rng.uniform(0.1, 1.0)),
         uneven_m=float(np.exp(rng.uniform(np.log(0.03), np.log(0.3)))),
     )
