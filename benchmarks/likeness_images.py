@@ -12,7 +12,7 @@ histograms and of colours. Then the figures that tell most, by their own AUC (fo
 by what shuffling one costs the trees; for each the place of each set's median within the simulated
 crops (0 to 100 %): far from 50 in one direction for all sets is a fault, beyond 2 or 98 a set that
 the simulation does not contain. Needs scikit-learn (comes with the extra `[fit]`) and torch.
-Writes `likeness_images.json` and `likeness_images.png`, real crops left, simulated right.
+Writes `likeness_images.json`, the crops, and `likeness_images.png`: real ones left, simulated right.
 """
 
 from __future__ import annotations
@@ -303,6 +303,7 @@ def main() -> None:
     crops = simulated_crops(args.count, args.seed)
     for name in SETS:
         crops = crops + real_crops(args.data, name)
+    np.savez_compressed(args.out / "crops.npz", **vars(crops))
     contact_sheet(crops, args.out / "likeness_images.png")
     looks = [measure_looks(c) for c in crops.pixels]
     names = list(looks[0])
@@ -318,7 +319,6 @@ def main() -> None:
     old = json.loads(args.against.read_text(encoding="utf-8")) if args.against else None
     printed(facts, old, args.rows)
     (args.out / "likeness_images.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
-    np.savez_compressed(args.out / "crops.npz", **vars(crops))
 
 
 if __name__ == "__main__":
