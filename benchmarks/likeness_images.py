@@ -12,7 +12,7 @@ histograms and of colours. Then the figures that tell most, by their own AUC (fo
 by what shuffling one costs the trees; for each the place of each set's median within the simulated
 crops (0 to 100 %): far from 50 in one direction for all sets is a fault, beyond 2 or 98 a set that
 the simulation does not contain. Needs scikit-learn (comes with the extra `[fit]`) and torch.
-Writes `likeness_images.json`, the crops, and `likeness_images.png`: real ones left, simulated right.
+Writes `likeness_images.json`, the crops, and `likeness_images.png`, real left, simulated right.
 """
 
 from __future__ import annotations
