@@ -87,8 +87,8 @@ PLATES = {
     ),
     "fire": Plate(
         "Wildfire in a suburb",
-        "--size 340 --style suburb --seed 2",
-        "fire --wind-speed 16 --hours 4 --moisture 5 --seed 3",
+        "--size 340 --style suburb --seed 4",
+        "fire --wind-speed 16 --hours 4 --moisture 5 --seed 1",
         f"--seed 3 {_NADIR}",
         "Timber houses burnt to pale ash with their chimneys standing, brown and black crowns, "
         "patches of white ash in the grass, houses between that the fire spared.",
