@@ -34,14 +34,10 @@ BINS = {
     "VH": np.arange(-50, 0.01, 1.0),
     "MNDWI": np.arange(-1, 1.001, 0.05),
 }
-RADAR, DECIBELS = (
-    14,
-    (0, 1, 2, 3, 6, 7, 10, 11, 12, 13),
-)  # features of radar, and those that a gain moves
+RADAR, DECIBELS = 10, (0, 1, 2, 3, 6, 7)  # features of radar, and those that a gain moves
 SEEN = 0.75  # of a cell that shows water from above: who labels an optical image calls it water
 HELD = 24  # simulated chips held back from training, to choose the decision on
 DRY_EVERY = 5  # pairs, of which one lends its first date to training
-HIDDEN = 0.1  # less than that of flooded ground shows water: no one can label it
 
 
 @dataclass(frozen=True)
@@ -74,10 +70,12 @@ def read_chip(folder: Path, name: str) -> Chip:
 
 
 def simulated(pairs: FloodPairs, index: int) -> list[Chip]:
-    """The second date of a pair, now and then the first, labelled by where water stands."""
+    """The second date of a pair, now and then the first, labelled by where water stands.
+
+    Under plants too: radar is to learn what it can see there.
+    """
     pair = pairs.pair(index)
     after = np.where(pair.flood == 255, -1, pair.flood > 0).astype(np.int8)
-    after[(pair.flood == 1) & (pair.open < HIDDEN)] = -1
     seen = np.where(after < 0, 0, pair.open >= SEEN).astype(np.int8)
     before = np.where(pair.flood == 255, -1, pair.flood == 2).astype(np.int8)
     chips = [Chip(f"{index} after", pair.radar_after, pair.optical_after, after, seen)]
@@ -132,8 +130,7 @@ def overlaps(real: list[Chip], made: list[Chip]) -> dict[str, dict[str, float]]:
 def features(chip: Chip, *, optical: bool) -> np.ndarray:
     """(band, y, x) float32 of about -2..2: decibels, smoothed ones, logarithms, MNDWI.
 
-    Smoothed decibels stand beside the upper quartile of their image, and the quartiles of the image
-    beside them all: how dark for this place, and what kind of place.
+    Smoothed decibels stand beside the upper quartile of their image: how dark for this place.
     """
     power = 10 ** (chip.radar / 10)
     bands = [(chip.radar[0] + 13) / 6, (chip.radar[1] + 20) / 7]
@@ -142,9 +139,6 @@ def features(chip: Chip, *, optical: bool) -> np.ndarray:
         soft = 10 * np.log10(np.stack([ndimage.gaussian_filter(p, sigma) for p in power]) + 1e-5)
         bands += [(soft[0] + 13) / 6, (soft[1] + 20) / 7]
         bands += [(s - np.quantile(s[valid], 0.75)) / 6 for s in soft]
-    for s, middle in zip(soft, (-13, -20), strict=True):
-        low, high = np.quantile(s[valid], (0.25, 0.75))
-        bands += [np.full(s.shape, (value - middle) / 6) for value in (low, high)]
     if optical:
         assert chip.optical is not None
         o = np.maximum(chip.optical.astype(np.float32), 1)

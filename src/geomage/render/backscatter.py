@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 POLARISATIONS = ("VV", "VH")
-WALL_BOUNCE = (1.2, 0.06)
+WALL_BOUNCE = (3.0, 0.15)
 """Of a wall and the ground before it, one cell of dihedral: ours."""
 
 _WAVE_M = 299_792_458.0 / 5.405e9
