@@ -21,7 +21,7 @@ from typing import Any
 
 from geomage.errors import GeomageError, RunError
 
-__all__ = ["run_here", "run_locally"]
+__all__ = ["one_thread", "run_here", "run_locally"]
 
 Task = Callable[[int], dict[str, Any]]
 
@@ -100,7 +100,7 @@ class _Crew:
         context.set_forkserver_preload(["geomage.data.factory"])
         ours, theirs = context.Pipe()
         process = context.Process(target=_work, args=(self.task, theirs), daemon=True)
-        with _one_thread():
+        with one_thread():
             process.start()
         theirs.close()
         worker = _Worker(process, ours, index)
@@ -199,7 +199,7 @@ def _how(code: int | None) -> str:
     return f"exit code {code}"
 
 
-class _one_thread:  # noqa: N801 -- used like a function
+class one_thread:  # noqa: N801 -- used like a function
     """Children started inside get one thread for each numerical library."""
 
     def __enter__(self) -> None:

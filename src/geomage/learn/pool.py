@@ -21,6 +21,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import UInt8
 
+from geomage.data.workers import one_thread
 from geomage.errors import InputError, RunError
 
 __all__ = ["PairSource", "Pool", "PoolPlan", "indices_of", "trim", "wait_for_pair"]
@@ -100,7 +101,7 @@ class Pool:
         """Start `jobs` background processes on what is missing; they end with this process."""
         missing = [i for i in self.plan.order() if not pair_path(self.folder, i).exists()]
         context = multiprocessing.get_context("spawn")
-        with _one_thread_each():
+        with one_thread():
             for k in range(min(jobs, len(missing))):
                 job = (source, str(self.folder), missing[k::jobs])
                 worker = context.Process(target=_make, args=job, daemon=True)
@@ -154,23 +155,6 @@ def _claim(folder: Path, fingerprint: str) -> None:
     part = mark.with_suffix(".part")
     part.write_text(json.dumps({"fingerprint": fingerprint}), encoding="utf-8")
     part.replace(mark)
-
-
-class _one_thread_each:  # noqa: N801 -- used like a function
-    """Children started inside get one thread for each numerical library."""
-
-    NAMES = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
-    def __enter__(self) -> None:
-        self.old = {name: os.environ.get(name) for name in self.NAMES}
-        os.environ.update(dict.fromkeys(self.NAMES, "1"))
-
-    def __exit__(self, *_: object) -> None:
-        for name, value in self.old.items():
-            if value is None:
-                os.environ.pop(name)
-            else:
-                os.environ[name] = value
 
 
 def trim(
