@@ -237,6 +237,8 @@ def entry_of(fuel: np.ndarray, gsd: float, params: FireParams) -> np.ndarray:
     away = away + (columns + 0.5 - (middle[0] + half[0]) / gsd) ** 2
     nearest = int(np.argmin(away))
     first = rows[nearest] * nx + columns[nearest]
+    if steps == 0:  # a point: one cell
+        return np.array([first], np.int64)
     return np.concatenate([[first], line[fuel.ravel()[line] > 0]]).astype(np.int64)
 
 

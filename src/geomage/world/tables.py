@@ -163,6 +163,9 @@ def _table(shapes: Sequence[BaseGeometry] | np.ndarray, **columns: object) -> gp
 def _placed(table: gpd.GeoDataFrame, site: Site) -> gpd.GeoDataFrame:
     """A table moved from local metres to where the town stands."""
     moved = shapely.transform(table.geometry.to_numpy(), lambda xy: xy + site.origin)
+    bent = ~shapely.is_valid(moved)  # vertices that rounding far from the origin laid on each other
+    if bent.any():
+        moved[bent] = shapely.set_precision(moved[bent], 1e-6)
     return table.set_geometry(gpd.GeoSeries(moved, table.index, crs=site.crs))
 
 

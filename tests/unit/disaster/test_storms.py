@@ -131,7 +131,7 @@ def test_a_built_up_town_is_rougher_than_a_village(city):
     assert roughness(town("village", 1)).max() < 0.3
     rough = [roughness(t).mean() for t in (city, town("centre", 0))]
     assert 0.05 <= rough[0] < rough[1] <= 1
-    empty = town("village", 2)
+    empty = town("village", 7)
     assert (roughness(empty) == 0.05).all()
 
 
