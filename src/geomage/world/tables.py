@@ -165,7 +165,7 @@ def _placed(table: gpd.GeoDataFrame, site: Site) -> gpd.GeoDataFrame:
     moved = shapely.transform(table.geometry.to_numpy(), lambda xy: xy + site.origin)
     bent = ~shapely.is_valid(moved)  # vertices that rounding far from the origin laid on each other
     if bent.any():
-        moved[bent] = shapely.set_precision(moved[bent], 1e-6)
+        moved[bent] = shapely.buffer(moved[bent], 0)
     return table.set_geometry(gpd.GeoSeries(moved, table.index, crs=site.crs))
 
 
