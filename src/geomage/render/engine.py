@@ -173,9 +173,28 @@ def _looked(stage: Stage, when: Appearance, surface: np.ndarray) -> tuple[np.nda
     turn = np.radians(when.view_azimuth)
     east, north = float(np.sin(turn)), float(np.cos(turn))
     highest, lowest, far = (np.empty(_blocks(shape, (0, 0)), np.float32) for _ in range(3))
-    v.block_ranges(surface, stage.ground, highest, lowest)
+    high, low, near, start = (
+        np.empty((-(-shape[0] // 4), -(-shape[1] // 4)), np.float32) for _ in range(4)
+    )
+    v.block_ranges(surface, stage.ground, high, low)
+    v.larger_blocks(high, low, highest, lowest)
+    v.around(high, near)
     v.farthest(highest, lowest, px / tan, east, -north, _reach(stage, tan), far)
-    v.look(surface, stage.ground, stage.height, highest, far, px, tan, east, north, source, wall)
+    v.nearer(near, low, px / tan, east, -north, far, start)
+    v.look(
+        surface,
+        stage.ground,
+        stage.height,
+        highest,
+        high,
+        start,
+        px,
+        tan,
+        east,
+        north,
+        source,
+        wall,
+    )
     return source, wall
 
 
