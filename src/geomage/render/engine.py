@@ -106,8 +106,7 @@ def light_and_view(stage: Stage, when: Appearance) -> Picture:
     )  # fmt: skip
     shadow, facing = (1 - shining.lit), wall
     if when.off_nadir > 0:
-        shadow = shadow.reshape(-1)[source]
-        facing = np.zeros_like(wall)
+        shadow, facing = shadow.reshape(-1).take(source), np.zeros_like(wall)
         _paint_walls(stage, when, shining, Picture(out, source, wall, shadow, facing, shining.lit))
     if stage.smoke is not None:
         smoke_over(stage, source, shining.sun, out)
