@@ -44,7 +44,10 @@ def rasterise(
 
 
 def burn_shapes(
-    geometries: Sequence[BaseGeometry], values: Sequence[float], box: GeoBox, out: np.ndarray
+    geometries: Sequence[BaseGeometry] | np.ndarray,
+    values: Sequence[float] | np.ndarray,
+    box: GeoBox,
+    out: np.ndarray,
 ) -> np.ndarray:
     """Burn shapes in the CRS of `box`, a value each, over an array (y, x); returns it or another.
 

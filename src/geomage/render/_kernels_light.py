@@ -207,14 +207,15 @@ def block_means(layer, phase, out):
 
 
 @njit(cache=True, nogil=True)
-def expose(albedo, source, direct, open_sky, around, phase, sun, sky, out):
+def expose(albedo, source, direct, open_sky, around, phase, sun, sky, where, out):
     """Radiance (band, y, x): such that a sunlit level plane under open sky returns its reflectance.
 
     source (y, x): flat index of what each pixel shows. sun, sky (band,): shares of the light on
     the level plane. around (band, blocks of 16 pixels from -phase): light that comes from the
-    neighbourhood where the sky is hidden.
+    neighbourhood where the sky is hidden. where: first and last row, first and last column
+    (exclusive) of what is exposed.
     """
-    ny, nx = source.shape
+    nx = source.shape[1]
     matter, sunny, clear = albedo.reshape(albedo.shape[0], -1), direct.ravel(), open_sky.ravel()
     by, bx = around.shape[1:]
     a, b = np.empty(nx, np.float32), np.empty(nx, np.float32)
@@ -224,9 +225,9 @@ def expose(albedo, source, direct, open_sky, around, phase, sun, sky, out):
         west[j] = min(max(int(x), 0), bx - 1)
         share[j] = np.float32(min(max(x - west[j], 0.0), 1.0))
     blend = np.empty(bx + 1, np.float32)
-    for i in range(ny):
+    for i in range(where[0], where[1]):
         row = source[i]
-        for j in range(nx):
+        for j in range(where[2], where[3]):
             a[j], b[j] = sunny[row[j]], clear[row[j]]
         y = min(max((i + phase[0] + 0.5) / 16 - 0.5, 0.0), by - 1.0)
         y0 = min(int(y), max(by - 2, 0))
@@ -237,7 +238,7 @@ def expose(albedo, source, direct, open_sky, around, phase, sun, sky, out):
             for x in range(bx):
                 blend[x] = above[x] + fy * (below[x] - above[x])
             blend[bx] = blend[bx - 1]
-            for j in range(nx):
+            for j in range(where[2], where[3]):
                 left = blend[west[j]]
                 back = left + share[j] * (blend[west[j] + 1] - left)
                 picture[j] = flat[row[j]] * (s * a[j] + k * b[j] + back * (1 - b[j]))

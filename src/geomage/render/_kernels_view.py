@@ -60,7 +60,7 @@ def nearer(highest, low, rise, vx, vy, far, out):
 
 
 @njit(cache=True, nogil=True)
-def look(surface, ground, height, highest, fine, far, px, tan_view, ux, uy, source, wall):
+def look(surface, ground, height, highest, fine, far, px, tan_view, ux, uy, where, source, wall):
     """For every image pixel find the surface point that a sensor off nadir sees first.
 
     The image lies orthorectified on the terrain: a pixel's ray goes through its own ground and
@@ -69,6 +69,7 @@ def look(surface, ground, height, highest, fine, far, px, tan_view, ux, uy, sour
     16 pixels that lie below the ray are passed over, and so are blocks of 4.
 
     highest, fine (y, x) of blocks of 16 and of 4: highest surface in each; far: see `nearer`.
+    where: first and last row, first and last column (exclusive) of what is looked at.
     source (y, x): flat index of the visible point; wall (y, x): metres below its top where the ray
     meets the side of a column that stands higher than its neighbour by more than `WALL_M`, else 0.
     """
@@ -78,8 +79,8 @@ def look(surface, ground, height, highest, fine, far, px, tan_view, ux, uy, sour
     wx, wy = (1.0 / vx if abs(vx) > 1e-9 else 0.0), (1.0 / vy if abs(vy) > 1e-9 else 0.0)
     ex, ey = (0 if vx > 0 else 1), (0 if vy > 0 else 1)  # the side by which rays leave
     tx, ty = (-1 if vx > 0 else 1), (-1 if vy > 0 else 1)
-    for i in range(ny):
-        for j in range(nx):
+    for i in range(where[0], where[1]):
+        for j in range(where[2], where[3]):
             source[i, j] = i * nx + j
             wall[i, j] = 0.0
             s = far[i >> 2, j >> 2]
@@ -186,7 +187,7 @@ def leaf(height, ids, y, x, level, seed):
 
 @njit(cache=True, nogil=True)
 def paint_walls(
-    surface, stage, plan, tones, light, around, phase, view, sun, px, seen, out
+    surface, stage, plan, tones, light, around, phase, view, sun, px, where, seen, out
 ):  # fmt: skip
     """Paint plaster, brick and windows where a wall is seen, leaves at the flanks of crowns.
 
@@ -197,8 +198,8 @@ def paint_walls(
     tones: (kind, band) and (band,): reflectances of walls and of glass by band, see `daylight`
     light: height (y, x) up to which the sun is hidden; open sky (y, x); by band, the sun on a wall
         that faces it and the share of the sky's light
-    around, phase: see `expose`; view (3,): unit vector (east, north) to the sensor, tangent of
-        off-nadir; sun (2,): unit vector to the sun
+    around, phase, where: see `expose`
+    view (3,): unit vector (east, north) to the sensor, tangent of off-nadir; sun (2,): unit vector to the sun
     seen: source, wall, azimuth and shadow of `Picture`; of walls the last two are filled here
     """
     ground, height, ids, albedo = stage
@@ -210,8 +211,8 @@ def paint_walls(
     angles = {0: UNKNOWN}
     rise = px / view[2]
     by, bx = around.shape[1:]
-    for i in range(ny):
-        for j in range(nx):
+    for i in range(where[0], where[1]):
+        for j in range(where[2], where[3]):
             below = wall[i, j]
             if below <= 0:
                 continue
