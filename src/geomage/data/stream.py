@@ -230,9 +230,21 @@ def _take(event: Event, box: GeoBox, date: _Date, noise: Noise, *, after: bool) 
     stage = paint(event, box, date.when, noise, after=after)
     if date.model is not None:
         stage = widen(stage, date.model.bands)
-    picture = light_and_view(stage, date.when)
+    picture = light_and_view(stage, date.when, _framed(date))
     counts, hidden = capture(picture.radiance, date.framing, date.shot, date.model)
     return _Seen(counts, hidden, stage, picture, date.framing)
+
+
+def _framed(date: _Date) -> tuple[slice, slice] | None:
+    """Rows and columns of the stage that a camera sees; None, which is all, for a sensor."""
+    if date.model is not None:
+        return None
+    over = int(4 * date.shot.blur_px * date.framing.ratio) + 2  # its blur is cut at 2.6 sigma
+    first, last = ([at[end] for at in date.framing.places] for end in (0, -1))
+    rows, columns = (
+        slice(max(int(a) - over, 0), int(b) + over + 1) for a, b in zip(first, last, strict=True)
+    )
+    return rows, columns
 
 
 def _seen(

@@ -150,12 +150,18 @@ def spread_sky(surface, sky, start, i, j):
     k, m = (i - start[0]) >> 1, (j - start[1]) >> 1
     if (i - start[0]) & 1 == 0 and (j - start[1]) & 1 == 0:
         return sky[k, m]
+    z = surface[i, j]
+    top, low = max(k, 0), min(k + ((i - start[0]) & 1), ny - 1)
+    west, east = max(m, 0), min(m + ((j - start[1]) & 1), nx - 1)
     total = weight = 0.0
-    for a in range(max(k, 0), min(k + ((i - start[0]) & 1), ny - 1) + 1):
-        for b in range(max(m, 0), min(m + ((j - start[1]) & 1), nx - 1) + 1):
-            away = abs(surface[start[0] + 2 * a, start[1] + 2 * b] - surface[i, j])
-            w = 1.0 if away < 1.0 else 0.01
-            total += w * sky[a, b]
+    for a in range(top, low + 1):
+        row = surface[start[0] + 2 * a]
+        w = 1.0 if abs(row[start[1] + 2 * west] - z) < 1.0 else 0.01
+        total += w * sky[a, west]
+        weight += w
+        if east > west:
+            w = 1.0 if abs(row[start[1] + 2 * east] - z) < 1.0 else 0.01
+            total += w * sky[a, east]
             weight += w
     return total / weight
 
@@ -176,11 +182,12 @@ def light(surface, lit, sky, start, px, sun, direct, open_sky):
     sky: see `spread_sky`; a tilted plane sees (1 + cos tilt) / 2 of it.
     """
     ny, nx = surface.shape
+    level = max(sun[2], 1e-3)
     for i in range(ny):
         for j in range(nx):
             gx, gy = gradient(surface, i, j, px)
             inv = 1.0 / math.sqrt(1 + gx * gx + gy * gy)
-            facing = max(0.0, (sun[2] - gx * sun[0] - gy * sun[1]) * inv) / max(sun[2], 1e-3)
+            facing = max(0.0, (sun[2] - gx * sun[0] - gy * sun[1]) * inv) / level
             direct[i, j] = facing * lit[i, j]
             open_sky[i, j] = spread_sky(surface, sky, start, i, j) * (0.5 + 0.5 * inv)
 
@@ -200,20 +207,27 @@ def block_means(layer, phase, out):
 
 
 @njit(cache=True, nogil=True)
-def expose(albedo, source, direct, open_sky, around, phase, sun, sky, out):
+def expose(albedo, source, direct, open_sky, around, phase, sun, sky, where, out):
     """Radiance (band, y, x): such that a sunlit level plane under open sky returns its reflectance.
 
     source (y, x): flat index of what each pixel shows. sun, sky (band,): shares of the light on
     the level plane. around (band, blocks of 16 pixels from -phase): light that comes from the
-    neighbourhood where the sky is hidden.
+    neighbourhood where the sky is hidden. where: first and last row, first and last column
+    (exclusive) of what is exposed.
     """
-    ny, nx = source.shape
+    nx = source.shape[1]
     matter, sunny, clear = albedo.reshape(albedo.shape[0], -1), direct.ravel(), open_sky.ravel()
     by, bx = around.shape[1:]
     a, b = np.empty(nx, np.float32), np.empty(nx, np.float32)
-    for i in range(ny):
+    west, share = np.empty(nx, np.int64), np.empty(nx, np.float32)
+    for j in range(nx):
+        x = (j + phase[1] - 7.5) * 0.0625
+        west[j] = min(max(int(x), 0), bx - 1)
+        share[j] = np.float32(min(max(x - west[j], 0.0), 1.0))
+    blend = np.empty(bx + 1, np.float32)
+    for i in range(where[0], where[1]):
         row = source[i]
-        for j in range(nx):
+        for j in range(where[2], where[3]):
             a[j], b[j] = sunny[row[j]], clear[row[j]]
         y = min(max((i + phase[0] + 0.5) / 16 - 0.5, 0.0), by - 1.0)
         y0 = min(int(y), max(by - 2, 0))
@@ -221,12 +235,10 @@ def expose(albedo, source, direct, open_sky, around, phase, sun, sky, out):
         for band in range(albedo.shape[0]):
             above, below, flat = around[band, y0], around[band, y1], matter[band]
             s, k, picture = sun[band], sky[band], out[band, i]
-            for j in range(nx):
-                x = (j + phase[1] - 7.5) * 0.0625
-                x0 = min(max(int(x), 0), bx - 1)
-                x1 = min(x0 + 1, bx - 1)
-                fx = np.float32(min(max(x - x0, 0.0), 1.0))
-                left = above[x0] + fy * (below[x0] - above[x0])
-                right = above[x1] + fy * (below[x1] - above[x1])
-                back = left + fx * (right - left)
+            for x in range(bx):
+                blend[x] = above[x] + fy * (below[x] - above[x])
+            blend[bx] = blend[bx - 1]
+            for j in range(where[2], where[3]):
+                left = blend[west[j]]
+                back = left + share[j] * (blend[west[j] + 1] - left)
                 picture[j] = flat[row[j]] * (s * a[j] + k * b[j] + back * (1 - b[j]))

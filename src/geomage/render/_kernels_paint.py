@@ -61,17 +61,22 @@ def value_noise(at, ny, nx, cell, seed):
 def bilinear(field, row0, col0, step, out):
     """Sample a coarse field (y, x) at rows row0 + step * i, columns col0 + step * j, edges held."""
     ny, nx = field.shape
+    wide = out.shape[1]
+    west, share = np.empty(wide, np.int64), np.empty(wide)
+    for j in range(wide):
+        x = min(max(col0 + step * j, 0.0), nx - 1.0)
+        west[j] = min(int(x), max(nx - 2, 0))
+        share[j] = x - west[j]
     for i in range(out.shape[0]):
         y = min(max(row0 + step * i, 0.0), ny - 1.0)
         y0 = min(int(y), max(ny - 2, 0))
-        y1 = min(y0 + 1, ny - 1)
-        for j in range(out.shape[1]):
-            x = min(max(col0 + step * j, 0.0), nx - 1.0)
-            x0 = min(int(x), max(nx - 2, 0))
+        fy = y - y0
+        above, below = field[y0], field[min(y0 + 1, ny - 1)]
+        for j in range(wide):
+            x0, fx = west[j], share[j]
             x1 = min(x0 + 1, nx - 1)
-            fy, fx = y - y0, x - x0
-            top = field[y0, x0] * (1 - fx) + field[y0, x1] * fx
-            low = field[y1, x0] * (1 - fx) + field[y1, x1] * fx
+            top = above[x0] * (1 - fx) + above[x1] * fx
+            low = below[x0] * (1 - fx) + below[x1] * fx
             out[i, j] = top * (1 - fy) + low * fy
 
 
@@ -115,6 +120,26 @@ def paving_tone(u, v, px, row, lined):
 
 
 @njit(cache=True, nogil=True)
+def ground_draws(table, px):
+    """What each row of the ground's table draws from its number (n, 8), see `paint_ground`.
+
+    Roughness; cos, sin and slab (m) of its paving; cracks; where it wears, how far and to what.
+    """
+    out = np.zeros((len(table), 8))
+    for row in range(len(table)):
+        out[row, 0] = 0.6 + 1.7 * hash01(row, 1, 11) ** 1.5
+        a = 3.1415927 * hash01(row, 2, 13)
+        out[row, 1], out[row, 2] = math.cos(a), math.sin(a)
+        if table[row, 0] > 0.26 and hash01(row, 3, 13) < 0.6:
+            out[row, 3] = 3.0 + 3.0 * hash01(row, 4, 13)
+        out[row, 4] = 0.18 * px * hash01(row, 5, 13)
+        out[row, 5] = 0.45 * hash01(row, 6, 17)
+        out[row, 6] = 0.25 + 0.65 * hash01(row, 7, 17)
+        out[row, 7] = 0.75 + 0.5 * hash01(row, 10, 17)
+    return out
+
+
+@njit(cache=True, nogil=True)
 def paint_ground(index, table, noises, at, px, albedo, cover):
     """Paint land: two tones mixed by noise of five sizes, grain, rows, wear, repairs.
 
@@ -125,6 +150,7 @@ def paint_ground(index, table, noises, at, px, albedo, cover):
     """
     fine, mid, coarse, broad, loose, wider = noises
     ny, nx = index.shape
+    own = ground_draws(table, px)
     for y in range(ny):
         south = (y + at[0]) * px
         for x in range(nx):
@@ -133,7 +159,8 @@ def paint_ground(index, table, noises, at, px, albedo, cover):
             kind = int(t[13])
             low = loose[y, x]
             wide = wider[y, x]
-            rough = 0.6 + 1.7 * hash01(row, 1, 11) ** 1.5
+            mine = own[row]
+            rough = mine[0]
             mix = 0.5 + rough * (
                 t[7] * (mid[y, x] - 0.5)
                 + 0.7 * t[8] * (coarse[y, x] - 0.5)
@@ -150,24 +177,20 @@ def paint_ground(index, table, noises, at, px, albedo, cover):
                 across = (east * t[10] - south * t[11]) / t[12]
                 gain *= 1.0 + 0.22 * math.sin(6.2831853 * across)
             if t[7] < 0.35 and kind in (3, 4):  # paved
-                a = 3.1415927 * hash01(row, 2, 13)
-                c, s = math.cos(a), math.sin(a)
-                slab = 0.0
-                if t[0] > 0.26 and hash01(row, 3, 13) < 0.6:
-                    slab = 3.0 + 3.0 * hash01(row, 4, 13)
+                c, s, slab = mine[1], mine[2], mine[3]
                 u, v = c * east - s * south, s * east + c * south
                 gain *= paving_tone(u, v, px, row, slab)
                 gain *= 1.0 - 0.25 * rough * max(0.0, low + 0.5 * mid[y, x] - 0.95)
-                if abs(coarse[y, x] - 0.5) < 0.18 * px * hash01(row, 5, 13):  # sealed cracks
+                if abs(coarse[y, x] - 0.5) < mine[4]:  # sealed cracks
                     gain *= 0.88
             r = (t[0] + (t[3] - t[0]) * mix) * gain
             g = (t[1] + (t[4] - t[1]) * mix) * gain
             b = (t[2] + (t[5] - t[2]) * mix) * gain
             if kind in (1, 2):
                 wear = 0.45 * wide + 0.35 * coarse[y, x] + 0.20 * mid[y, x]
-                w = (wear - 0.42 - 0.45 * hash01(row, 6, 17)) / 0.10
-                w = min(1.0, max(0.0, w)) * (0.25 + 0.65 * hash01(row, 7, 17))
-                tone = gain * (0.75 + 0.5 * hash01(row, 10, 17))
+                w = (wear - 0.42 - mine[5]) / 0.10
+                w = min(1.0, max(0.0, w)) * mine[6]
+                tone = gain * mine[7]
                 if kind == 2:  # worn down to soil
                     r += w * (0.27 * tone - r)
                     g += w * (0.22 * tone - g)
@@ -317,11 +340,13 @@ def paint_trees(trees, at, px, ny, height, albedo, crown, fine, mid, loose, seed
                 if stretch > 1:
                     u, v = (dx * c + dy * s) / stretch, -dx * s + dy * c
                     dx, dy = u, v
+                away = dx * dx + dy * dy
+                if away > (r * 1.17 * (0.74 + 0.52 * mid[i, j])) ** 2:  # beyond the farthest lobe
+                    continue
                 turn = math.atan2(dy, dx)
                 edge = (
                     r * (1.0 + 0.16 * math.sin(lobes * turn + wobble)) * (0.74 + 0.52 * mid[i, j])
                 )
-                away = dx * dx + dy * dy
                 q = away / (edge * edge)
                 if q > 1:
                     continue

@@ -36,15 +36,40 @@ def farthest(highest, lowest, rise, vx, vy, reach, out):
 
 
 @njit(cache=True, nogil=True)
-def look(surface, ground, height, highest, far, px, tan_view, ux, uy, source, wall):
+def nearer(highest, low, rise, vx, vy, far, out):
+    """How far out a ray of any pixel of a block of 4 pixels may meet something: `out` (y, x).
+
+    Followed in from `far`, which blocks of 16 pixels know (`farthest`): what the rays of a block
+    come past within 3 pixels of way lies in the nine blocks around the ray of its middle.
+    highest, low (y, x) of blocks of 4: highest surface of those nine, lowest ground of each.
+    """
+    by, bx = highest.shape
+    for i in range(by):
+        for j in range(bx):
+            s = far[i >> 2, j >> 2]
+            while s > 0.0:
+                least = max(s - 3.0, 0.0)
+                middle = least + 1.5 if least > 0.0 else 0.0
+                above = least * rise if least > 0.0 else 0.01  # flatter hides nothing
+                y = min(max(i + math.floor(0.25 * (2.0 + middle * vy)), 0), by - 1)
+                x = min(max(j + math.floor(0.25 * (2.0 + middle * vx)), 0), bx - 1)
+                if highest[y, x] >= low[i, j] + above:
+                    break
+                s = least
+            out[i, j] = s
+
+
+@njit(cache=True, nogil=True)
+def look(surface, ground, height, highest, fine, far, px, tan_view, ux, uy, where, source, wall):
     """For every image pixel find the surface point that a sensor off nadir sees first.
 
     The image lies orthorectified on the terrain: a pixel's ray goes through its own ground and
     rises px / tan_view metres a pixel towards the sensor; (ux, uy) points there, x east, y north.
     Rays are followed in from where they may first meet anything, cell by cell, exactly; blocks of
-    16 pixels that lie below the ray are passed over.
+    16 pixels that lie below the ray are passed over, and so are blocks of 4.
 
-    highest (y, x) of blocks: highest surface in each; far: see `farthest`.
+    highest, fine (y, x) of blocks of 16 and of 4: highest surface in each; far: see `nearer`.
+    where: first and last row, first and last column (exclusive) of what is looked at.
     source (y, x): flat index of the visible point; wall (y, x): metres below its top where the ray
     meets the side of a column that stands higher than its neighbour by more than `WALL_M`, else 0.
     """
@@ -54,11 +79,11 @@ def look(surface, ground, height, highest, far, px, tan_view, ux, uy, source, wa
     wx, wy = (1.0 / vx if abs(vx) > 1e-9 else 0.0), (1.0 / vy if abs(vy) > 1e-9 else 0.0)
     ex, ey = (0 if vx > 0 else 1), (0 if vy > 0 else 1)  # the side by which rays leave
     tx, ty = (-1 if vx > 0 else 1), (-1 if vy > 0 else 1)
-    for i in range(ny):
-        for j in range(nx):
+    for i in range(where[0], where[1]):
+        for j in range(where[2], where[3]):
             source[i, j] = i * nx + j
             wall[i, j] = 0.0
-            s = far[i >> 4, j >> 4]
+            s = far[i >> 2, j >> 2]
             base = ground[i, j]
             while s > 0.0:
                 near = s - 1e-6
@@ -74,27 +99,40 @@ def look(surface, ground, height, highest, far, px, tan_view, ux, uy, source, wa
                     s = min(end, near)
                     continue
                 found = False
-                while s > end:
-                    across, down = (x + ex - 0.5 - j) * wx, (y + ey - 0.5 - i) * wy
-                    after = max(across, down, end)
-                    top = surface[y, x]
-                    if top >= base + after * rise:
-                        source[i, j] = y * nx + x
-                        gap = top - (base + s * rise)
-                        if gap > 0.0:
-                            back = s + 1e-6
-                            p = math.floor(j + back * vx + 0.5)
-                            q = math.floor(i + back * vy + 0.5)
-                            inside = p >= 0 and q >= 0 and p < nx and q < ny
-                            if inside and top - surface[q, p] > WALL_M:
-                                wall[i, j] = min(gap, height[y, x])
-                        found = True
-                        break
-                    if across >= down:
-                        x += tx
-                    else:
-                        y += ty
-                    s = after
+                while s > end and not found:
+                    ax = ((x & ~3) + 4 * ex - 0.5 - j) * wx
+                    ay = ((y & ~3) + 4 * ey - 0.5 - i) * wy
+                    leave = max(ax, ay, end)
+                    if fine[y >> 2, x >> 2] < base + leave * rise:
+                        side = i + ax * vy if ax >= ay else j + ay * vx
+                        if abs(side - math.floor(side) - 0.5) > 1e-6:  # through no corner
+                            s = leave
+                            x = math.floor(j + (s - 1e-6) * vx + 0.5)
+                            y = math.floor(i + (s - 1e-6) * vy + 0.5)
+                            continue
+                    while True:
+                        across, down = (x + ex - 0.5 - j) * wx, (y + ey - 0.5 - i) * wy
+                        after = max(across, down, end)
+                        top = surface[y, x]
+                        if top >= base + after * rise:
+                            source[i, j] = y * nx + x
+                            gap = top - (base + s * rise)
+                            if gap > 0.0:
+                                back = s + 1e-6
+                                p = math.floor(j + back * vx + 0.5)
+                                q = math.floor(i + back * vy + 0.5)
+                                inside = p >= 0 and q >= 0 and p < nx and q < ny
+                                if inside and top - surface[q, p] > WALL_M:
+                                    wall[i, j] = min(gap, height[y, x])
+                            found = True
+                            break
+                        if across >= down:
+                            x += tx
+                        else:
+                            y += ty
+                        s = after
+                        if s <= leave:
+                            break
                 if found:
                     break
                 s = min(s, near)
@@ -149,7 +187,7 @@ def leaf(height, ids, y, x, level, seed):
 
 @njit(cache=True, nogil=True)
 def paint_walls(
-    surface, stage, plan, tones, light, around, phase, view, sun, px, seen, out
+    surface, stage, plan, tones, light, around, phase, view, sun, px, where, seen, out
 ):  # fmt: skip
     """Paint plaster, brick and windows where a wall is seen, leaves at the flanks of crowns.
 
@@ -160,8 +198,8 @@ def paint_walls(
     tones: (kind, band) and (band,): reflectances of walls and of glass by band, see `daylight`
     light: height (y, x) up to which the sun is hidden; open sky (y, x); by band, the sun on a wall
         that faces it and the share of the sky's light
-    around, phase: see `expose`; view (3,): unit vector (east, north) to the sensor, tangent of
-        off-nadir; sun (2,): unit vector to the sun
+    around, phase, where: see `expose`
+    view (3,): unit vector (east, north) to the sensor, tangent of off-nadir; sun (2,): unit vector to the sun
     seen: source, wall, azimuth and shadow of `Picture`; of walls the last two are filled here
     """
     ground, height, ids, albedo = stage
@@ -173,8 +211,8 @@ def paint_walls(
     angles = {0: UNKNOWN}
     rise = px / view[2]
     by, bx = around.shape[1:]
-    for i in range(ny):
-        for j in range(nx):
+    for i in range(where[0], where[1]):
+        for j in range(where[2], where[3]):
             below = wall[i, j]
             if below <= 0:
                 continue
@@ -229,11 +267,36 @@ def paint_walls(
 
 @njit(cache=True, nogil=True)
 def block_ranges(surface, ground, highest, lowest):
-    """Highest surface and lowest ground in each block of 16 pixels (y, x)."""
+    """Highest surface and lowest ground in each block of 4 pixels (y, x)."""
     highest[:] = -1e9
     lowest[:] = 1e9
     for i in range(surface.shape[0]):
         for j in range(surface.shape[1]):
-            y, x = i >> 4, j >> 4
+            y, x = i >> 2, j >> 2
             highest[y, x] = max(highest[y, x], surface[i, j])
             lowest[y, x] = min(lowest[y, x], ground[i, j])
+
+
+@njit(cache=True, nogil=True)
+def larger_blocks(high, low, highest, lowest):
+    """The same of blocks of 16 pixels, from those of 4."""
+    highest[:] = -1e9
+    lowest[:] = 1e9
+    for i in range(high.shape[0]):
+        for j in range(high.shape[1]):
+            y, x = i >> 2, j >> 2
+            highest[y, x] = max(highest[y, x], high[i, j])
+            lowest[y, x] = min(lowest[y, x], low[i, j])
+
+
+@njit(cache=True, nogil=True)
+def around(high, out):
+    """Highest of each block and its eight neighbours (y, x)."""
+    by, bx = high.shape
+    for i in range(by):
+        for j in range(bx):
+            top = high[i, j]
+            for y in range(max(i - 1, 0), min(i + 2, by)):
+                for x in range(max(j - 1, 0), min(j + 2, bx)):
+                    top = max(top, high[y, x])
+            out[i, j] = top

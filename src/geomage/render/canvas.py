@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-import geopandas as gpd
 import numpy as np
 import shapely
 from affine import Affine
@@ -13,7 +13,8 @@ from odc.geo import CRS, wh_
 from odc.geo.geobox import GeoBox
 
 from geomage.disaster import Event
-from geomage.geo import Raster, rasterise
+from geomage.geo import Raster
+from geomage.geo.shapes import burn_shapes
 from geomage.render import _kernels_paint as k
 from geomage.render.matter import Appearance
 
@@ -33,6 +34,15 @@ class Noise:
     broad: np.ndarray  # about 25 m
     loss: np.ndarray  # about 2.6 m: decides what falls first
     wide: np.ndarray  # about 12 m
+    kept: dict[str, tuple[tuple[Any, ...], np.ndarray]] = field(default_factory=dict, repr=False)
+    """What `once` keeps of the first date for the second."""
+
+    def once(self, name: str, of: tuple[Any, ...], make: Callable[[], np.ndarray]) -> np.ndarray:
+        """Make what both dates share, unless it was made of the very same things before."""
+        made = self.kept.get(name)
+        if made is None or any(a is not b for a, b in zip(made[0], of, strict=True)):
+            self.kept[name] = made = (of, make())
+        return made[1]
 
 
 @dataclass
@@ -155,13 +165,8 @@ def onto(raster: Raster, box: GeoBox) -> np.ndarray:
 def burn(shapes: Sequence[tuple[shapely.Geometry, int]], box: GeoBox) -> np.ndarray:
     """Burn (shape, number) pairs in order into int32 (y, x); 0 where there is none."""
     west, south, east, north = box.boundingbox
-    bounds = shapely.bounds([g for g, _ in shapes]).reshape(-1, 4)
+    every, rows = np.array([g for g, _ in shapes], object), np.array([i for _, i in shapes])
+    bounds = shapely.bounds(every).reshape(-1, 4)
     near = (bounds[:, 0] <= east) & (bounds[:, 2] >= west)
     near &= (bounds[:, 1] <= north) & (bounds[:, 3] >= south)
-    shapes = [shape for shape, here in zip(shapes, near, strict=True) if here]
-    frame = gpd.GeoDataFrame(
-        {"row": [i for _, i in shapes]},
-        geometry=[g for g, _ in shapes],
-        crs=box.crs and box.crs.to_wkt(),
-    )
-    return rasterise(frame, box, column="row", dtype="int32")
+    return burn_shapes(every[near], rows[near], box, np.zeros(box.shape.yx, np.int32))

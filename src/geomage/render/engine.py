@@ -44,6 +44,8 @@ _WALLS_LIT = 0.5
 """Light on what hides the sky, mostly walls, relative to level ground around it: a wall of any
 azimuth gets the share cot(elevation) / pi of the sun, and half of the sky (ours)."""
 _LOWEST = 0.2  # sine of the lowest sun that walls are lit by
+Where = tuple[slice, slice]
+_Part = tuple[int, int, int, int]  # first and last row, first and last column (exclusive)
 
 
 @dataclass(frozen=True)
@@ -94,21 +96,26 @@ def _coarse_sky(surface: np.ndarray, px: float, origin: tuple[int, int]) -> np.n
     return view
 
 
-def light_and_view(stage: Stage, when: Appearance) -> Picture:
-    """Light a stage by sun and sky and look at it from the date's view angle."""
+def light_and_view(stage: Stage, when: Appearance, where: Where | None = None) -> Picture:
+    """Light a stage by sun and sky and look at it from the date's view angle.
+
+    where: rows and columns that are looked at; of others the picture shows nothing.
+    """
+    rows, columns = where or (slice(None), slice(None))
+    part = (*rows.indices(stage.height.shape[0])[:2], *columns.indices(stage.height.shape[1])[:2])
     shining = _lit(stage, when)
-    source, wall = _looked(stage, when, shining.surface)
-    out = np.empty(stage.albedo.shape, np.float32)
+    source, wall = _looked(stage, when, shining.surface, part)
+    out = np.zeros(stage.albedo.shape, np.float32)
     sky = (1 - shining.sun).astype(np.float32)
     k.expose(
         stage.albedo, source, shining.direct, shining.open_sky, shining.around, shining.phase,
-        shining.sun, sky, out,
+        shining.sun, sky, part, out,
     )  # fmt: skip
     shadow, facing = (1 - shining.lit), wall
     if when.off_nadir > 0:
-        shadow = shadow.reshape(-1)[source]
-        facing = np.zeros_like(wall)
-        _paint_walls(stage, when, shining, Picture(out, source, wall, shadow, facing, shining.lit))
+        shadow, facing = shadow.reshape(-1).take(source), np.zeros_like(wall)
+        seen = Picture(out, source, wall, shadow, facing, shining.lit)
+        _paint_walls(stage, when, shining, seen, part)
     if stage.smoke is not None:
         smoke_over(stage, source, shining.sun, out)
     return Picture(out, source, wall, shadow, facing, shining.lit)
@@ -162,20 +169,30 @@ def _around(
     return np.asarray(_WALLS_LIT * mean[2:] * (share * mean[0] + (1 - share) * mean[1]), "float32")
 
 
-def _looked(stage: Stage, when: Appearance, surface: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _looked(
+    stage: Stage, when: Appearance, surface: np.ndarray, part: _Part
+) -> tuple[np.ndarray, np.ndarray]:
     """What every image pixel shows: flat index of the stage, metres below the top of a wall."""
     shape = surface.shape
     wall = np.zeros(shape, np.float32)
     if when.off_nadir <= 0:
         return np.arange(surface.size, dtype=np.int64).reshape(shape), wall
-    source = np.empty(shape, np.int64)
+    source = np.zeros(shape, np.int64)
     px, tan = float(stage.box.affine.a), float(np.tan(np.radians(when.off_nadir)))
     turn = np.radians(when.view_azimuth)
     east, north = float(np.sin(turn)), float(np.cos(turn))
     highest, lowest, far = (np.empty(_blocks(shape, (0, 0)), np.float32) for _ in range(3))
-    v.block_ranges(surface, stage.ground, highest, lowest)
+    fine = -(-shape[0] // 4), -(-shape[1] // 4)
+    high, low, near, start = (np.empty(fine, np.float32) for _ in range(4))
+    v.block_ranges(surface, stage.ground, high, low)
+    v.larger_blocks(high, low, highest, lowest)
+    v.around(high, near)
     v.farthest(highest, lowest, px / tan, east, -north, _reach(stage, tan), far)
-    v.look(surface, stage.ground, stage.height, highest, far, px, tan, east, north, source, wall)
+    v.nearer(near, low, px / tan, east, -north, far, start)
+    v.look(
+        surface, stage.ground, stage.height, highest, high, start, px, tan, east, north, part,
+        source, wall,
+    )  # fmt: skip
     return source, wall
 
 
@@ -192,7 +209,9 @@ def _reach(stage: Stage, tan: float) -> int:
     return int(reach / (px * _BLOCK)) + 2
 
 
-def _paint_walls(stage: Stage, when: Appearance, shining: _Light, seen: Picture) -> None:
+def _paint_walls(
+    stage: Stage, when: Appearance, shining: _Light, seen: Picture, part: _Part
+) -> None:
     """Paint what is seen of walls over the picture, in place."""
     turn, sun = np.radians(when.view_azimuth), _to_sun(when)
     tan = np.tan(np.radians(when.off_nadir))
@@ -214,6 +233,7 @@ def _paint_walls(stage: Stage, when: Appearance, shining: _Light, seen: Picture)
         view,
         sun[:2] / max(flat, 1e-9),
         float(stage.box.affine.a),
+        part,
         (seen.source, seen.wall, seen.facing, seen.shadow),
         seen.radiance,
     )

@@ -43,10 +43,12 @@ _ASH_HIDES_M = 0.002  # thickness of volcanic ash that hides most of what lies b
 _CROWNS_HOLD = 0.55  # share of the ash that lies on crowns
 _COUNTS = 10_000  # of the orthophoto at a reflectance of 1
 _FRAYED_M = 0.45  # how far edges of surfaces stray from the lines they are drawn by, at most (ours)
+_OVER_STREETS = 5  # layers of land from here on lie over them
 _STREETS = ["geometry", "kind", "surface", "width"]
 
 Burnt = list[tuple[shapely.Geometry, int]]
 Colour = tuple[float, float, float]
+_Marks = list[tuple[bool, bool]]  # of each street
 
 
 def paint_ground(c: Canvas) -> None:
@@ -57,28 +59,13 @@ def paint_ground(c: Canvas) -> None:
     angle, pitch = np.radians(land["angle"].to_numpy()), land["pitch"].to_numpy()
     looks = zip(land["kind"], colour, angle, pitch, strict=True)
     rows += [ground_row(kind, rgb, a, p, c.when) for kind, rgb, a, p in looks]
-    layers = land["layer"].to_numpy()
-    low = [(g, i + 1) for i, g in enumerate(land.geometry) if layers[i] < 5]
-    high = [(g, i + 1) for i, g in enumerate(land.geometry) if layers[i] >= 5]
-    water = _water(c, rows)
-    streets, steel, paint = _streets(c, rows)
+    first = len(rows)
+    rows += _water_rows(c)
+    streets, marks = _street_rows(c)
+    rows += streets
     rows += [ground_row("line", _PAINT, 0, 0, c.when), ground_row("line", _STEEL, 0, 0, c.when)]
-    lines = [(g, len(rows) - 2) for g in paint] + [(g, len(rows) - 1) for g in steel]
-    streets += _fallen_decks(c, water)
-    index = burn(low + water + streets + high + lines, c.box)
+    index = _index(c, first, marks)
     n = c.noise
-    still = np.zeros(len(rows), bool)
-    still[-2:] = True  # lines of paint and steel
-    index = k.fray(
-        index,
-        still | _ruled(land["kind"], len(rows)),
-        n.mid,
-        n.coarse,
-        n.loss,
-        n.wide,
-        c.px,
-        _FRAYED_M,
-    )
     kinds = ["meadow", *land["kind"], *["water"] * len(c.event.city.water)]
     kinds += [*c.event.city.streets["surface"], "line", "line"]
     c.matter[:] = np.array([MATTER[kind] for kind in kinds], np.uint8)[index]
@@ -130,12 +117,49 @@ def _drape(c: Canvas) -> None:
         albedo[shown] = seen[shown]
 
 
-def _water(c: Canvas, rows: list[np.ndarray]) -> Burnt:
-    water = c.event.city.water
-    first = len(rows)
-    colour = water[["red", "green", "blue"]].to_numpy()
-    rows += [ground_row("water", rgb, 0, 0, c.when) for rgb in colour]
-    return [(g, first + i) for i, g in enumerate(water.geometry)]
+def _index(c: Canvas, first: int, marks: _Marks) -> np.ndarray:
+    """Row of the ground's table that each pixel shows (y, x), the same at both dates.
+
+    first: row of the first water; those of streets come after it, and last paint and steel.
+    Only where a bridge fell is it another after the event.
+    """
+    city = c.event.city
+    water = _numbered(city.water.geometry, first)
+    fallen = _fallen_decks(c, water)
+    if fallen:
+        return _burnt(c, water, fallen, marks)
+    of = (city.land, city.water, city.streets)
+    return c.noise.once("ground", of, lambda: _burnt(c, water, [], marks))
+
+
+def _burnt(c: Canvas, water: Burnt, fallen: Burnt, marks: _Marks) -> np.ndarray:
+    land, streets = c.event.city.land, c.event.city.streets
+    low = land["layer"].to_numpy() < _OVER_STREETS
+    first = 1 + len(land) + len(water)
+    every = _numbered(land.geometry, 1)
+    below = [shape for shape, here in zip(every, low, strict=True) if here]
+    above = [shape for shape, here in zip(every, low, strict=True) if not here]
+    wide = shapely.buffer(
+        streets.geometry.to_numpy(), streets["width"].to_numpy(float) / 2, quad_segs=4
+    )
+    steel, paint = _lines(c, marks)
+    last = first + len(streets)
+    lines = [(g, last) for g in paint] + [(g, last + 1) for g in steel]
+    index = burn(below + water + _numbered(wide, first) + fallen + above + lines, c.box)
+    still = np.zeros(last + 2, bool)
+    still[-2:] = True  # lines of paint and steel
+    n = c.noise
+    still |= _ruled(land["kind"], last + 2)
+    return k.fray(index, still, n.mid, n.coarse, n.loss, n.wide, c.px, _FRAYED_M)
+
+
+def _numbered(shapes: Iterable[shapely.Geometry], first: int) -> Burnt:
+    return [(shape, first + i) for i, shape in enumerate(shapes)]
+
+
+def _water_rows(c: Canvas) -> list[np.ndarray]:
+    colour = c.event.city.water[["red", "green", "blue"]].to_numpy()
+    return [ground_row("water", rgb, 0, 0, c.when) for rgb in colour]
 
 
 def _ruled(kinds: Iterable[str], count: int) -> np.ndarray:
@@ -146,33 +170,37 @@ def _ruled(kinds: Iterable[str], count: int) -> np.ndarray:
     return found
 
 
-def _streets(
-    c: Canvas, rows: list[np.ndarray]
-) -> tuple[Burnt, list[shapely.Geometry], list[shapely.Geometry]]:
-    """Carriageways, rails' steel, painted markings."""
-    burnt: Burnt = []
-    steel: list[shapely.Geometry] = []
-    paint: list[shapely.Geometry] = []
+def _street_rows(c: Canvas) -> tuple[list[np.ndarray], _Marks]:
+    """Rows of carriageways, and which are marked, which with dashes."""
+    rows, marks = [], []
     rng = np.random.default_rng([c.seed, 13])
     tones = {
         s: np.array(tone[rng.integers(len(tone))]) * np.exp(rng.normal(0.08, 0.28))
         for s, tone in _SURFACES.items()
     }
     streets = c.event.city.streets
-    for line, kind, surface, width in streets[_STREETS].itertuples(index=False):
+    for kind, surface in zip(streets["kind"], streets["surface"], strict=True):
         tone = np.clip(tones[surface] * rng.normal(1, 0.07), 0.03, 0.7)
         row = ground_row("ballast" if surface == "ballast" else "asphalt", tone, 0, 0, c.when)
         row[13] = DEVELOPED if kind == "rail" else ROAD
-        burnt.append((line.buffer(width / 2, quad_segs=4), len(rows)))
         rows.append(row)
-        marked, dashed = rng.random() < 0.35, rng.random() < 0.5
+        marks.append((rng.random() < 0.35, rng.random() < 0.5))
+    return rows, marks
+
+
+def _lines(c: Canvas, marks: _Marks) -> tuple[list[shapely.Geometry], list[shapely.Geometry]]:
+    """Rails' steel, painted markings."""
+    steel: list[shapely.Geometry] = []
+    paint: list[shapely.Geometry] = []
+    streets = c.event.city.streets[_STREETS].itertuples(index=False)
+    for (line, kind, surface, width), (marked, dashed) in zip(streets, marks, strict=True):
         if kind == "rail":
             parts = shapely.get_parts(line)
             steel += [p.offset_curve(s * 0.72).buffer(0.09) for p in parts for s in (-1, 1)]
         elif surface == "asphalt" and (kind == "primary" or marked) and width > 5.5:
             for part in shapely.get_parts(line):
                 paint += _markings(part, width, dashed=kind == "primary" or dashed)
-    return burnt, steel, paint
+    return steel, paint
 
 
 def _fallen_decks(c: Canvas, water: Burnt) -> Burnt:

@@ -67,9 +67,7 @@ def wear_streets(c: Canvas, index: np.ndarray, rows: int) -> None:
     driven = (streets["kind"] != "rail").to_numpy() & ~streets["surface"].isin(["ballast"])
     if c.px > _FINE_M or not driven.any():
         return
-    paths = _wheel_paths(streets.loc[driven, _STREETS])
-    amount = np.minimum(burn([(shape, 1) for shape in paths], c.box), 1).astype(np.float32)
-    amount = ndimage.uniform_filter(amount, max(round(0.5 / c.px) | 1, 3))
+    amount = c.noise.once("wheels", (streets,), lambda: _wheels(c, streets.loc[driven, _STREETS]))
     ids = np.arange(len(streets))
     tone, weeds = draws(c.seed, "wheels", ids), draws(c.seed, "weeds", ids)
     soft = streets["surface"].isin(["dirt", "gravel"]).to_numpy()
@@ -86,6 +84,13 @@ def wear_streets(c: Canvas, index: np.ndarray, rows: int) -> None:
         amount, index, table, n.fine, n.mid, n.coarse, c.albedo, _BESIDE,
         np.array([MATTER["meadow"], MATTER["dirt"]]), c.matter, c.under, c.share, c.over,
     )  # fmt: skip
+
+
+def _wheels(c: Canvas, streets: gpd.GeoDataFrame) -> np.ndarray:
+    """Where wheels go (y, x) 0..1."""
+    paths = _wheel_paths(streets)
+    amount = burn([(shape, 1) for shape in paths], c.box).astype(np.float32)
+    return np.asarray(ndimage.uniform_filter(amount, max(round(0.5 / c.px) | 1, 3)))
 
 
 def _wheel_paths(streets: gpd.GeoDataFrame) -> list[shapely.Geometry]:
