@@ -45,6 +45,40 @@ def test_the_same_seed_gives_the_same_bytes(geomage, event, tmp_path):
     assert _hashes(tmp_path / "one") != _hashes(tmp_path / "other")
 
 
+def test_radar_sees_a_town_with_its_truth(geomage, event, tmp_path):
+    scene = tmp_path / "radar"
+    answer = geomage("render", event, "-o", scene, "--sensor", "sentinel-1", "--json")
+    assert answer.code == 0, answer.err
+    assert answer.facts["size"] == [20, 20]
+    for name, bands in (("before", 2), ("after", 2), ("water_after", 1), ("built", 1)):
+        with rasterio.open(scene / f"{name}.tif") as raster:
+            assert (raster.count, raster.shape, raster.res) == (bands, (20, 20), (10.0, 10.0))
+            values = raster.read()
+            assert raster.dtypes[0] == "float32"
+            if bands == 2:
+                assert raster.descriptions == ("VV", "VH")
+        if bands == 2:
+            assert -50 <= values.min() < values.max() < 30
+            assert values[0].mean() > values[1].mean()
+        else:
+            assert 0 <= values.min() <= values.max() <= 1
+    with rasterio.open(scene / "built.tif") as raster:
+        assert 0.02 < raster.read().mean() < 0.6
+
+
+def test_a_radar_has_no_options_of_cameras_and_is_suggested(geomage, event, tmp_path):
+    words = ("render", event, "-o", tmp_path / "scene", "--sensor")
+    for more in (("--shift", 1), ("--engine", "mitsuba"), ("--off-nadir-after", 10)):
+        answer = geomage(*words, "sentinel-1", *more)
+        assert answer.code == 2
+        assert answer.err.startswith(f"geomage: {more[0]} is for optical sensors")
+    assert geomage(*words, "sentinel-1", "--memory", "1MB").code == 2
+    answer = geomage(*words, "sentinel1")
+    assert answer.code == 2
+    assert "did you mean sentinel-1" in answer.err
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_cannot_be_pictured_is_refused(geomage, event, town, tmp_path):
     for words in (
         (town,),  # a city, not an event

@@ -44,7 +44,7 @@ Sensor = Annotated[
         metavar="NAME",
         help="One of drone-0.05, drone-0.10, drone-0.15, bdortho-0.2, aerial-0.3, vhr-0.5, "
         "vhr-0.6, vhr-1.0, pleiades-neo-0.3, worldview3-0.3, worldview2-0.5, pleiades-0.5, "
-        "spot-1.5, sentinel2-l1c, sentinel2-l2a: docs/sensors.md.",
+        "spot-1.5, sentinel2-l1c, sentinel2-l2a, sentinel-1: docs/sensors.md.",
     ),
 ]
 Gsd = Annotated[

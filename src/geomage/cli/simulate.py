@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -252,6 +253,7 @@ def city_export(
     epilog=examples(
         "geomage render event -o scene",
         "geomage render event --sensor aerial-0.3 --shift 0 --off-nadir-after 25 -o scene",
+        "geomage render event --sensor sentinel-1 -o scene",
         "geomage render event --engine mitsuba --samples 64 -o scene",
     ),
 )
@@ -289,10 +291,23 @@ def render(
 
     Sun, season, view, haze and shift of both dates are drawn from the seed where not stated. The
     outer 30 m of the town are not pictured: what stands there casts shadows and leans into view.
+    The radar sentinel-1 gives VV and VH in dB on 10 m, with the shares of water, depth and roofs.
     """
     from geomage.disaster import read_event
     from geomage.render import MARGIN_M, RenderParams, finer_than_detail, render_to
+    from geomage.sensor import sensor as find_sensor
+    from geomage.sensor.radar import RADARS
 
+    if sensor in RADARS:
+        optical = {"--shift": shift, "--off-nadir-before": off_nadir_before,
+                   "--off-nadir-after": off_nadir_after, "--samples": samples,
+                   "--engine": None if engine == "heightfield" else engine}  # fmt: skip
+        _refuse_optical(sensor, optical)
+        refuse_input(out, event, overwrite=overwrite)
+        budget = read_bytes(memory)
+        _render_radar(event, out, (seed, budget), overwrite=overwrite, as_json=as_json)
+        return
+    find_sensor(sensor, also=RADARS)
     params = RenderParams(
         sensor=sensor,
         seed=seed,
@@ -320,6 +335,31 @@ def render(
     done(
         f"Two images of {columns} x {rows} px ({wide} x {high} m: the outer {MARGIN_M:g} m of the "
         f"town are left out), and their truth: {out}",
+        facts,
+        as_json=as_json,
+    )
+
+
+def _refuse_optical(radar: str, options: Mapping[str, object]) -> None:
+    """Refuse what only an optical sensor has."""
+    given = [name for name, value in options.items() if value is not None]
+    if given:
+        raise InputError(f"{given[0]} is for optical sensors, {radar} is a radar: leave it out")
+
+
+def _render_radar(
+    event: Path, out: Path, how: tuple[int, int], *, overwrite: bool, as_json: bool
+) -> None:
+    """Look at a struck town by Sentinel-1; how: seed and bytes of memory."""
+    from geomage.disaster import read_event
+    from geomage.render.radar_scene import RadarParams, render_radar, write_radar
+
+    scene = render_radar(read_event(event), RadarParams(seed=how[0], memory_bytes=how[1]))
+    write_radar(scene, out, overwrite=overwrite)
+    rows, columns = (int(side) for side in scene.box.shape)
+    facts = {"out": out, "size": [columns, rows], "sensor": "sentinel-1"}
+    done(
+        f"Two radar images of {columns} x {rows} px (VV and VH, dB, 10 m), and their truth: {out}",
         facts,
         as_json=as_json,
     )

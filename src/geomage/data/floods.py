@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from odc.geo.geobox import GeoBox
 
 from geomage.disaster.plains import (
     Inundation,
+    PlainFlood,
     before_flood,
     flood_landscape,
     sample_flood,
@@ -39,6 +40,7 @@ class FloodPairParams:
     seed: int = 0
     cells: int = 512  # a side, of 10 m
     dry: float = 0.08  # share of pairs in which nothing is flooded
+    apart: float = 0.5  # share of pairs whose optical image is of another day than radar
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -47,6 +49,8 @@ class FloodPairParams:
             raise InputError(f"pairs of {self.cells} cells a side are outside 64..4096")
         if not 0 <= self.dry <= 1:
             raise InputError(f"a share of {self.dry:g} dry pairs is outside 0..1")
+        if not 0 <= self.apart <= 1:
+            raise InputError(f"a share of {self.apart:g} pairs of other days is outside 0..1")
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,9 @@ class FloodPair:
 
     radar_before, radar_after: VV, VH (pol, y, x), dB; optical_before, optical_after: 13 bands
     (band, y, x) of Sentinel-2 L1C, reflectance x 10000; flood: 0 dry, 1 flooded, 2 permanent
-    water, 255 not analysed (radar shadow); depth: metres of water at the second date;
-    open: share of the cell that shows water from above at that date, not hidden by leaves.
+    water, 255 not analysed (radar shadow), when radar passes; depth: metres of water then;
+    seen: as flood, when the optical image is taken, which may be some days before or after;
+    open: share of the cell that shows water from above then, not hidden by leaves.
     """
 
     box: GeoBox
@@ -66,6 +71,7 @@ class FloodPair:
     optical_after: np.ndarray
     flood: np.ndarray
     depth: np.ndarray
+    seen: np.ndarray
     open: np.ndarray
 
 
@@ -82,31 +88,48 @@ class FloodPairs:
         rng = np.random.default_rng([self.params.seed, index, 63])
         cells = self.params.cells + 2 * _MARGIN
         land = grow_landscape(sample_landscape(rng, cells))
-        flood = sample_flood(rng)
-        dry = rng.random() < self.params.dry
-        water = (
-            before_flood(land) if dry else flood_landscape(land, flood, int(rng.integers(2**31)))
-        )
+        was = before_flood(land)
+        water, later = self._waters(land, rng)
         day = sample_weather(rng)
         then = sample_weather(rng, day)
         passes = radar("sentinel-1")
         look = float(rng.choice(list(passes.looks.values())) + rng.normal(0, 3))
         view = View(float(rng.uniform(*passes.incidence)), look)
-        was = before_flood(land)
         radar_before, _ = sense_radar(land, was, day, view, rng)
         radar_after, shadow = sense_radar(land, water, then, view, rng)
         inner = (slice(_MARGIN, -_MARGIN),) * 2
-        seen = np.where(shadow > 0, NOT_ANALYSED, water.flood).astype(np.uint8)
+        hidden = cover_of_plants(land, later, then)
         return FloodPair(
             box=land.box[inner],
             radar_before=radar_before[:, *inner],
             radar_after=radar_after[:, *inner],
             optical_before=sense_optical(land, was, day, rng)[:, *inner],
-            optical_after=sense_optical(land, water, then, rng)[:, *inner],
-            flood=seen[inner],
+            optical_after=sense_optical(land, later, then, rng)[:, *inner],
+            flood=np.where(shadow > 0, NOT_ANALYSED, water.flood).astype(np.uint8)[inner],
             depth=water.depth[inner],
-            open=(water.share * (1 - cover_of_plants(land, water, then)))[inner].astype(np.float32),
+            seen=later.flood[inner],
+            open=(later.share * (1 - hidden))[inner].astype(np.float32),
         )
+
+    def _waters(self, land: Landscape, rng: np.random.Generator) -> tuple[Inundation, Inundation]:
+        """The flood when radar passes and when the optical image is taken."""
+        flood = sample_flood(rng)
+        dry, apart = rng.random(2) < (self.params.dry, self.params.apart)
+        seed, other = int(rng.integers(2**31)), _another_day(flood, rng)
+        if dry:
+            return (before_flood(land),) * 2
+        water = flood_landscape(land, flood, seed)
+        return water, flood_landscape(land, other, seed) if apart else water
+
+
+def _another_day(flood: PlainFlood, rng: np.random.Generator) -> PlainFlood:
+    """The flood some days before or after: fallen more or less, hollows fuller or emptier."""
+    return replace(
+        flood,
+        fallen_m=float(rng.uniform(0, 0.6) * flood.level_m),
+        hollows=float(np.clip(flood.hollows * rng.uniform(0.7, 1.3), 0, 1)),
+        bunded=float(np.clip(flood.bunded * rng.uniform(0.8, 1.2), 0, 1)),
+    )
 
 
 def flood_pairs(params: FloodPairParams | None = None) -> FloodPairs:

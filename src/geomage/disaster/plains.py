@@ -79,7 +79,7 @@ def sample_flood(rng: np.random.Generator) -> PlainFlood:
         hollows=float(rng.uniform(0, 0.9)) if rng.random() < 0.6 else 0.0,
         bunded=float(rng.choice([0.0, rng.uniform(0.1, 0.7), rng.uniform(0.6, 1.0)])),
         soaked=float(rng.uniform(0.1, 1.0)),
-        uneven_m=float(np.exp(rng.uniform(np.log(0.03), np.log(0.3)))),
+        uneven_m=float(np.exp(rng.uniform(np.log(0.03), np.log(0.5)))),
     )
 
 

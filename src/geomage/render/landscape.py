@@ -32,7 +32,8 @@ _WATERS = ("clear water", "green water", "silty water", "muddy water")
 class Weather:
     """The state of a landscape on a day.
 
-    wind: m/s over open water; from_deg: wind against the radar beam; silt: 0 clear, 1 muddy;
+    wind: m/s over open water; from_deg: wind against the radar beam; silt: of the flood, 0 clear,
+    1 muddy; river: the same of permanent water;
     glint: of sun or sky on water, reflectance; leaves: what plants have against the parameters of
     the landscape; rain: by which soil is wetter, m3/m3; soil: kinds of soil, 0..1; roofs: 0..1;
     dense: scattering of plants at C band against the usual; rough: of soil, against the land's;
@@ -42,6 +43,7 @@ class Weather:
     wind: float = 2.0
     from_deg: float = 45.0
     silt: float = 0.5
+    river: float = 0.5
     glint: float = 0.005
     leaves: float = 1.0
     rain: float = 0.0
@@ -58,6 +60,7 @@ def sample_weather(rng: np.random.Generator, like: Weather | None = None) -> Wea
         wind=float(rng.gamma(1.6, 1.3)),
         from_deg=float(rng.uniform(0, 180)),
         silt=float(rng.uniform(0, 1)),
+        river=float(rng.uniform(0, 1)),
         glint=float(rng.gamma(1.0, 0.004)),
         leaves=float(rng.uniform(0.8, 1.2)),
         rain=float(rng.uniform(0, 0.04)),
@@ -115,17 +118,17 @@ def landscape_reflectance(
     hidden = cover_of_plants(land, water, day)
     leaves = 1 - np.exp(-_GAP * land.plants * day.leaves)
     absorbed = water_absorption(np.array([b.centre_nm for b in bands]))
-    mixed = day.silt * (len(_WATERS) - 1)
-    low = min(int(mixed), len(_WATERS) - 2)
-    body = (1 - mixed + low) * pure[_WATERS[low]] + (mixed - low) * pure[_WATERS[low + 1]]
-    dim = absorbed + 0.02 + 6.0 * day.silt**2  # 1/m: of the water, and of what is in it
+    flood, river = _body(pure, day.silt), _body(pure, day.river)
+    silt = np.where(land.water, day.river, day.silt)
+    dim = 0.02 + 6.0 * silt**2  # 1/m: of what is in the water
     full = _moisture(land, water, day) / _PORES
     out = np.empty((len(bands), *land.ground.shape), np.float32)
     for b in range(len(bands)):
         soil = _soil(land, day, {k: float(v[b]) for k, v in pure.items()})
         damp = soil * (1 - (1 - _WET) * full) * np.exp(-2 * absorbed[b] * _FILM_M * full)
-        through = np.exp(-2 * dim[b] * water.depth)
-        sheet = body[b] * (1 - through) + 0.5 * _WET * soil * through + day.glint
+        through = np.exp(-2 * (absorbed[b] + dim) * water.depth)
+        body = np.where(land.water, river[b], flood[b])
+        sheet = body * (1 - through) + 0.5 * _WET * soil * through + day.glint
         canopy = _canopy(land, {k: float(v[b]) for k, v in pure.items()})
         built = _built(land, day, {k: float(v[b]) for k, v in pure.items()})
         flooded = hidden * canopy + (1 - hidden) * sheet
@@ -133,6 +136,13 @@ def landscape_reflectance(
         ground = day.dim * (ground * (1 - land.houses) + built * land.houses)
         out[b] = ground + (flooded - ground) * water.share * (1 - land.houses)
     return out
+
+
+def _body(pure: dict[str, np.ndarray], silt: float) -> np.ndarray:
+    """Reflectance (band,) of deep water that carries so much silt."""
+    mixed = silt * (len(_WATERS) - 1)
+    low = min(int(mixed), len(_WATERS) - 2)
+    return (1 - mixed + low) * pure[_WATERS[low]] + (mixed - low) * pure[_WATERS[low + 1]]
 
 
 def _soil(land: Landscape, day: Weather, pure: dict[str, float]) -> np.ndarray:
@@ -152,8 +162,13 @@ def _canopy(land: Landscape, pure: dict[str, float]) -> np.ndarray:
 
 
 def _built(land: Landscape, day: Weather, pure: dict[str, float]) -> np.ndarray:
-    """Roofs and yards (y, x)."""
-    roof = pure["clay tile"] + (pure["concrete tile"] - pure["clay tile"]) * day.roofs
+    """Roofs and yards (y, x): tiles, here and there felt and sheets, each in more or less shade.
+
+    What a cell draws comes from later digits of its share of houses.
+    """
+    lot, lit = (land.houses * 977) % 1.0, (land.houses * 331) % 1.0
+    tile = pure["clay tile"] + (pure["concrete tile"] - pure["clay tile"]) * day.roofs
+    sheets = [pure["bitumen"], pure["grey sheet"], pure["white sheet"]]
+    roof = np.select([lot < 0.12, lot < 0.3, lot < 0.36], sheets, tile)
     grey = 0.5 * (pure["concrete"] + pure["aged asphalt"])
-    shade = 0.75 + 0.5 * land.bright
-    return np.where(land.cover == DEVELOPED, 0.5 * roof + 0.5 * grey, grey) * shade
+    return np.where(land.cover == DEVELOPED, 0.5 * roof + 0.5 * grey, grey) * (0.45 + 0.75 * lit)

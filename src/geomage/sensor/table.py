@@ -7,7 +7,7 @@ are round numbers of the usual size.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from math import pi
 from types import MappingProxyType
@@ -238,14 +238,16 @@ SENSORS: Mapping[str, SensorModel] = MappingProxyType(
 """Name -> sensor, from fine to coarse within each kind."""
 
 
-def sensor(name: str) -> SensorModel:
+def sensor(name: str, also: Iterable[str] = ()) -> SensorModel:
     """Return a sensor by name.
 
     Raises:
-        InputError: when there is none of that name; near names come first.
+        InputError: when there is none of that name; near names come first, of it and of what the
+            caller offers `also`.
     """
     if name in SENSORS:
         return SENSORS[name]
-    near = difflib.get_close_matches(name.lower(), SENSORS, n=3, cutoff=0.5)
+    offered = [*SENSORS, *also]
+    near = difflib.get_close_matches(name.lower(), offered, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
-    raise InputError(f"unknown sensor {name!r}: {hint}There are {', '.join(SENSORS)}")
+    raise InputError(f"unknown sensor {name!r}: {hint}There are {', '.join(offered)}")

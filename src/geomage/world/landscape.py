@@ -30,7 +30,7 @@ _LIMITS = {
     "relief_m": (0, 200), "fall": (0, 0.05), "river_m": (0, 3000), "braids": (0, 1),
     "plain_m": (50, 20_000), "field_m": (20, 1000), "farmed": (0, 1), "woods": (0, 0.9),
     "villages": (0, 60), "dykes": (0, 1), "ponds": (0, 0.5), "green": (0, 1),
-    "moisture": (0.02, 0.5), "arid": (0, 1),
+    "moisture": (0.02, 0.5), "arid": (0, 1), "alike": (0, 1),
 }  # fmt: skip
 
 
@@ -55,6 +55,7 @@ class LandscapeParams:
     green: float = 0.5  # how far crops and grass have grown
     moisture: float = 0.2  # of the soil, m3/m3
     arid: float = 0.2  # how thin wild plants grow
+    alike: float = 0.0  # how far all fields bear one crop in one stage, as in rice country
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -118,6 +119,7 @@ def sample_landscape(rng: np.random.Generator, cells: int = 512) -> LandscapePar
         green=float(rng.uniform(0.05, 0.95)),
         moisture=float(rng.uniform(0.05, 0.30)),
         arid=float(rng.uniform(0, 0.9)),
+        alike=float(rng.uniform(0.3, 0.9)) if rng.random() < 0.25 else 0.0,
     )
 
 
@@ -355,6 +357,17 @@ def _cover(
     return cover.astype(np.uint8)
 
 
+def _crops(
+    params: LandscapeParams, own: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """How far the crop of a field has grown, and which it is: grass, cereal, rice, tall crops."""
+    common = rng.random(2)
+    grown = own + params.alike * (common[0] - own)
+    stage = np.clip((grown - (1 - params.green) ** 1.3) / max(params.green, 0.05), 0, 1)
+    kind = (own * 37.0) % 1.0
+    return stage, np.asarray(kind + params.alike * (common[1] - kind))
+
+
 def _plants(
     params: LandscapeParams, cover: np.ndarray, own: np.ndarray, edge: np.ndarray,
     rng: np.random.Generator,
@@ -362,8 +375,7 @@ def _plants(
     """What grows, and the soil below it. Crops: a share of fields is bare, the rest in stages."""
     n = params.cells
     patch, mottle = fractal(rng, n, 1.3, 8), fractal(rng, n, 0.9, 12)
-    stage = np.clip((own - (1 - params.green) ** 1.3) / max(params.green, 0.05), 0, 1)
-    kind = (own * 37.0) % 1.0  # grass, cereal, rice, tall crops
+    stage, kind = _crops(params, own, rng)
     crop = (_STUBBLE + stage * (0.6 + 3.2 * kind)) * np.exp(0.25 * mottle)
     scrub = (1 - 0.85 * params.arid) * (0.3 + params.green) * np.exp(0.5 * patch)
     plants = np.select(

@@ -13,6 +13,7 @@ import pytest
 
 from geomage.errors import InputError
 from geomage.sensor import SENSORS, VISIBLE, Shot, capture, frame, sensor
+from geomage.sensor.radar import RADARS
 
 PROJECT = Path(__file__).resolve().parents[3]
 
@@ -114,4 +115,4 @@ def test_the_help_of_render_names_every_sensor():
     page = (PROJECT / "docs" / "commands.md").read_text()
     part = re.sub(r"\s+", " ", page.split("## geomage render")[1].split("\n## ")[0])
     listed = part.split("One of ")[1].split(": docs/sensors.md")[0].replace("- ", "-")
-    assert listed.split(", ") == list(SENSORS)
+    assert listed.split(", ") == [*SENSORS, *RADARS]
