@@ -18,8 +18,8 @@ from geomage.errors import OutputError
 from geomage.geo import Raster, read_raster, write_cog
 from geomage.geo.scratch import hidden_path
 from geomage.geo.space import why_unwritten
-from geomage.geo.stac import make_item, write_record
-from geomage.sensor import VISIBLE, sensor
+from geomage.geo.stac import BAND_EXTENSIONS, make_item, write_record
+from geomage.sensor import VISIBLE, SensorModel, described_bands, sensor
 
 __all__ = ["TITLES", "band_names", "layers_in", "record_in", "write_sample_folder"]
 
@@ -41,6 +41,7 @@ _NODATA = {
     **dict.fromkeys(("damage", "flood", "change", "obscured"), 255),
     **dict.fromkeys(("landcover", "landcover_second"), 0),
 }
+_IMAGES = ("before", "after")
 _STACKS = ("before", "after", "height")
 _VIEW = "https://stac-extensions.github.io/view/v1.0.0/schema.json"
 
@@ -61,7 +62,10 @@ def write_sample_folder(
         box = layout.box(record["index"], sample.gsd)
         for name, values in arrays.items():
             bands = _bands(name, record["facts"])
-            _write_layer(work / f"{target.name}_{name}.tif", name, bands, values, box)
+            stack = values if values.ndim == 3 else values[None]
+            scale = _scale(_model(name, record["facts"]))
+            raster = Raster(stack, box, _NODATA.get(name), bands, scale)
+            write_cog(work / f"{target.name}_{name}.tif", raster, unit=_UNITS.get(name))
         write_record(work / "item.json", _item(layout, record, box, tuple(arrays)).to_dict())
         if target.exists():  # damaged by hand, or made by a run that outlived its parent
             shutil.rmtree(target)
@@ -75,18 +79,21 @@ def write_sample_folder(
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _write_layer(
-    path: Path, name: str, bands: tuple[str, ...], values: np.ndarray, box: GeoBox
-) -> None:
-    stack = values if values.ndim == 3 else values[None]
-    write_cog(path, Raster(stack, box, _NODATA.get(name), bands), unit=_UNITS.get(name))
+def _scale(model: SensorModel | None) -> float | None:
+    return None if model is None else model.reflectance
+
+
+def _model(name: str, facts: Mapping[str, Any]) -> SensorModel | None:
+    """The sensor that took a layer; None for labels, and for any camera."""
+    taken_by = facts[name]["sensor"] if name in _IMAGES else None
+    return None if taken_by is None else sensor(taken_by)
 
 
 def _bands(name: str, facts: Mapping[str, Any]) -> tuple[str, ...]:
     """Names of the bands of a layer."""
     if name == "height":
         return ("before", "after")
-    if name in ("before", "after"):
+    if name in _IMAGES:
         return band_names(facts[name]["sensor"])
     return (name,)
 
@@ -110,9 +117,13 @@ def _item(
         "title": f"{record['facts']['hazard']}, {record['split']}",
         "geomage:record": {k: v for k, v in record.items() if k != "facts"},
     }
-    item.stac_extensions.append(_VIEW)
+    item.stac_extensions.extend((_VIEW, *BAND_EXTENSIONS))
     for name in names:
-        item.add_asset(name, _asset(f"./{key}_{name}.tif", name, record["facts"].get(name)))
+        asset = _asset(f"./{key}_{name}.tif", name, record["facts"].get(name))
+        model = _model(name, record["facts"])
+        if model is not None:
+            asset.extra_fields["bands"] = described_bands(model)
+        item.add_asset(name, asset)
     item.add_link(pystac.Link("root", "../../../collection.json", "application/json"))
     item.add_link(pystac.Link("parent", "../catalog.json", "application/json"))
     item.add_link(pystac.Link("collection", "../../../collection.json", "application/json"))
@@ -125,7 +136,7 @@ def _asset(href: str, name: str, date: Mapping[str, Any] | None) -> pystac.Asset
         href=href,
         title=TITLES[name],
         media_type=pystac.MediaType.COG,
-        roles=["data"] if name in ("before", "after") else ["labels"],
+        roles=["data"] if name in _IMAGES else ["labels"],
         extra_fields=looks,
     )
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import rasterio
 from odc.geo.geobox import GeoBox
+from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import MemoryFile
 from rasterio.shutil import copy as copy_raster
@@ -24,6 +25,12 @@ from geomage.geo.space import refuse_full, why_unwritten
 Colormap = Mapping[int, tuple[int, ...]]
 _LARGE = 2**28  # bytes of a raster, from which it is gathered and written on disk
 _ROWS = 1024  # at once
+_RGB = frozenset(("red", "green", "blue"))
+
+
+def _colour(name: str) -> ColorInterp:
+    """What a band is shown as; all but red, green and blue are left to the reader."""
+    return ColorInterp[name] if name in _RGB else ColorInterp.undefined
 
 
 def write_cog(
@@ -39,7 +46,7 @@ def write_cog(
 
     Args:
         path: the file to write; an older one is replaced.
-        raster: values, grid, no-data value and names of the bands.
+        raster: values, grid, no-data value, names of the bands and scale of the counts.
         colormap: {value: (red, green, blue[, alpha])} of a one-band uint8 raster of classes.
         tags: metadata of the file.
         mask: (y, x), true where the raster holds a value, for rasters with no value to spare.
@@ -64,6 +71,10 @@ def write_cog(
                 dataset.set_band_description(number, name)
                 if unit is not None:
                     dataset.set_band_unit(number, unit)
+            if raster.scale is not None:
+                dataset.scales = (raster.scale,) * raster.values.shape[0]
+            if set(raster.bands) >= _RGB:
+                dataset.colorinterp = [_colour(name) for name in raster.bands]
             if colormap is not None:
                 dataset.write_colormap(1, dict(colormap))
             if mask is not None:
@@ -71,6 +82,7 @@ def write_cog(
         classes = colormap is not None or np.issubdtype(raster.values.dtype, np.integer)
         if raster.values.dtype == np.uint8 and colormap is None:
             classes = raster.nodata is not None
+        classes &= not set(raster.bands) >= _RGB
         with rasterio.open(source) as dataset:
             return raster_to_cog(dataset, path, classes=classes)
 

@@ -15,13 +15,15 @@ class Raster:
     """Values on a grid.
 
     `values` is (band, y, x); `box` is the grid (with no CRS its units are metres from the upper
-    left corner, y upwards); `nodata` marks pixels without a value; `bands` names the bands.
+    left corner, y upwards); `nodata` marks pixels without a value; `bands` names the bands;
+    `scale` is what one count stands for (0.0001 of reflectance, say) where values are counts.
     """
 
     values: np.ndarray
     box: GeoBox
     nodata: float | None = None
     bands: tuple[str, ...] = ()
+    scale: float | None = None
 
     def __post_init__(self) -> None:
         """Check that values, grid and names agree."""

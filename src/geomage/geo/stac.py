@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,10 @@ _MEDIA = {
     ".png": pystac.MediaType.PNG,
 }
 _PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
+BAND_EXTENSIONS = (
+    "https://stac-extensions.github.io/eo/v2.0.0/schema.json",
+    "https://stac-extensions.github.io/raster/v2.0.0/schema.json",
+)
 EPOCH = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)  # of things that never happened
 
 
@@ -33,7 +37,7 @@ def write_item(
     *,
     kind: str,
     parameters: Mapping[str, Any],
-    assets: Mapping[str, str],
+    assets: Mapping[str, str | pystac.Asset],
     box: GeoBox,
     datetime: dt.datetime | None = None,
 ) -> Path:
@@ -43,7 +47,7 @@ def write_item(
         folder: the folder it describes.
         kind: `city`, `event`, `scene`, `product`.
         parameters: everything needed to make the folder again; JSON values.
-        assets: {name: file name in the folder}.
+        assets: {name: file name in the folder, or an asset that says more}.
         box: the grid; without a CRS the geometry is null and a note says so.
         datetime: when the thing was seen; None stands for a simulated thing without a date.
     """
@@ -51,9 +55,23 @@ def write_item(
         f"geomage-{kind}", kind=kind, parameters=parameters, box=box, datetime=datetime
     )
     for name, file in assets.items():
-        media = _MEDIA.get(Path(file).suffix.lower())
-        item.add_asset(name, pystac.Asset(href=f"./{file}", media_type=media, roles=["data"]))
+        item.add_asset(name, file if isinstance(file, pystac.Asset) else _asset(file))
+    if any("bands" in asset.extra_fields for asset in item.assets.values()):
+        item.stac_extensions.extend(BAND_EXTENSIONS)
     return write_record(Path(folder) / "item.json", item.to_dict(include_self_link=False))
+
+
+def image_asset(href: str, bands: Sequence[Mapping[str, Any]]) -> pystac.Asset:
+    """Make the asset of a COG whose bands are described in STAC's words."""
+    described = {"bands": [dict(band) for band in bands]}
+    return pystac.Asset(
+        href, media_type=pystac.MediaType.COG, roles=["data"], extra_fields=described
+    )
+
+
+def _asset(file: str) -> pystac.Asset:
+    media = _MEDIA.get(Path(file).suffix.lower())
+    return pystac.Asset(href=f"./{file}", media_type=media, roles=["data"])
 
 
 def make_item(

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from geomage.disaster import Event
 from geomage.errors import BudgetError, InputError
 from geomage.geo import Raster, fresh_folder, reserve, write_cog, write_vectors
-from geomage.geo.stac import write_item
+from geomage.geo.stac import image_asset, write_item
 from geomage.render.canvas import stage_noise
 from geomage.render.engine import FARTHEST
 from geomage.render.engines import TRACING_BYTES, engine, engine_facts, refuse_engine
@@ -30,6 +30,7 @@ from geomage.sensor import (
     Looks,
     SensorModel,
     Shot,
+    described_bands,
     develop,
     expose,
     exposed_shapes,
@@ -353,6 +354,7 @@ _UNITS = {
     "burn": "1", "normal_before": "1", "normal_after": "1", "shadow_before": "1",
     "shadow_after": "1",
 }  # fmt: skip
+_IMAGES = ("before", "after")
 _CLASSES = json.dumps(dict(MATTER))
 
 
@@ -381,17 +383,21 @@ def render_to(
 
 
 def _write(scene: Scene, folder: Path) -> None:
+    model = sensor(scene.parameters["render"]["sensor"])
     for name, values in scene.rasters.items():
         stack = values if values.ndim == 3 else values[None]
-        bands = scene.bands if name in {"before", "after"} else (name,)
+        bands = scene.bands if name in _IMAGES else (name,)
         if name.startswith("normal"):
             bands = ("east", "north", "up")
         tags = {"classes": _CLASSES} if name.startswith("matter") else {}
-        raster = Raster(stack, scene.box, None, bands)
+        scale = model.reflectance if name in _IMAGES else None
+        raster = Raster(stack, scene.box, None, bands, scale)
         write_cog(folder / f"{name}.tif", raster, tags=tags, unit=_UNITS.get(name))
     write_vectors(folder / "buildings.gpkg", {"buildings": scene.buildings})
     roads = {"streets": scene.streets, "bridges": scene.bridges}
     write_vectors(folder / "roads.gpkg", roads)
-    assets = {name: f"{name}.tif" for name in scene.rasters}
+    assets: dict[str, Any] = {name: f"{name}.tif" for name in scene.rasters}
+    for name in _IMAGES:
+        assets[name] = image_asset(f"./{name}.tif", described_bands(model))
     assets |= {"buildings": "buildings.gpkg", "roads": "roads.gpkg"}
     write_item(folder, kind="scene", parameters=scene.parameters, assets=assets, box=scene.box)

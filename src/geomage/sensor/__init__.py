@@ -13,6 +13,7 @@ from geomage.sensor.capture import (
     sample_weather,
     stride,
 )
+from geomage.sensor.described import described_bands
 from geomage.sensor.framing import Framing, frame
 from geomage.sensor.looks import Looks, sample_looks, sun_position
 from geomage.sensor.models import Optics, SensorModel, Sharpening
@@ -29,6 +30,7 @@ __all__ = [
     "Sharpening",
     "Shot",
     "capture",
+    "described_bands",
     "develop",
     "expose",
     "exposed_shapes",

@@ -88,6 +88,11 @@ class SensorModel:
         return np.uint8 if self.bits <= 8 else np.uint16
 
     @property
+    def reflectance(self) -> float | None:
+        """Reflectance of one count; None where a tone curve lies between them."""
+        return None if self.level == "picture" else 1 / self.scale
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Names of the bands, in order."""
         return tuple(band.name for band in self.bands)

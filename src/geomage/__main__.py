@@ -1,0 +1,8 @@
+"""`python -m geomage` is the command `geomage`."""
+
+from __future__ import annotations
+
+from geomage.cli import main
+
+if __name__ == "__main__":
+    main()
