@@ -291,7 +291,13 @@ def render(
     outer 30 m of the town are not pictured: what stands there casts shadows and leans into view.
     """
     from geomage.disaster import read_event
-    from geomage.render import MARGIN_M, RenderParams, finer_than_detail, render_to
+    from geomage.render import (
+        MARGIN_M,
+        RenderParams,
+        beyond_its_views,
+        finer_than_detail,
+        render_to,
+    )
 
     params = RenderParams(
         sensor=sensor,
@@ -304,7 +310,7 @@ def render(
         samples=samples,
     )
     refuse_input(out, event, overwrite=overwrite)
-    notes = finer_than_detail(sensor)
+    notes = finer_than_detail(sensor) + beyond_its_views(params)
     for note in notes:
         say(f"note: {note}")
     scene = render_to(read_event(event), out, params, overwrite=overwrite)
