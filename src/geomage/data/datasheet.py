@@ -78,8 +78,8 @@ def facts_of(layout: Layout, rows: pd.DataFrame) -> dict[str, Any]:
     """The numbers of a datasheet, as JSON values."""
     recipe = layout.recipe
     hurt = rows["hazard"] != "none"
-    alike = rows["gsd"].nunique() == 1
-    count, edges = np.histogram(rows["gsd"], [rows["gsd"].min()] * 2 if alike else _BINS)
+    ends = [float(rows["gsd"].min()), float(rows["gsd"].max())]
+    count, edges = np.histogram(rows["gsd"], ends if ends[0] == ends[1] else _BINS)
     return {
         "name": recipe.name, "title": recipe.title, "licence": recipe.licence,
         "geomage": __version__, "simulator": simulator_hash(), "seed": recipe.stream.seed,
