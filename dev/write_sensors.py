@@ -27,9 +27,18 @@ and vapour were known to a tenth.
 
 **Limits.** Spectral responses are centres and widths, not curves. One MTF serves all directions;
 off nadir a sensor samples no coarser than at nadir. Noise has no stripes. Satellites' counts are
-proportional to reflectance, not to radiance. Air is one thin layer: under a sun below 20 degrees
-haze comes out too bright. Clouds stand at one height. A town holds nothing finer than
-about 0.25 m but grain, which some sensors sample finer: the command says so.
+proportional to reflectance, not to radiance. View and hour (last two columns) are kept where
+`geomage render` pictures a town with a satellite of linear counts, and by pairs of landscapes;
+8-bit pictures, and the pairs of `geomage dataset`, take sun and view from one range for all
+sensors (a sun of 28 to 75 degrees, views of 0 to 30), whatever the season. Air is one thin
+layer: under a sun below 20 degrees haze comes out too bright. Clouds stand at one height. A town
+holds nothing finer than about 0.25 m but grain, which some sensors sample finer: the command says
+so, and where a view is asked for that a sensor does not take.
+
+**In the files.** Bands lie in the order of the tables below, with their names; red, green and blue
+are marked as such, so that viewers show true colours. Where counts are proportional to reflectance,
+the scale of the file (`raster:scale` in `item.json`) times a count is one; readers such as rasterio
+give counts and leave the scale to you.
 """
 LEVELS = {
     "picture": "picture",

@@ -144,3 +144,10 @@ def test_every_exit_code_is_one_of_the_four():
         0,
         frame.PARTLY,
     } == {0, 1, 2, 3}
+
+
+def test_the_package_runs_as_a_module():
+    said = subprocess.run(
+        [sys.executable, "-m", "geomage", "--help"], capture_output=True, text=True, check=True
+    )
+    assert "strike" in said.stdout

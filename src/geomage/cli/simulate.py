@@ -294,7 +294,13 @@ def render(
     The radar sentinel-1 gives VV and VH in dB on 10 m, with the shares of water, depth and roofs.
     """
     from geomage.disaster import read_event
-    from geomage.render import MARGIN_M, RenderParams, finer_than_detail, render_to
+    from geomage.render import (
+        MARGIN_M,
+        RenderParams,
+        beyond_its_views,
+        finer_than_detail,
+        render_to,
+    )
     from geomage.sensor import sensor as find_sensor
     from geomage.sensor.radar import RADARS
 
@@ -319,7 +325,7 @@ def render(
         samples=samples,
     )
     refuse_input(out, event, overwrite=overwrite)
-    notes = finer_than_detail(sensor)
+    notes = finer_than_detail(sensor) + beyond_its_views(params)
     for note in notes:
         say(f"note: {note}")
     scene = render_to(read_event(event), out, params, overwrite=overwrite)

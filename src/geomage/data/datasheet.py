@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,8 @@ def facts_of(layout: Layout, rows: pd.DataFrame) -> dict[str, Any]:
     """The numbers of a datasheet, as JSON values."""
     recipe = layout.recipe
     hurt = rows["hazard"] != "none"
-    count, edges = np.histogram(rows["gsd"], bins=_BINS)
+    ends = [float(rows["gsd"].min()), float(rows["gsd"].max())]
+    count, edges = np.histogram(rows["gsd"], ends if ends[0] == ends[1] else _BINS)
     return {
         "name": recipe.name, "title": recipe.title, "licence": recipe.licence,
         "geomage": __version__, "simulator": simulator_hash(), "seed": recipe.stream.seed,
@@ -136,11 +137,17 @@ Real pairs with labels are few, and their labels are partial; here every pixel h
 """
 
 
+def _steps(edges: Sequence[float], samples: Sequence[int]) -> dict[str, int]:
+    """Words of the steps of GSD that hold samples: one value where all have the same."""
+    if len(edges) == 2:
+        return {f"{edges[0]:g} m": samples[0]}
+    pairs = zip(edges, edges[1:], samples, strict=False)
+    return {f"{low:.2f} to {high:.2f} m": n for low, high, n in pairs if n}
+
+
 def _composition(layout: Layout, facts: dict[str, Any]) -> str:
     gsd = facts["gsd_m"]
-    pairs = zip(gsd["edges"], gsd["edges"][1:], strict=False)
-    steps = [f"{low:.2f} to {high:.2f} m" for low, high in pairs]
-    histogram = dict(zip(steps, gsd["samples"], strict=True))
+    histogram = _steps(gsd["edges"], gsd["samples"])
     forms = [
         "COG files with STAC items (`samples/`)" if layout.recipe.cogs else "",
         "shards for training (`shards/`)" if layout.recipe.shards else "",

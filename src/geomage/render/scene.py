@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import geopandas as gpd
 import numpy as np
+from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 from tqdm import tqdm
 
@@ -34,6 +35,7 @@ from geomage.sensor import (
     develop,
     expose,
     exposed_shapes,
+    sample_looks,
     sample_shot,
     sample_weather,
     sensor,
@@ -43,6 +45,7 @@ __all__ = [
     "MARGIN_M",
     "RenderParams",
     "Scene",
+    "beyond_its_views",
     "finer_than_detail",
     "render_event",
     "render_to",
@@ -120,6 +123,18 @@ def finer_than_detail(name: str) -> list[str]:
     return [f"{name} samples every {gsd:g} m, but {detail}: small things are missing"]
 
 
+def beyond_its_views(params: RenderParams) -> list[str]:
+    """Say which view angle asked for is one that a sensor's images are not taken at."""
+    model = sensor(params.sensor)
+    asked = {"before": params.off_nadir_before, "after": params.off_nadir_after}
+    return [
+        f"{model.name} looks up to {model.off_nadir:g} degrees off nadir; {angle:g} ({date}) is "
+        "farther than its images are taken"
+        for date, angle in asked.items()
+        if angle is not None and angle > model.off_nadir
+    ]
+
+
 def render_event(
     event: Event, params: RenderParams | None = None, *, work: Path | None = None
 ) -> Scene:
@@ -135,7 +150,7 @@ def render_event(
     """
     params = params or RenderParams()
     engine(params.engine, params.samples)  # one that is missing is said before work starts
-    dates, off = _dates(params)
+    dates, off = _dates(params, _latitude(event))
     model = sensor(params.sensor)
     job = _Job(event, params, model, sensor_grid(event, model), work)
     _refuse_large(job, dates)
@@ -193,12 +208,16 @@ class _Taken(NamedTuple):
     sight: Sight
 
 
-def _dates(params: RenderParams) -> tuple[tuple[_Date, _Date], tuple[float, float]]:
+def _dates(
+    params: RenderParams, latitude: float
+) -> tuple[tuple[_Date, _Date], tuple[float, float]]:
     """Draw both dates, and the shift of the second, metres."""
     gsd = sensor(params.sensor).gsd
     rng = np.random.default_rng([params.seed, 6])
     when = sample_appearance(rng)
     then = sample_appearance(rng, when)
+    sun = np.random.default_rng([params.seed, 8])
+    when, then = _passed(when, params, sun, latitude), _passed(then, params, sun, latitude)
     when, then = _looked(when, params.off_nadir_before), _looked(then, params.off_nadir_after)
     shots = sample_shot(rng), sample_shot(rng)
     air = np.random.default_rng([params.seed, 7])
@@ -207,6 +226,25 @@ def _dates(params: RenderParams) -> tuple[tuple[_Date, _Date], tuple[float, floa
     turn = rng.uniform(0, 2 * np.pi)
     off = (float(reach * np.cos(turn) * gsd), float(reach * np.sin(turn) * gsd))
     return (_Date("before", when, shots[0]), _Date("after", then, shots[1], off)), off
+
+
+def _passed(
+    when: Appearance, params: RenderParams, rng: np.random.Generator, latitude: float
+) -> Appearance:
+    """Put sun and view where they stand when a satellite with an orbit of its own passes."""
+    model = sensor(params.sensor)
+    if model.level == "picture":
+        return when
+    return replace(when, **asdict(sample_looks(rng, model, latitude)))
+
+
+def _latitude(event: Event) -> float:
+    """Of the middle of the town, degrees; 45 for one that lies nowhere."""
+    box = event.city.dtm.box
+    if box.crs is None:
+        return 45.0
+    a, lonlat = box.boundingbox, box.crs.transformer_to_crs(CRS("EPSG:4326"))
+    return float(lonlat((a.left + a.right) / 2, (a.bottom + a.top) / 2)[1])
 
 
 def _tiles(job: _Job, date: _Date) -> list[Tile]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from geomage.data import DatasetRecipe, find_recipe
+from geomage.data import DatasetRecipe, datasheet, find_recipe
 from geomage.data.layout import Layout, split_of
 from geomage.data.recipe import _FOLDER, recipe_from_table
 from geomage.data.tables import near_names
@@ -53,3 +53,8 @@ def test_samples_lie_side_by_side_and_never_on_each_other():
 
 def test_eight_of_ten_samples_train():
     assert [split_of(i) for i in range(10)] == ["train"] * 8 + ["val", "test"]
+
+
+def test_a_datasheet_names_only_the_steps_of_gsd_that_hold_samples():
+    assert datasheet._steps([10.0, 10.0], [3]) == {"10 m": 3}
+    assert datasheet._steps([0.3, 0.5, 0.7], [2, 0]) == {"0.30 to 0.50 m": 2}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from geomage.render import finer_than_detail
+from geomage.render import RenderParams, beyond_its_views, finer_than_detail
 from geomage.sensor import SENSORS
 
 
@@ -12,3 +12,11 @@ def test_only_sensors_finer_than_a_quarter_metre_are_remarked_upon():
     (note,) = finer_than_detail("drone-0.05")
     assert "0.05 m" in note
     assert "0.25 m" in note
+
+
+def test_a_view_farther_than_a_sensor_looks_is_said() -> None:
+    (note,) = beyond_its_views(RenderParams("sentinel2-l2a", off_nadir_after=45.0))
+    assert "10 degrees" in note
+    assert "45 (after)" in note
+    assert not beyond_its_views(RenderParams("pleiades-0.5", off_nadir_before=45.0))
+    assert not beyond_its_views(RenderParams("sentinel2-l2a"))
