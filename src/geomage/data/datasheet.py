@@ -16,11 +16,10 @@ import numpy as np
 import pandas as pd
 
 from geomage import __version__
-from geomage.data import shards
 from geomage.data.layout import SPLITS, Layout, key_of
 from geomage.data.preview import choose, draw_sheet
 from geomage.data.records import ANY, CLASSES, COUNTED
-from geomage.data.sample_folder import layers_in
+from geomage.data.stored import stored_arrays
 from geomage.data.stream import simulator_hash
 from geomage.sensor import sensor
 
@@ -68,10 +67,7 @@ def _caption(row: Mapping[Any, Any]) -> str:
 
 def arrays_at(layout: Layout, index: int) -> dict[str, np.ndarray]:
     """The arrays of one sample, from its shard or its folder."""
-    if not layout.recipe.shards:
-        return layers_in(layout.sample(index))
-    path = layout.shard(layout.block(index))
-    return shards.read_arrays(shards.cut(path, *shards.members(path)[index]))
+    return stored_arrays(layout, index, shard=layout.recipe.shards)
 
 
 def facts_of(layout: Layout, rows: pd.DataFrame) -> dict[str, Any]:

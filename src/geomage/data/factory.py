@@ -6,10 +6,9 @@ any order, with any interruption, writes the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,12 @@ from geomage.data import shards
 from geomage.data.cluster import cluster, run_on
 from geomage.data.collection import write_collection
 from geomage.data.datasheet import write_datasheet
-from geomage.data.journal import MARK, Journal, open_journal
+from geomage.data.journal import MARK, MOST_SAMPLES, Journal, open_journal
 from geomage.data.layout import Layout, key_of
 from geomage.data.recipe import DatasetRecipe
 from geomage.data.records import record_of, row_of
-from geomage.data.sample_folder import record_in, write_sample_folder
+from geomage.data.sample_folder import write_sample_folder
+from geomage.data.stored import damaged, stored_record
 from geomage.data.stream import SimulatedPairs
 from geomage.data.workers import run_here, run_locally
 from geomage.errors import InputError, OutputError
@@ -34,8 +34,6 @@ from geomage.geo.space import why_unwritten
 __all__ = ["MakeSample", "Means", "make_dataset"]
 
 Row = tuple[Any, ...]
-
-MOST_SAMPLES = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -156,12 +154,10 @@ def _close(journal: Journal, made: dict[int, Row]) -> pd.DataFrame:
     """Read what was there, and write what speaks of all samples."""
     layout = journal.layout
     there = [i for i in range(journal.count) if i not in made]
-    for record in _records(layout, there):
-        row = row_of(record)
-        made[row["index"]] = tuple(row.values())
+    for index in there or [0]:
+        row = _row(layout, index)
+        made[index] = tuple(row.values())
         names = list(row)
-    if not there:
-        names = list(row_of(next(_records(layout, [0]))))
     rows = pd.DataFrame([made[i] for i in range(journal.count)], columns=names)
     try:
         write_collection(layout, rows)
@@ -174,12 +170,9 @@ def _close(journal: Journal, made: dict[int, Row]) -> pd.DataFrame:
     return rows
 
 
-def _records(layout: Layout, indices: Iterable[int]) -> Iterator[dict[str, Any]]:
-    """The records of samples that stand."""
-    if layout.recipe.cogs:
-        yield from (record_in(layout.sample(index)) for index in indices)
-        return
-    for block, group in groupby(indices, layout.block):
-        path = layout.shard(block)
-        places = shards.members(path)
-        yield from (shards.read_record(shards.cut(path, *places[index])) for index in group)
+def _row(layout: Layout, index: int) -> dict[str, Any]:
+    """The row of a sample that stands."""
+    shard = not layout.recipe.cogs
+    record = stored_record(layout, index, shard=shard)
+    with damaged(layout.shard(layout.block(index)) if shard else layout.sample(index)):
+        return row_of(record)

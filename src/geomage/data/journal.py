@@ -26,11 +26,14 @@ from geomage.geo.scratch import hidden_path, hold_alone
 from geomage.geo.space import why_unwritten
 from geomage.geo.stac import write_record
 
-__all__ = ["MARK", "Journal", "open_journal"]
+__all__ = ["MARK", "MOST_SAMPLES", "Journal", "open_journal", "read_mark"]
+
+MOST_SAMPLES = 10_000_000
 
 MARK = "dataset.json"
 CLOSED = ("datasheet.json", "datasheet.md", "preview.png", "samples.csv", "collection.json")
 """Written when all samples are whole; gone while some are missing."""
+_LONGEST = 200  # letters of a value that is shown
 
 
 @dataclass(frozen=True)
@@ -47,12 +50,14 @@ class Journal:
         if recipe.shards:
             whole &= set(self.fragments())
         if recipe.cogs:
-            whole &= {int(p.name) for p in (self.layout.folder / "samples").glob("*/[0-9]*")}
+            found = (self.layout.folder / "samples").glob("*/[0-9]*")
+            whole &= {int(p.name) for p in found if p.name.isdecimal()}
         return [i for i in range(self.count) if i not in whole]
 
     def fragments(self) -> dict[int, Path]:
         """Where the fragment of each sample is: in a shard, or waiting."""
-        found = {int(p.stem): p for p in (self.layout.folder / "parts").glob("*.part")}
+        waiting = (self.layout.folder / "parts").glob("[0-9]*.part")
+        found = {int(p.stem): p for p in waiting if p.stem.isdecimal()}
         for path in self.layout.folder.glob("shards/*.tar"):
             found |= dict.fromkeys(shards.members(path), path)
         return found
@@ -123,7 +128,7 @@ def open_journal(
     try:
         if overwrite:
             _empty(folder)
-        found = _read(folder)
+        found = read_mark(folder)
         mark = _mark(recipe, count)
         _refuse_other(folder, found, mark)
         journal.sweep()
@@ -153,16 +158,25 @@ def _note(folder: Path, mark: Mapping[str, Any]) -> None:
         raise OutputError(f"cannot write {folder}: {why_unwritten(error, folder)}") from error
 
 
-def _read(folder: Path) -> dict[str, Any] | None:
+def read_mark(folder: Path) -> dict[str, Any] | None:
+    """What `dataset.json` says, with a recipe that is a table and a count that can be.
+
+    Returns:
+        None where there is none.
+
+    Raises:
+        InputError: it is damaged.
+    """
     try:
-        found: dict[str, Any] = json.loads((folder / MARK).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        found = json.loads((folder / MARK).read_text(encoding="utf-8"))
+        whole = isinstance(found["recipe"], dict) and type(found["count"]) is int
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{folder / MARK} cannot be read; pass --overwrite to begin anew") from (
-            error
-        )
-    return found
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        whole = False
+    if not whole or not 1 <= found["count"] <= MOST_SAMPLES:
+        raise InputError(f"{folder / MARK} is damaged; pass --overwrite to begin anew")
+    return dict(found)
 
 
 def _refuse_strange(folder: Path) -> None:
@@ -184,9 +198,15 @@ def _refuse_other(folder: Path, found: Mapping[str, Any] | None, mark: Mapping[s
     for name in sorted({*there, *here} - {"count"}):
         if there.get(name) != here.get(name):
             raise InputError(
-                f"{folder} was made with {name} = {there.get(name)} and this run has "
-                f"{here.get(name)}: choose another output or pass --overwrite"
+                f"{folder} was made with {_said(name)} = {_said(there.get(name))} and this run has "
+                f"{_said(here.get(name))}: choose another output or pass --overwrite"
             )
+
+
+def _said(value: Any) -> str:
+    """A value on one line, of sensible length."""
+    text = str(value)
+    return (text if text.isprintable() else ascii(text))[:_LONGEST]
 
 
 def _flat(record: Mapping[str, Any], above: str = "") -> dict[str, Any]:

@@ -8,12 +8,14 @@ from typing import Any
 
 from geomage.data.tables import near_names
 from geomage.errors import InputError
+from geomage.sensor import sensor
 
 __all__ = ["CHANCE", "Limits", "refuse_outside", "refuse_stream", "refuse_text"]
 
 Limits = Mapping[str, tuple[float, float]]
 
 CHANCE = (0.0, 1.0)
+WIDEST_M = 19_900.0  # of a sample: a town has 20 km, and a rim that is not pictured
 _WEIGHT = (0.0, 1000.0)
 _LONGEST = 1000  # letters of a text
 _LENGTHS = {
@@ -57,12 +59,24 @@ def refuse_stream(params: Any, known: Mapping[str, Iterable[str]]) -> None:
         needless = table == "sensors" and not weights
         if not needless and not sum(weights.values()) > 0:
             raise InputError(f"recipe, stream, {table}: at least one share must be above 0")
+    _refuse_wide(params)
+
+
+def _refuse_wide(params: Any) -> None:
+    """Raise InputError where the coarsest sensor would need a larger town than can be grown."""
+    gsd = max((sensor(name).gsd for name in params.sensors), default=params.gsd_m[1])
+    side = params.size_px * gsd
+    if side > WIDEST_M:
+        raise InputError(
+            f"recipe, stream: {params.size_px} px of {gsd:g} m are {side:g} m, over the "
+            f"{WIDEST_M:g} m of the largest town: take a smaller size_px or finer sensors"
+        )
 
 
 def refuse_text(where: str, text: str) -> None:
     """Raise InputError at a text that is not one short line."""
-    if not text.isprintable() or len(text) > _LONGEST:
-        raise InputError(f"{where} must be one line of at most {_LONGEST} letters")
+    if not text.isprintable() or len(text) > _LONGEST or not text.strip():
+        raise InputError(f"{where} must be one line of 1 to {_LONGEST} letters")
 
 
 def refuse_outside(where: str, values: Mapping[str, Any], limits: Limits) -> None:

@@ -6,20 +6,18 @@ tensors of them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from geomage.data import shards
-from geomage.data.journal import MARK
+from geomage.data.journal import MARK, read_mark
 from geomage.data.layout import SPLITS, Layout, split_of
 from geomage.data.recipe import recipe_from_table
 from geomage.data.records import CLASSES
-from geomage.data.sample_folder import band_names, layers_in, record_in
+from geomage.data.sample_folder import band_names
+from geomage.data.stored import stored_arrays, stored_record
 from geomage.data.tables import near_names
 from geomage.errors import InputError
 from geomage.world.site import Site
@@ -112,17 +110,9 @@ class PairsDataset:
 
     def _read(self, index: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Record and arrays of a sample, from its shard where there is one."""
-        if not self.layout.recipe.shards:
-            folder = self.layout.sample(index)
-            return record_in(folder), layers_in(folder)
-        path = self.layout.shard(self.layout.block(index))
-        data = shards.cut(path, *_places(path)[index])
-        return shards.read_record(data), shards.read_arrays(data)
-
-
-@lru_cache(maxsize=4096)
-def _places(path: Path) -> dict[int, tuple[int, int]]:
-    return shards.members(path)
+        shard = self.layout.recipe.shards
+        record = stored_record(self.layout, index, shard=shard)
+        return record, stored_arrays(self.layout, index, shard=shard)
 
 
 def _wide(values: np.ndarray) -> np.ndarray:
@@ -137,16 +127,12 @@ def _unknown(name: str, value: str, known: tuple[str | None, ...]) -> str:
 
 def _opened(folder: Path) -> tuple[Layout, int]:
     """Recipe and count of a whole dataset."""
-    try:
-        mark = json.loads((folder / MARK).read_text(encoding="utf-8"))
-        layout = Layout(folder, recipe_from_table(mark["recipe"], str(folder / MARK)))
-        count = int(mark["count"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{folder} is no dataset: make one with geomage dataset") from error
+    mark = read_mark(folder)
+    if mark is None:
+        raise InputError(f"{folder} is no dataset: make one with geomage dataset")
+    layout = Layout(folder, recipe_from_table(mark["recipe"], str(folder / MARK)))
     if not (folder / "datasheet.json").is_file():
         raise InputError(
             f"{folder} is unfinished: run geomage dataset with the same words again to go on"
         )
-    return layout, count
+    return layout, mark["count"]

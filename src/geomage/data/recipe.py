@@ -18,6 +18,7 @@ from geomage.errors import InputError
 __all__ = ["DatasetRecipe", "find_recipe", "recipe_from_table"]
 
 _FOLDER = Path(__file__).parent / "recipes"
+_LONGEST_NAME = 100
 _LIMITS = {"shard_samples": (1, 100_000)}
 
 
@@ -45,6 +46,8 @@ class DatasetRecipe:
             refuse_text(f"recipe: {name}", getattr(self, name))
         if not self.name.replace("-", "").replace("_", "").isalnum():
             raise InputError(f"recipe: name = {self.name!r} may hold letters, digits, - and _ only")
+        if len(self.name.encode()) > _LONGEST_NAME:  # it is a part of names of files
+            raise InputError(f"recipe: name is longer than {_LONGEST_NAME} bytes: shorten it")
         if not self.cogs and not self.shards:
             raise InputError("recipe: cogs and shards are both off: nothing would be written")
         refuse_params(self.stream)

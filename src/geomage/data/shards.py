@@ -31,6 +31,7 @@ END = bytes(tarfile.RECORDSIZE)
 DEPTH = 64  # heights and depths are kept in 1/64 m: their low bits are zero and deflate
 _DEFLATE = 4
 _STORED = ("before", "after")
+_MOST_BANDS = 64
 
 
 def arrays_of(sample: Sample) -> dict[str, np.ndarray]:
@@ -116,16 +117,38 @@ def cut(path: Path, start: int, end: int) -> bytes:
 def _files(data: bytes) -> Iterator[tuple[str, bytes]]:
     with tarfile.open(fileobj=io.BytesIO(data + END)) as tar:
         for info in tar:
-            file = tar.extractfile(info)
+            file = tar.extractfile(info) if info.isreg() else None
             if file is not None:
                 yield info.name.partition(".")[2], file.read()
 
 
-def read_arrays(data: bytes) -> dict[str, np.ndarray]:
-    """The arrays of a fragment."""
+def read_arrays(data: bytes, side: int = 2**20) -> dict[str, np.ndarray]:
+    """The arrays of a fragment; one of more than `side` rows or columns raises ValueError unread.
+
+    What a header states is believed by NumPy, which would take that much memory.
+    """
     packed = dict(_files(data))["npz"]
-    with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays.files}
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        return {info.filename.removesuffix(".npy"): _array(archive, info, side)
+                for info in archive.infolist()}  # fmt: skip
+
+
+def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, side: int) -> np.ndarray:
+    """One array, once its header and its length agree and are within bounds."""
+    with archive.open(info) as file:
+        version = np.lib.format.read_magic(file)
+        if version != (1, 0):
+            raise ValueError(f"{info.filename} is of another version of NumPy's format")
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        head = file.tell()
+    few = len(shape) <= 3 and max(shape[-2:], default=0) <= side and shape[:-2] <= (_MOST_BANDS,)
+    size = int(np.prod(shape, dtype=object)) * dtype.itemsize
+    if dtype.hasobject:
+        raise ValueError(f"{info.filename} holds pickled objects: allow_pickle is off")
+    if not few or info.file_size != head + size:
+        raise ValueError(f"{info.filename} states {dtype} {shape}, which it cannot hold")
+    with archive.open(info) as file:
+        return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
 
 
 def read_record(data: bytes) -> dict[str, Any]:

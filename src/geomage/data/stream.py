@@ -18,6 +18,7 @@ from geomage.data.limits import refuse_stream
 from geomage.data.negatives import NEGATIVES, change_one
 from geomage.data.sample import Sample
 from geomage.disaster import Event, calm
+from geomage.errors import InputError
 from geomage.render.canvas import Noise, stage_box, stage_noise
 from geomage.render.engine import Picture, light_and_view
 from geomage.render.matter import BUILDING, TREE, Appearance, sample_appearance
@@ -143,8 +144,13 @@ class SimulatedPairs:
 
     params: StreamParams = field(default_factory=StreamParams)
 
+    def __post_init__(self) -> None:
+        refuse_params(self.params)
+
     def pair(self, index: int) -> Sample:
         """Make pair number `index`."""
+        if index < 0:
+            raise InputError(f"there is no pair {index}: count from 0")
         p = self.params
         rng = np.random.default_rng([p.seed, index])
         kind = _negative(np.random.default_rng([p.seed, index, 1]), p.negatives)

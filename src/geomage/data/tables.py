@@ -15,6 +15,7 @@ from geomage.errors import InputError
 
 __all__ = ["build", "near_names", "read_table", "recipe_hash"]
 
+_LARGEST = 2**20  # letters of a recipe
 _LONGEST = 200  # letters of another library's message
 
 
@@ -31,11 +32,23 @@ def read_table(path: Path) -> dict[str, Any]:
         InputError: no such file, or it is no TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(_text_of(path))
+    except InputError:
+        raise
     except OSError as error:
         raise InputError(f"{path}: cannot read the recipe: {error.strerror}") from error
     except (ValueError, RecursionError) as error:  # no UTF-8, no TOML, tables without end
         raise InputError(f"{path}: not a TOML recipe: {str(error)[:_LONGEST]}") from error
+
+
+def _text_of(path: Path) -> str:
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise InputError(f"{path} is no file: give a TOML recipe")
+    with path.open(encoding="utf-8") as file:
+        text = file.read(_LARGEST + 1)
+    if len(text) > _LARGEST:
+        raise InputError(f"{path} is larger than any recipe: give a TOML recipe")
+    return text
 
 
 def build(kind: type, table: dict[str, Any], where: str) -> Any:

@@ -323,6 +323,7 @@ def paint_trees(c: Canvas) -> None:
     ny, nx = c.height.shape
     row = np.clip(ny - y / c.px, 0, ny - 1).astype(int)
     near &= c.cover[row, np.clip(x / c.px, 0, nx - 1).astype(int)] != WATER
+    near &= trees["radius"].to_numpy() > 0
     colour, leaf, twig = leaf_colour(trees[_RGB].to_numpy(), trees["evergreen"].to_numpy(), c.when)
     radius, height = trees["radius"].to_numpy(), trees["height"].to_numpy()
     level, upright = np.ones(len(trees)), np.zeros(len(trees))
@@ -354,7 +355,7 @@ def _struck_trees(c: Canvas, rows: np.ndarray, near: np.ndarray) -> tuple[np.nda
     _lay_stems(c, *(v[lying & near] for v in (x, y, way, height)))
     east, north = np.where(lying, np.sin(way), 1.0), np.where(lying, np.cos(way), 0.0)
     x, y = x + lying * 0.66 * height * east, y + lying * 0.66 * height * north
-    stretch = np.where(lying, np.clip(0.3 * height / radius, 1.1, 2.5), 1.0)
+    stretch = np.where(lying, np.clip(0.3 * height / np.maximum(radius, 1e-3), 1.1, 2.5), 1.0)
     radius, height = np.where(lying, 0.75 * radius, radius), np.where(lying, 1.6, height)
     colour = np.where(lying[:, None], 0.6 * colour + 0.4 * _BARK, colour)
     leaf = np.where(lying, 0.35, leaf)

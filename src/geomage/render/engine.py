@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
+from geomage.errors import InputError
 from geomage.render import _kernels_light as k
 from geomage.render import _kernels_view as v
 from geomage.render.canvas import lattice
@@ -23,7 +24,7 @@ from geomage.render.daylight import (
     smoke_tones,
     sun_share,
 )
-from geomage.render.matter import Appearance
+from geomage.render.matter import FARTHEST, Appearance
 from geomage.render.stage import Stage
 
 __all__ = [
@@ -36,8 +37,6 @@ __all__ = [
     "visible",
 ]
 
-FARTHEST = 45.0
-"""Largest angle off nadir, degrees: seen from farther aside a town is walls, not a heightfield."""
 _BLOCK = 16  # pixels, as the kernels have it
 _AZIMUTHS = 8
 _WALLS_LIT = 0.5
@@ -100,7 +99,11 @@ def light_and_view(stage: Stage, when: Appearance, where: Where | None = None) -
     """Light a stage by sun and sky and look at it from the date's view angle.
 
     where: rows and columns that are looked at; of others the picture shows nothing.
+
+    Raises:
+        InputError: heights or albedo that are not finite, or buildings that have no walls.
     """
+    _refuse_odd(stage)
     rows, columns = where or (slice(None), slice(None))
     part = (*rows.indices(stage.height.shape[0])[:2], *columns.indices(stage.height.shape[1])[:2])
     shining = _lit(stage, when)
@@ -119,6 +122,18 @@ def light_and_view(stage: Stage, when: Appearance, where: Where | None = None) -
     if stage.smoke is not None:
         smoke_over(stage, source, shining.sun, out)
     return Picture(out, source, wall, shadow, facing, shining.lit)
+
+
+def _refuse_odd(stage: Stage) -> None:
+    """Raise InputError at values that the kernels would follow out of their arrays."""
+    for name in ("ground", "height", "albedo"):
+        if not np.isfinite(getattr(stage, name)).all():
+            raise InputError(f"{name} of a stage holds values that are not finite")
+    least, most = int(stage.ids.min()), int(stage.ids.max())
+    if least < 0 or most >= max(len(stage.wall), 1):
+        raise InputError(
+            f"ids of a stage are {least}..{most}, and walls those of 0..{len(stage.wall) - 1}"
+        )
 
 
 def _lit(stage: Stage, when: Appearance) -> _Light:

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from types import MappingProxyType
 
 import numpy as np
 
-__all__ = ["GROUND", "MATTER", "Appearance", "Ground", "ground_row", "sample_appearance"]
+from geomage.errors import InputError
 
+__all__ = [
+    "FARTHEST",
+    "GROUND",
+    "MATTER",
+    "Appearance",
+    "Ground",
+    "ground_row",
+    "sample_appearance",
+]
+
+FARTHEST = 45.0
+"""Largest angle off nadir, degrees: seen from farther aside a town is walls, not a heightfield."""
 NO_DATA, BARE, RANGE, DEVELOPED, ROAD, TREE, WATER, FARM, BUILDING = range(9)
 
 
@@ -84,6 +97,18 @@ class Appearance:
     traffic: int = 0  # seed of the moving things
     veil: float = 0.0  # share of the direct sun that a high overcast turns into sky light
     wind: float = 2.5  # m/s over water, whose waves it makes
+
+    def __post_init__(self) -> None:
+        if not 0 < self.sun_elevation <= 90:
+            raise InputError(
+                f"a sun at {self.sun_elevation:g} degrees does not stand above the horizon: "
+                "give an elevation over 0, up to 90"
+            )
+        if not 0 <= self.off_nadir <= FARTHEST:
+            raise InputError(f"{self.off_nadir:g} degrees off nadir is outside 0..{FARTHEST:g}")
+        for name, value in vars(self).items():
+            if not isfinite(value):
+                raise InputError(f"{name} of a date is {value:g}: give a finite number")
 
 
 def sample_appearance(rng: np.random.Generator, base: Appearance | None = None) -> Appearance:

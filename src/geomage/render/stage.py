@@ -9,6 +9,7 @@ import shapely
 from odc.geo.geobox import GeoBox
 
 from geomage.disaster import Event
+from geomage.errors import InputError
 from geomage.render.assets import (
     paint_flotsam,
     paint_remains,
@@ -26,6 +27,7 @@ from geomage.sensor import VISIBLE, Band
 __all__ = ["Stage", "paint"]
 
 BRIGHTEST = 0.95  # reflectance: no matter gives back more light than it gets
+_LAYERS = ("ground", "height", "cover", "ids", "footprint", "water", "changed", "matter")
 _CHANGES = {
     "water_depth": 0.1,
     "burn": 0.3,
@@ -72,6 +74,18 @@ class Stage:
     share: np.ndarray | None = None
     wet: np.ndarray | None = None
     glint: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        rows, columns = (int(n) for n in self.box.shape)
+        due = dict.fromkeys(_LAYERS, (rows, columns))
+        due["albedo"] = (len(self.bands), rows, columns)
+        if min(rows, columns) < 2 or not self.bands:
+            raise InputError(f"a stage of {due['albedo']} (band, y, x): give 2 x 2 px or more")
+        for name, shape in due.items():
+            if getattr(self, name).shape != shape:
+                raise InputError(
+                    f"{name} of a stage is {getattr(self, name).shape}, its grid and bands {shape}"
+                )
 
 
 def paint(event: Event, box: GeoBox, when: Appearance, noise: Noise, *, after: bool) -> Stage:

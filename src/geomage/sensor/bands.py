@@ -9,6 +9,7 @@ from geomage.errors import InputError
 __all__ = ["VISIBLE", "Band"]
 
 _RANGE_NM = (400.0, 2500.0)
+_WIDEST_NM = 2100.0
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,11 @@ class Band:
                 f"band {self.name!r} at {self.centre_nm:g} nm is outside "
                 f"{_RANGE_NM[0]:g}..{_RANGE_NM[1]:g} nm, where matter has a known reflectance"
             )
-        if not self.width_nm > 0:
-            raise InputError(f"band {self.name!r} is {self.width_nm:g} nm wide: give more than 0")
+        if not 0 < self.width_nm <= _WIDEST_NM:
+            raise InputError(
+                f"band {self.name!r} is {self.width_nm:g} nm wide: give more than 0, up to "
+                f"{_WIDEST_NM:g}"
+            )
 
 
 VISIBLE = (Band("red", 650.0, 80.0), Band("green", 555.0, 80.0), Band("blue", 475.0, 70.0))

@@ -40,6 +40,11 @@ __all__ = [
 ]
 
 _STRIP = 0.75
+_SPANS = {
+    "blur_px": (0, 100), "white": (1e-6, 1e6), "clipped": (0, 1), "gamma": (0.01, 100),
+    "noise": (0, 10), "jpeg": (0, 100), "cloud": (0, 1), "cloud_height": (0, 20_000),
+    "cloud_depth": (0, 1), "aerosol": (0, 10), "cirrus": (0, 1), "seed": (0, 2**64),
+}  # fmt: skip
 _SAMPLED_PX = 4096
 _STRIP_ROWS = 1024  # of pictures, sharpened and compressed together, so that large ones fit memory
 _MISJUDGED = 0.1  # relative error of aerosol and vapour in an atmospheric correction
@@ -72,6 +77,12 @@ class Shot:
     cloud_depth: float = 1.0  # opacity of the thickest cloud
     aerosol: float | None = 0.12  # optical thickness at 550 nm; None: no air at all
     cirrus: float = 0.0  # mean reflectance of high thin cloud
+
+    def __post_init__(self) -> None:
+        for name, (least, most) in _SPANS.items():
+            value = getattr(self, name)
+            if value is not None and not least <= value <= most:
+                raise InputError(f"{name} of a shot is {value:g}, outside {least:g}..{most:g}")
 
 
 def sample_shot(rng: np.random.Generator, *, cloudy: float = 0.0) -> Shot:
@@ -143,9 +154,13 @@ def capture(
         model: sensor; None is a camera of red, green and blue with blur and noise from the shot.
 
     Raises:
-        InputError: other bands than the sensor has.
+        InputError: other bands than the sensor has, or radiance that is not finite.
     """
     bands = VISIBLE if model is None else model.bands
+    if radiance.ndim != 3 or min(radiance.shape[1:]) < 2 or not np.isfinite(radiance).all():
+        raise InputError(
+            f"radiance {radiance.shape} must be finite, and (band, y, x) of 2 x 2 px or more"
+        )
     if len(radiance) != len(bands):
         raise InputError(
             f"radiance of {len(radiance)} bands for a sensor of {len(bands)}: "

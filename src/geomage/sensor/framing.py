@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, inf, isfinite
 
 import numpy as np
 
+from geomage.errors import InputError
 from geomage.sensor import _kernels
 
 __all__ = ["Framing", "frame"]
@@ -25,6 +26,15 @@ class Framing:
     row0: float
     col0: float
     gsd: float = 1.0
+
+    def __post_init__(self) -> None:
+        if min(self.rows, self.columns) < 1 or not 0 < self.ratio < inf:
+            raise InputError(
+                f"a frame of {self.rows} x {self.columns} px, {self.ratio:g} fine ones each, "
+                "holds nothing"
+            )
+        if not (isfinite(self.row0) and isfinite(self.col0)):
+            raise InputError(f"a frame that begins at {self.row0:g}, {self.col0:g} is nowhere")
 
     @property
     def places(self) -> tuple[np.ndarray, np.ndarray]:
