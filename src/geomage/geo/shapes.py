@@ -55,13 +55,13 @@ def burn_shapes(
     """
     every = np.array(geometries, object).reshape(-1)
     some = ~(shapely.is_missing(every) | shapely.is_empty(every))
-    every, values = every[some], np.asarray(values)[some]
+    every, each = every[some], np.asarray(values)[some]
     if not len(every):
         return out
     if _is_plain(every, box):
-        _burn_polygons(every, values.astype(out.dtype), box, out)
+        _burn_polygons(every, each.astype(out.dtype), box, out)
         return out
-    return _burn_any(every, values, box, out)
+    return _burn_any(every, each, box, out)
 
 
 def _is_plain(shapes: np.ndarray, box: GeoBox) -> bool:

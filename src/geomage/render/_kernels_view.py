@@ -199,7 +199,8 @@ def paint_walls(
     light: height (y, x) up to which the sun is hidden; open sky (y, x); by band, the sun on a wall
         that faces it and the share of the sky's light
     around, phase, where: see `expose`
-    view (3,): unit vector (east, north) to the sensor, tangent of off-nadir; sun (2,): unit vector to the sun
+    view (3,): unit vector (east, north) to the sensor, tangent of off-nadir
+    sun (2,): unit vector to the sun
     seen: source, wall, azimuth and shadow of `Picture`; of walls the last two are filled here
     """
     ground, height, ids, albedo = stage

@@ -150,7 +150,8 @@ def _burnt(c: Canvas, water: Burnt, fallen: Burnt, marks: _Marks) -> np.ndarray:
     still[-2:] = True  # lines of paint and steel
     n = c.noise
     still |= _ruled(land["kind"], last + 2)
-    return k.fray(index, still, n.mid, n.coarse, n.loss, n.wide, c.px, _FRAYED_M)
+    frayed = k.fray(index, still, n.mid, n.coarse, n.loss, n.wide, c.px, _FRAYED_M)
+    return np.asarray(frayed)
 
 
 def _numbered(shapes: Iterable[shapely.Geometry], first: int) -> Burnt:

@@ -188,7 +188,7 @@ def _front_strip(style: Style, parcel: Polygon, quarter: Quarter) -> Polygon:
     """The part of a deep parcel near its street, where the house of a village stands."""
     if style.strip_m <= 0:
         return parcel
-    near = parcel & quarter.carriageways.buffer(style.strip_m)
+    near = parcel & quarter.strip
     parts = polygons_of(near, 60)
     return max(parts, key=lambda p: p.area) if parts else parcel
 

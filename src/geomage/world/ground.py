@@ -198,7 +198,8 @@ def blob(
     ring = np.stack(
         [x + px * np.cos(turn) - py * np.sin(turn), y + px * np.sin(turn) + py * np.cos(turn)], 1
     )
-    return Polygon(ring).buffer(0)
+    shape: Polygon = shapely.polygons(ring)
+    return shape.buffer(0)
 
 
 def water_in(rng: np.random.Generator, shape: BaseGeometry, kind: str) -> list[Water]:

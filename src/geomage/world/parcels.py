@@ -30,7 +30,8 @@ class Frame:
         """Return a box of the frame's direction, centred at (u, v) in its own axes."""
         c, s = np.cos(self.angle), np.sin(self.angle)
         corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * [length / 2, width / 2] + [u, v]
-        return Polygon(corners @ np.array([[c, s], [-s, c]]) + [self.x, self.y])
+        box: Polygon = shapely.polygons(corners @ np.array([[c, s], [-s, c]]) + [self.x, self.y])
+        return box
 
 
 def frame_of(polygon: BaseGeometry) -> Frame:

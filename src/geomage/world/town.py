@@ -77,6 +77,11 @@ class Quarter:
     verge: tuple[Land, ...]
     fillings: tuple[Filling | None, ...]  # of each block; None where it is drawn block by block
 
+    @cached_property
+    def strip(self) -> BaseGeometry:
+        """Area near carriageways where the houses of a village stand."""
+        return self.carriageways.buffer(self.style.strip_m)
+
 
 def plan_town(params: CityParams) -> Town:
     """Plan a town from its parameters: cheap, whatever its size. The last plans are kept."""
