@@ -32,6 +32,7 @@ from geomage.sensor import (
     Shot,
     capture,
     frame,
+    sample_looks,
     sample_shot,
     sample_weather,
     sensor,
@@ -42,6 +43,7 @@ from geomage.world.styles import STYLES
 __all__ = ["SimulatedPairs", "StreamParams", "refuse_params", "sample_event", "simulator_hash"]
 
 MARGIN_M = 34.0  # so that shadows and lean reach in from outside
+LATITUDES = (-45.0, 55.0)  # degrees, at which named sensors look
 LEAST_DEPTH_M = 0.02  # of flood water that is seen as water
 _ROOMS, _OWN = (
     ("world", "disaster", "render", "sensor"),
@@ -175,7 +177,13 @@ class SimulatedPairs:
     ) -> tuple[_Date, _Date]:  # fmt: skip
         p, fine = self.params, float(box.affine.a)
         when = sample_appearance(rng)
+        if model is not None:  # suns and views of its hours and angles, at one latitude
+            own = np.random.default_rng([p.seed, int(rng.integers(2**31)), 2])
+            latitude = float(own.uniform(*LATITUDES))
+            when = replace(when, **asdict(sample_looks(own, model, latitude)))
         then = change_one(rng, when, kind) if kind else sample_appearance(rng, when)
+        if model is not None and not kind:
+            then = replace(then, **asdict(sample_looks(own, model, latitude)))
         off = np.clip(rng.normal(0, p.shift_px, 2), -3, 3) * gsd * (kind == "")
         shape, fine_shape = (p.size_px, p.size_px), box.shape.yx
         here = frame(fine, fine_shape, gsd, shape)

@@ -357,7 +357,7 @@ def paint_trees(trees, at, px, ny, height, albedo, crown, fine, mid, loose, seed
                     )
                     thick = limb * math.sqrt(away) < 0.16 + 0.5 * px
                     open_ = 1.0 if thick else 0.6 * open_
-                    low = 0.45 if thick else 0.15  # light comes through what is bare
+                    low = 0.4 if thick else 0.08  # light comes through what is bare
                 if hash01(i + at[0], j + at[1], seed + 17) > open_:
                     continue
                 clump = large * abs(2 * loose[i, j] - 1) + (1 - large) * abs(2 * mid[i, j] - 1)

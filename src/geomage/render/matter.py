@@ -71,7 +71,7 @@ MATTER: Mapping[str, int] = MappingProxyType(
 )
 """What the topmost surface is made of: name -> value of the matter rasters; 0 is nothing."""
 _DRY = np.array([0.19, 0.155, 0.095])
-_TWIG = np.array([0.10, 0.085, 0.068])
+_TWIG = np.array([0.17, 0.148, 0.122])  # bark in the sun: bare crowns are not dark (ours, by eye)
 _RIPE = np.array([0.27, 0.215, 0.12])
 _STUBBLE = np.array([0.25, 0.205, 0.14])
 _PLOUGHED = np.array([0.17, 0.13, 0.095])
