@@ -77,8 +77,8 @@ class Stage:
 
     def __post_init__(self) -> None:
         rows, columns = (int(n) for n in self.box.shape)
-        due = dict.fromkeys(_LAYERS, (rows, columns))
-        due["albedo"] = (len(self.bands), rows, columns)
+        flat: dict[str, tuple[int, ...]] = dict.fromkeys(_LAYERS, (rows, columns))
+        due = flat | {"albedo": (len(self.bands), rows, columns)}
         if min(rows, columns) < 2 or not self.bands:
             raise InputError(f"a stage of {due['albedo']} (band, y, x): give 2 x 2 px or more")
         for name, shape in due.items():
