@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import cast
 from itertools import pairwise
 
 import numpy as np
@@ -198,8 +199,7 @@ def blob(
     ring = np.stack(
         [x + px * np.cos(turn) - py * np.sin(turn), y + px * np.sin(turn) + py * np.cos(turn)], 1
     )
-    shape: Polygon = shapely.polygons(ring)
-    return shape.buffer(0)
+    return cast("Polygon", shapely.polygons(ring)).buffer(0)
 
 
 def water_in(rng: np.random.Generator, shape: BaseGeometry, kind: str) -> list[Water]:
