@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import cast
 from itertools import pairwise
+from typing import cast
 
 import numpy as np
 import shapely
