@@ -92,7 +92,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(
     small_disk: Path, inputs: Path, capfd: pytest.CaptureFixture[str], verb: str
 ) -> None:
     line = words(inputs, verb, small_disk / "out")
-    code = apart(line) if verb == "map" else main(line)
+    code = main(line) if verb == "grow" else apart(line)
     said = capfd.readouterr().err
     assert code == 2, said
     assert f"cannot write {small_disk / 'out'}" in said

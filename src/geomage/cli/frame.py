@@ -147,4 +147,6 @@ def refuse_input(out: Path, source: Path, *, overwrite: bool) -> None:
     target, read = true_path(out), true_path(source)
     if target == read or target in read.parents:
         raise OutputError(f"{out} is or holds the input {source}; choose another output")
+    if read in target.parents:
+        raise OutputError(f"{out} lies inside the input {source}; choose another output")
     refuse_output(out, overwrite=overwrite)

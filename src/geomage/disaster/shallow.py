@@ -230,7 +230,7 @@ def _refuse_size(basin: Basin, scheme: Scheme) -> None:
     if needed > scheme.memory_bytes:
         raise BudgetError(
             f"a flow over {basin.ground.shape[0]} x {basin.ground.shape[1]} cells needs "
-            f"{needed / 2**30:.1f} GiB, the budget is {scheme.memory_bytes / 2**30:.1f} GiB: "
+            f"{needed / 2**30:.3g} GiB, the budget is {scheme.memory_bytes / 2**30:.3g} GiB: "
             "take larger cells"
         )
 

@@ -211,9 +211,9 @@ def read_raster(
         need = math.prod(dataset.shape) * len(wanted) * np.dtype(facts.dtype).itemsize
         if need > memory_bytes:
             raise BudgetError(
-                f"{path} needs {need / 2**30:.1f} GiB in memory "
+                f"{path} needs {need / 2**30:.3g} GiB in memory "
                 f"({dataset.width} x {dataset.height} px), the budget is "
-                f"{memory_bytes / 2**30:.1f} GiB; cut it, or raise --memory"
+                f"{memory_bytes / 2**30:.3g} GiB; cut it, or raise --memory"
             )
         with decoding(path):
             values = dataset.read(wanted)

@@ -250,6 +250,6 @@ def _side(job: MapJob, card: ModelCard, product: GeoBox, work: GeoBox) -> int:
     rows, cols = product.shape
     raise BudgetError(
         f"{job.before[0]} makes a product of {cols} x {rows} px, which needs about "
-        f"{(fixed + window) / 2**30:.1f} GiB; the budget is {job.memory_bytes / 2**30:.1f} GiB: "
+        f"{(fixed + window) / 2**30:.3g} GiB; the budget is {job.memory_bytes / 2**30:.3g} GiB: "
         "cut the image into pieces, or raise --memory"
     )

@@ -144,7 +144,7 @@ def _refuse_large(fine: GeoBox, budget: int) -> None:
     if needed > budget:
         raise BudgetError(
             f"a radar image of {columns * _FINE_M:.0f} x {rows * _FINE_M:.0f} m needs about "
-            f"{needed / 2**30:.1f} GiB, over the budget of {budget / 2**30:.1f} GiB: take a "
+            f"{needed / 2**30:.3g} GiB, over the budget of {budget / 2**30:.3g} GiB: take a "
             "smaller city or a larger --memory"
         )
 

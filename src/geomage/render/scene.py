@@ -268,7 +268,7 @@ def _refuse_large(job: _Job, dates: tuple[_Date, _Date]) -> None:
     if needed > params.memory_bytes:
         raise BudgetError(
             f"picturing {columns} x {rows} px of {job.model.name} needs about "
-            f"{needed / 2**30:.1f} GiB, over the budget of {params.memory_bytes / 2**30:.1f} GiB: "
+            f"{needed / 2**30:.3g} GiB, over the budget of {params.memory_bytes / 2**30:.3g} GiB: "
             "take a smaller city, a coarser sensor or a larger --memory",
         )
 
