@@ -198,7 +198,7 @@ def blob(
     ring = np.stack(
         [x + px * np.cos(turn) - py * np.sin(turn), y + px * np.sin(turn) + py * np.cos(turn)], 1
     )
-    shape: Polygon = shapely.polygons(ring)
+    shape = Polygon(ring)
     return shape.buffer(0)
 
 
