@@ -42,6 +42,7 @@ _AZIMUTHS = 8
 _WALLS_LIT = 0.5
 """Light on what hides the sky, mostly walls, relative to level ground around it: a wall of any
 azimuth gets the share cot(elevation) / pi of the sun, and half of the sky (ours)."""
+_STEEPEST = 1e-3  # degrees off nadir; nearer, a tower of 500 m leans by less than a centimetre
 _LOWEST = 0.2  # sine of the lowest sun that walls are lit by
 Where = tuple[slice, slice]
 _Part = tuple[int, int, int, int]  # first and last row, first and last column (exclusive)
@@ -115,7 +116,7 @@ def light_and_view(stage: Stage, when: Appearance, where: Where | None = None) -
         shining.sun, sky, part, out,
     )  # fmt: skip
     shadow, facing = (1 - shining.lit), wall
-    if when.off_nadir > 0:
+    if when.off_nadir >= _STEEPEST:
         shadow, facing = shadow.reshape(-1).take(source), np.zeros_like(wall)
         seen = Picture(out, source, wall, shadow, facing, shining.lit)
         _paint_walls(stage, when, shining, seen, part)
@@ -190,7 +191,7 @@ def _looked(
     """What every image pixel shows: flat index of the stage, metres below the top of a wall."""
     shape = surface.shape
     wall = np.zeros(shape, np.float32)
-    if when.off_nadir <= 0:
+    if when.off_nadir < _STEEPEST:
         return np.arange(surface.size, dtype=np.int64).reshape(shape), wall
     source = np.zeros(shape, np.int64)
     px, tan = float(stage.box.affine.a), float(np.tan(np.radians(when.off_nadir)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import cast
 
 import numpy as np
 import shapely
@@ -199,7 +198,7 @@ def blob(
     ring = np.stack(
         [x + px * np.cos(turn) - py * np.sin(turn), y + px * np.sin(turn) + py * np.cos(turn)], 1
     )
-    return cast("Polygon", shapely.polygons(ring)).buffer(0)
+    return Polygon(ring).buffer(0)
 
 
 def water_in(rng: np.random.Generator, shape: BaseGeometry, kind: str) -> list[Water]:
