@@ -114,8 +114,8 @@ def render_radar(event: Event, params: RadarParams | None = None) -> RadarScene:
         stages.append(stage)
         shadow = _mean(echo.shadow, box)
     return RadarScene(
-        box=box, before=dates[0], after=dates[1], shadow=shadow, truth=_truth(stages[0], stages[1], box),
-        buildings=event.buildings, params=params,
+        box=box, before=dates[0], after=dates[1], shadow=shadow,
+        truth=_truth(stages[0], stages[1], box), buildings=event.buildings, params=params,
         event={"event": event.kind, "event_parameters": dict(event.parameters)},
     )  # fmt: skip
 
