@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import rasterio
 import torch
+from scipy import ndimage
 
 from benchmarks.flood_model import (
     Calibration,
@@ -44,7 +45,8 @@ BINS = {
     "VH": np.arange(-50, 0.01, 1.0),
     "MNDWI": np.arange(-1, 1.001, 0.05),
 }
-SEEN = 0.75  # of a cell that shows water from above: who labels an optical image calls it water
+SEEN = 0.75  # of a place that shows water from above: who labels an optical image calls it water
+DRAWN = 1.0  # pixels, of the bell within which such a label sums up: nobody draws single pixels
 DRY_EVERY = 5  # pairs, of which one lends its first date to training
 HELD_EVERY = 5  # pairs, of which one is held back, to calibrate and choose the decision on
 CUTS = np.linspace(0.1, 0.9, 33)
@@ -72,7 +74,8 @@ def simulated(pairs: FloodPairs, index: int) -> list[Chip]:
     """
     pair = pairs.pair(index)
     after = np.where(pair.flood == 255, -1, pair.seen > 0).astype(np.int8)
-    shown = np.where(after < 0, 0, pair.open >= SEEN).astype(np.int8)
+    drawn = ndimage.gaussian_filter(pair.open, DRAWN) >= SEEN
+    shown = np.where(after < 0, 0, drawn).astype(np.int8)
     before = np.where(pair.flood == 255, -1, pair.flood == 2).astype(np.int8)
     chips = [Chip(f"{index} after", pair.radar_after, pair.optical_after, after, shown)]
     if index % DRY_EVERY == 1:

@@ -103,7 +103,7 @@ def test_a_pair_has_two_dates_of_both_sensors_on_one_grid(pair):
     assert pair.box.shape == pair.flood.shape == (96, 96)
     assert set(np.unique(pair.flood)) <= {0, 1, 2, 255}
     assert (pair.open <= 1).all()
-    assert (pair.open[pair.flood == 0] < 0.5).all()
+    assert (pair.open[pair.seen == 0] < 0.5).all()
 
 
 def test_pairs_do_not_depend_on_the_order_in_which_they_are_made(pair):
@@ -115,14 +115,43 @@ def test_pairs_do_not_depend_on_the_order_in_which_they_are_made(pair):
 
 
 def test_water_is_dark_to_the_radar_and_wet_to_the_index(pair):
-    water = (pair.open > 0.9) & (pair.flood != 255)
-    dry = pair.flood == 0
+    water = (pair.open > 0.9) & (pair.flood > 0) & (pair.flood != 255)
+    dry = (pair.flood == 0) & (pair.seen == 0)
     vv, vh = pair.radar_after
     assert np.median(vv[dry]) - np.median(vv[water]) > 3
     assert np.median(vh[dry]) - np.median(vh[water]) > 3
     green, swir = pair.optical_after[[GREEN, SWIR]].astype(float)
     index = (green - swir) / (green + swir)
     assert np.median(index[water]) > 0.2 > np.median(index[dry])
+
+
+@pytest.mark.parametrize("apart", [0.0, 1.0])
+def test_the_optical_image_is_of_the_day_of_radar_or_of_another(apart):
+    pairs = flood_pairs(FloodPairParams(seed=2, cells=64, dry=0.0, apart=apart))
+    some = [pairs.pair(k) for k in range(2)]
+    known = [p.flood != 255 for p in some]
+    unlike = [(p.flood != p.seen)[k].mean() for p, k in zip(some, known, strict=True)]
+    assert (max(unlike) > 0.01) == (apart == 1.0)
+    assert all(((p.flood == PERMANENT) == (p.seen == PERMANENT))[k].all()
+               for p, k in zip(some, known, strict=True))  # fmt: skip
+
+
+def test_fields_alike_bear_one_crop():
+    def spread(alike):
+        land = grow_landscape(replace(PLAIN, alike=alike, green=0.9))
+        return np.log(land.plants[(land.cover == FARM) & (land.trees == 0)]).std()
+
+    assert spread(1.0) < 0.5 * spread(0.0)
+
+
+def test_the_river_may_be_muddier_than_the_flood(land):
+    water = flood_landscape(land, PlainFlood(1.5, 0.0, 0.0, 0.0), 1)
+    clear, muddy = (
+        landscape_reflectance(land, water, Weather(silt=0.2, river=r), BANDS) for r in (0.2, 1.0)
+    )
+    red = 3
+    assert (muddy[red][land.water] > 2 * clear[red][land.water]).all()
+    assert (muddy[:, ~land.water] == clear[:, ~land.water]).all()
 
 
 def test_parameters_drawn_are_within_their_limits():
@@ -141,5 +170,9 @@ def test_bad_numbers_are_refused():
         PlainFlood(hollows=-1)
     with pytest.raises(InputError, match="dry pairs"):
         FloodPairParams(dry=2)
+    with pytest.raises(InputError, match="other days"):
+        FloodPairParams(apart=-0.1)
+    with pytest.raises(InputError, match="alike of 3"):
+        LandscapeParams(alike=3.0)
     with pytest.raises(InputError, match="no pair -1"):
         flood_pairs().pair(-1)
