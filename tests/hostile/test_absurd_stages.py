@@ -31,7 +31,7 @@ NAN, INF = float("nan"), float("inf")
     ],
 )
 def test_a_stage_whose_layers_do_not_fit_is_refused(change: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match=r"of a stage is|2 x 2 px"):
+    with pytest.raises(InputError, match=r"of a stage is|holds nothing|2 x 2 px"):
         replace(stage(HOUSE), **change)
 
 
@@ -53,7 +53,7 @@ def test_values_that_lead_out_of_arrays_are_refused(change: dict[str, Any]) -> N
     ("change", "hint"),
     [
         *(({"sun_elevation": up}, "above the horizon") for up in (0.0, -10.0, 91.0, NAN, INF)),
-        *(({"off_nadir": off}, r"outside 0\.\.45") for off in (45.1, -1.0, NAN, INF)),
+        *(({"off_nadir": off}, r"outside 0\.\.45") for off in (90.0, -1.0, NAN, INF)),
         ({"sun_azimuth": NAN}, "finite"),
         ({"veil": INF}, "finite"),
     ],
@@ -61,6 +61,11 @@ def test_values_that_lead_out_of_arrays_are_refused(change: dict[str, Any]) -> N
 def test_a_date_that_cannot_be_is_refused(change: dict[str, float], hint: str) -> None:
     with pytest.raises(InputError, match=hint):
         Appearance(**change)  # type: ignore[arg-type]
+
+
+def test_a_view_farther_aside_than_can_be_rendered_is_refused() -> None:
+    with pytest.raises(InputError, match=r"45\.1 degrees off nadir is outside 0\.\.45"):
+        light_and_view(stage(HOUSE), Appearance(off_nadir=45.1))
 
 
 @pytest.mark.parametrize(

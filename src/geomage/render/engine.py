@@ -102,8 +102,11 @@ def light_and_view(stage: Stage, when: Appearance, where: Where | None = None) -
     where: rows and columns that are looked at; of others the picture shows nothing.
 
     Raises:
-        InputError: heights or albedo that are not finite, or buildings that have no walls.
+        InputError: a view of more than `FARTHEST` degrees, heights or albedo that are not finite,
+            or buildings that have no walls.
     """
+    if not when.off_nadir <= FARTHEST:
+        raise InputError(f"{when.off_nadir:g} degrees off nadir is outside 0..{FARTHEST:g}")
     _refuse_odd(stage)
     rows, columns = where or (slice(None), slice(None))
     part = (*rows.indices(stage.height.shape[0])[:2], *columns.indices(stage.height.shape[1])[:2])
@@ -127,6 +130,8 @@ def light_and_view(stage: Stage, when: Appearance, where: Where | None = None) -
 
 def _refuse_odd(stage: Stage) -> None:
     """Raise InputError at values that the kernels would follow out of their arrays."""
+    if min(stage.height.shape) < 2:
+        raise InputError(f"a stage of {stage.height.shape} (y, x) has no slopes: give 2 x 2 px")
     for name in ("ground", "height", "albedo"):
         if not np.isfinite(getattr(stage, name)).all():
             raise InputError(f"{name} of a stage holds values that are not finite")

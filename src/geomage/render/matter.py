@@ -104,7 +104,7 @@ class Appearance:
                 f"a sun at {self.sun_elevation:g} degrees does not stand above the horizon: "
                 "give an elevation over 0, up to 90"
             )
-        if not 0 <= self.off_nadir <= FARTHEST:
+        if not 0 <= self.off_nadir < 90:  # what can be rendered ends earlier: `FARTHEST`
             raise InputError(f"{self.off_nadir:g} degrees off nadir is outside 0..{FARTHEST:g}")
         for name, value in vars(self).items():
             if not isfinite(value):

@@ -79,8 +79,8 @@ class Stage:
         rows, columns = (int(n) for n in self.box.shape)
         flat: dict[str, tuple[int, ...]] = dict.fromkeys(_LAYERS, (rows, columns))
         due = flat | {"albedo": (len(self.bands), rows, columns)}
-        if min(rows, columns) < 2 or not self.bands:
-            raise InputError(f"a stage of {due['albedo']} (band, y, x): give 2 x 2 px or more")
+        if min(rows, columns) < 1 or not self.bands:
+            raise InputError(f"a stage of {due['albedo']} (band, y, x) holds nothing")
         for name, shape in due.items():
             if getattr(self, name).shape != shape:
                 raise InputError(
