@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 import rasterio
 
+from file_limit import files_up_to
 from geomage.cli import main
 from geomage.cli.frame import _left_behind
 from geomage.data import PairsDataset
@@ -99,20 +98,6 @@ def test_a_stopped_run_says_how_to_go_on() -> None:
     assert "nothing" in _left_behind(["map", "dataset"])
 
 
-@contextmanager
-def narrow() -> Iterator[None]:
-    """No file of this process may grow beyond 6 kB: metadata fits, an image does not.
-
-    Not a fixture: what pytest says of a test may go to a longer file.
-    """
-    old = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (6_000, old[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, old)
-
-
 @pytest.mark.usefixtures("whole")  # kernels are compiled before the limit
 @pytest.mark.parametrize("form", ["cogs", "shards"])
 def test_a_file_that_may_not_grow_is_one_line_and_leaves_nothing(
@@ -120,7 +105,7 @@ def test_a_file_that_may_not_grow_is_one_line_and_leaves_nothing(
 ) -> None:
     off = "shards" if form == "cogs" else "cogs"
     recipe = write_tiny(tmp_path, **{off: "false"})
-    with narrow():
+    with files_up_to(6_000):  # metadata fits, an image does not
         code = main(words(recipe, tmp_path / "d"))
     said = capfd.readouterr().err
     assert code == 2, said

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from file_limit import files_up_to
 from geomage.cli import main
 from geomage.errors import OutputError
 from geomage.geo import refuse_full, reserve
@@ -44,25 +43,11 @@ def words(inputs: Path, verb: str, out: Path) -> list[str]:
     return [*there, "-o", str(out)]
 
 
-@contextmanager
-def narrow() -> Iterator[None]:
-    """No file of this process may grow beyond 20 kB.
-
-    Not a fixture: what pytest says of a test may go to a longer file.
-    """
-    old = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, old[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, old)
-
-
 @pytest.mark.parametrize("verb", ["map", "grow", "render"])
 def test_a_file_that_may_not_grow_is_one_line_and_leaves_nothing(
     tmp_path: Path, inputs: Path, capfd: pytest.CaptureFixture[str], verb: str
 ) -> None:
-    with narrow():
+    with files_up_to(20_000):
         code = main(words(inputs, verb, tmp_path / "out"))
     said = capfd.readouterr().err
     assert code == 2, said

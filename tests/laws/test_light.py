@@ -294,7 +294,8 @@ def test_hills_shine_no_brighter_than_a_plane_that_faces_the_sun(seed, elevation
 )
 @settings(max_examples=25, deadline=None, derandomize=True)
 def test_boxes_on_level_ground_create_no_energy(blocks, elevation, off_nadir, turn, albedo):
-    height = np.kron(blocks, np.ones((4, 4), np.float32))
+    rimmed = np.pad(blocks, 3, constant_values=blocks.max())  # no light comes in from beside it
+    height = np.kron(rimmed, np.ones((4, 4), np.float32))
     when = Appearance(
         sun_azimuth=turn, sun_elevation=elevation, off_nadir=off_nadir, view_azimuth=2 * turn
     )
@@ -302,13 +303,13 @@ def test_boxes_on_level_ground_create_no_energy(blocks, elevation, off_nadir, tu
     picture = light_and_view(there, when)
     assert np.isfinite(picture.radiance).all()
     assert picture.radiance.min() >= 0
-    # what lies level gives back no more than all light, and half of that of walls beside it
+    # what lies level gets no more than all light, and half of what walls on all sides give back
     level_roofs = picture.radiance[:, picture.wall == 0]
-    assert level_roofs.max() <= albedo * (1 + 0.5 * albedo * 0.5) * 1.01
+    assert level_roofs.max() <= albedo * (1 + 0.5 * albedo)
     assert picture.source.min() >= 0
     assert picture.source.max() < height.size
     above = light_and_view(there, replace(when, off_nadir=0.0)).radiance
-    assert above.mean() <= albedo * 1.002  # of a level plane; rims catch more
+    assert above.mean() <= albedo * 1.0001  # what comes in is what a level plane would get
 
 
 def test_one_bounce_brings_the_colour_of_the_neighbourhood_into_what_hides_the_sky():
