@@ -59,6 +59,25 @@ Jobs = Annotated[
 Workers = Annotated[
     int, typer.Option("--jobs", help="Processes that simulate, up to 256.", callback=check_jobs)
 ]
+Processes = Annotated[
+    int,
+    typer.Option(
+        "--jobs",
+        help="Processes on this machine that share the work and the cores, up to 256; any number "
+        "gives the same bytes.",
+        callback=check_jobs,
+    ),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Dask scheduler whose workers do the work, such as tcp://host:8786; they must see the "
+        "same files and run the same geomage (docs/scale.md). Needs the extra [cluster].",
+        show_default=False,
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
 Json = Annotated[bool, typer.Option("--json", help="Facts about the result as JSON on stdout.")]
 

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import pickle
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from geomage.errors import InputError, MissingExtraError, RunError
+from geomage.errors import GeomageError, InputError, MissingExtraError, RunError
 from geomage.workers.attempt import attempt, opened
 from geomage.workers.likeness import Likeness, likeness, unlike
 
@@ -26,11 +29,12 @@ __all__ = ["connect", "run_on"]
 
 _AHEAD = 3  # keys asked for at once, for each thread of the cluster
 _CONNECT_S = 5  # until somebody listens at the address
-_PATIENCE_S = 15  # until a scheduler says its first word
+_PATIENCE_S = 30  # until a scheduler says its first word
 _LOOK_S = 0.02  # between two looks for answers
 _PING_S = 5  # between two questions to the scheduler whether it is there
 _DEAF_S = 120  # a busy scheduler may take long to answer; after this it hangs
 _ALONE_S = 1800  # a cluster may be without workers, as in the queue of a batch system
+_LOGGERS = ("batched", "client", "comm", "core", "utils")
 _ENDED = "it ended, or the line to it is broken"
 _GOES_ON = "what is whole stays, and the same command goes on"
 
@@ -53,7 +57,8 @@ def connect(address: str) -> Iterator[Any]:
         ) from error
     with _quiet():
         try:
-            asyncio.run(_knock(address))
+            with ThreadPoolExecutor(1) as other:  # a notebook has a loop running in this one
+                other.submit(asyncio.run, _knock(address)).result()
             client = Client(address, timeout=_PATIENCE_S, set_as_default=False)
         except (OSError, ValueError, ImportError) as error:  # a timeout is an OSError
             raise InputError(
@@ -79,7 +84,7 @@ async def _knock(address: str) -> None:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep Dask's log of lost connections to ourselves: they are said in words of our own."""
-    loggers = [logging.getLogger(f"distributed.{name}") for name in ("client", "utils", "core")]
+    loggers = [logging.getLogger(f"distributed.{name}") for name in _LOGGERS]
     before = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.CRITICAL + 1)
@@ -113,7 +118,7 @@ def run_on(
     """
     from distributed import as_completed  # noqa: PLC0415
 
-    told = _Told(task, likeness(mark))
+    told, name = _Told(pickle.dumps(task), likeness(mark)), type(task).__name__
     link = _Link(client, client.scheduler.address, say)
     link.check_workers(told.asked)
     left, asked = iter(keys), dict[Any, Hashable]()
@@ -121,7 +126,7 @@ def run_on(
     try:
         while True:
             for key in islice(left, max(0, link.most - len(asked))):
-                asked[future := _submit(client, told, key)] = key
+                asked[future := _submit(client, told, key, name)] = key
                 running.add(future)
             if not asked:
                 return
@@ -133,23 +138,36 @@ def run_on(
             future.release()  # the cluster forgets what nobody waits for
 
 
-def _submit(client: Any, told: _Told, key: Hashable) -> Any:
-    name = f"{type(told.task).__name__}-{uuid4().hex}"  # the same key may come again: not cached
-    return client.submit(told, key, key=name)
+def _submit(client: Any, told: _Told, key: Hashable, name: str) -> Any:
+    return client.submit(told, key, key=f"{name}-{uuid4().hex}")  # a key may come again: not cached
 
 
 @dataclass(frozen=True)
 class _Told:
-    """The task as it travels; workers that came late are checked by it."""
+    """The task as it travels; workers that came late are checked by it.
 
-    task: Callable[[Any], Any]
+    It goes in bytes, which the scheduler, who looks into what it passes on, need not read.
+    """
+
+    packed: bytes
     asked: Likeness
 
     def __call__(self, key: Hashable) -> tuple[str, Any]:
         why = unlike(self.asked)
         if why is not None:
             return "refused", InputError(f"a worker of the cluster {why}")
-        return attempt(self.task, key)
+        return attempt(_unpack(self.packed), key)
+
+
+@lru_cache(maxsize=2)
+def _unpack(packed: bytes) -> Callable[[Any], Any]:
+    """The task, which a worker keeps from key to key."""
+    task: Callable[[Any], Any] = pickle.loads(packed)  # noqa: S301 -- as Dask itself does
+    return task
+
+
+def _is_there() -> bool:
+    return True
 
 
 @dataclass
@@ -168,6 +186,13 @@ class _Link:
     def check_workers(self, asked: Likeness) -> None:
         """Raise InputError at the first worker that is unlike this process."""
         self.ping()
+        try:
+            self.client.run_on_scheduler(_is_there)
+        except (ImportError, AttributeError) as error:
+            raise InputError(
+                f"the scheduler {self.address} has no such geomage: start it where the workers "
+                f"start ({str(error)[:200]})"
+            ) from error
         said: dict[str, Any] = self.client.run(
             unlike, asked, on_error="return", callback_timeout=_DEAF_S
         )
@@ -198,12 +223,19 @@ class _Link:
                 return opened(future.result(timeout=_PING_S))
             except TimeoutError:  # lost with its worker, and made again; the task's own is no error
                 self.look()
-            except CancelledError as error:  # so end all tasks of a scheduler that ended
+            except (CancelledError, OSError) as error:  # of the line: a task's own is in its answer
                 raise self.lost(_ENDED) from error
             except KilledWorker as error:
                 raise RunError(
                     f"workers of the cluster were lost again and again at {key} "
                     f"({str(error)[:200]}); {_GOES_ON}"
+                ) from error
+            except GeomageError:
+                raise
+            except Exception as error:
+                raise RunError(
+                    f"the cluster cannot do {key}: {str(error)[:300]}; has all of it this version "
+                    "of geomage?"
                 ) from error
 
     def look(self) -> None:
