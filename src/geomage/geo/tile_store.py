@@ -10,7 +10,7 @@ import os
 import secrets
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,7 +132,8 @@ class TileStore:
             part.write_bytes(data)
             os.replace(part, path)  # noqa: PTH105 -- atomic, also over an older one
         except OSError as error:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink()
             raise OutputError(
                 f"cannot write {path}: {why_unwritten(error, self.folder)}"
             ) from error
