@@ -72,12 +72,12 @@ def one_by_one(recipe: str, count: int) -> dict[str, Any]:
         layout = Layout(Path(place), find_recipe(recipe))
         make = factory.MakeSample(layout)
         for index in range(WARM_UP):
-            make(index)
+            make(factory.SampleNumber(index))
         for index in range(WARM_UP, WARM_UP + count):
             spent: dict[str, float] = defaultdict(float)
             start = time.process_time()
             with clocked(spent):
-                make(index)
+                make(factory.SampleNumber(index))
             costs.append(time.process_time() - start)
             steps.append(spent)
         parts = [layout.part(i).stat().st_size for i in range(WARM_UP, WARM_UP + count)]

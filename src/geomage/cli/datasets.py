@@ -60,13 +60,15 @@ def dataset(
     --scheduler nor an interruption changes a byte. Writes COGs with STAC, training shards and a
     datasheet.
     """  # fmt: skip
-    from geomage.data import Means, find_recipe, make_dataset
+    from geomage.data import find_recipe, make_dataset
+    from geomage.workers import Workers
 
     rows = make_dataset(
         find_recipe(recipe).seeded(seed),
         out,
         count,
-        Means(jobs=jobs, scheduler=scheduler, say=say),
+        Workers(jobs, scheduler),
+        say=say,
         overwrite=overwrite,
     )
     hurt = int((rows["hazard"] != "none").sum())

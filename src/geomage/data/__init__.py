@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from geomage.data.factory import Means, make_dataset
+from geomage.data.factory import make_dataset
 from geomage.data.floods import FloodPair, FloodPairParams, FloodPairs, flood_pairs
 from geomage.data.pairs import PairsDataset
 from geomage.data.recipe import DatasetRecipe, find_recipe
@@ -15,7 +15,6 @@ __all__ = [
     "FloodPair",
     "FloodPairParams",
     "FloodPairs",
-    "Means",
     "PairsDataset",
     "Sample",
     "SimulatedPairs",

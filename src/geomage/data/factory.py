@@ -6,8 +6,7 @@ any order, with any interruption, writes the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ import pandas as pd
 from tqdm import tqdm
 
 from geomage.data import shards
-from geomage.data.cluster import cluster, run_on
 from geomage.data.collection import write_collection
 from geomage.data.datasheet import write_datasheet
 from geomage.data.journal import MARK, MOST_SAMPLES, Journal, open_journal
@@ -26,25 +24,24 @@ from geomage.data.records import record_of, row_of
 from geomage.data.sample_folder import write_sample_folder
 from geomage.data.stored import damaged, stored_record
 from geomage.data.stream import SimulatedPairs
-from geomage.data.workers import run_here, run_locally
 from geomage.errors import InputError, OutputError
 from geomage.geo.scratch import hidden_path
 from geomage.geo.space import why_unwritten
+from geomage.workers import Run, Workers, open_workers
 
-__all__ = ["MakeSample", "Means", "make_dataset"]
+__all__ = ["MakeSample", "SampleNumber", "make_dataset"]
 
 Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
-class Means:
-    """What a dataset is made with; it changes no byte of it."""
+class SampleNumber:
+    """Which sample; what a worker is told."""
 
-    jobs: int = 1
-    scheduler: str | None = None
-    """Address of a Dask scheduler, which then does the work."""
-    say: Callable[[str], None] = lambda _: None
-    """Told what a person should know."""
+    index: int
+
+    def __str__(self) -> str:
+        return f"sample {self.index}"
 
 
 @dataclass(frozen=True)
@@ -53,9 +50,9 @@ class MakeSample:
 
     layout: Layout
 
-    def __call__(self, index: int) -> dict[str, Any]:
+    def __call__(self, number: SampleNumber) -> dict[str, Any]:
         """Write what is due of a sample, each whole or not at all; return its row."""
-        recipe = self.layout.recipe
+        index, recipe = number.index, self.layout.recipe
         sample = SimulatedPairs(recipe.stream).pair(index)
         arrays = shards.arrays_of(sample)
         record = record_of(sample, arrays)
@@ -84,8 +81,9 @@ def make_dataset(
     recipe: DatasetRecipe,
     folder: Path,
     count: int,
-    means: Means | None = None,
+    workers: Workers | None = None,
     *,
+    say: Callable[[str], None] = lambda _: None,
     overwrite: bool = False,
 ) -> pd.DataFrame:
     """Make a dataset of `count` samples, go on with one begun, or extend one.
@@ -94,7 +92,8 @@ def make_dataset(
         recipe: what it holds, with its seed.
         folder: where to.
         count: samples in all.
-        means: processes or cluster.
+        workers: processes or cluster; this process when None.
+        say: told what a person should know.
         overwrite: begin anew.
 
     Returns:
@@ -107,16 +106,15 @@ def make_dataset(
     """
     if not 1 <= count <= MOST_SAMPLES:
         raise InputError(f"--count {count} is outside 1..{MOST_SAMPLES}: choose one within")
-    means = means or Means()
     folder = folder.absolute()
-    with ExitStack() as stack:
-        client = stack.enter_context(cluster(means.scheduler)) if means.scheduler else None
-        journal = stack.enter_context(open_journal(recipe, folder, count, overwrite=overwrite))
-        made = _make_missing(journal, means, client)
-        return _close(journal, made)
+    with (
+        open_workers(workers or Workers(), say) as run,
+        open_journal(recipe, folder, count, overwrite=overwrite) as journal,
+    ):
+        return _close(journal, _make_missing(journal, run))
 
 
-def _make_missing(journal: Journal, means: Means, client: Any) -> dict[int, Row]:
+def _make_missing(journal: Journal, run: Run) -> dict[int, Row]:
     """Make what is missing; pack each shard as its last sample comes."""
     layout, missing = journal.layout, journal.missing()
     blocks = layout.blocks(journal.count) if layout.recipe.shards else {}
@@ -128,7 +126,7 @@ def _make_missing(journal: Journal, means: Means, client: Any) -> dict[int, Row]
         total=journal.count, initial=journal.count - len(missing), desc="samples", unit="sample",
         disable=None, leave=False,
     ) as bar:  # fmt: skip
-        for row in _answers(layout, missing, means, client):
+        for row in run(MakeSample(layout), map(SampleNumber, missing), layout.folder / MARK):
             made[row["index"]] = tuple(row.values())
             block = layout.block(row["index"])
             if block in left:
@@ -137,17 +135,6 @@ def _make_missing(journal: Journal, means: Means, client: Any) -> dict[int, Row]
                     journal.pack(block, blocks[block])
             bar.update()
     return made
-
-
-def _answers(
-    layout: Layout, missing: list[int], means: Means, client: Any
-) -> Iterator[dict[str, Any]]:
-    task = MakeSample(layout)
-    if client is not None:
-        return run_on(client, task, missing, layout.folder / MARK)
-    if means.jobs == 1 or len(missing) < 2:
-        return run_here(task, missing)
-    return run_locally(task, missing, means.jobs, means.say)
 
 
 def _close(journal: Journal, made: dict[int, Row]) -> pd.DataFrame:

@@ -21,8 +21,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import UInt8
 
-from geomage.data.workers import one_thread
 from geomage.errors import InputError, RunError
+from geomage.workers import threads_of_children
 
 __all__ = ["PairSource", "Pool", "PoolPlan", "indices_of", "trim", "wait_for_pair"]
 
@@ -101,7 +101,7 @@ class Pool:
         """Start `jobs` background processes on what is missing; they end with this process."""
         missing = [i for i in self.plan.order() if not pair_path(self.folder, i).exists()]
         context = multiprocessing.get_context("spawn")
-        with one_thread():
+        with threads_of_children(1):
             for k in range(min(jobs, len(missing))):
                 job = (source, str(self.folder), missing[k::jobs])
                 worker = context.Process(target=_make, args=job, daemon=True)

@@ -12,11 +12,25 @@ from geomage.errors import OutputError
 
 
 @dataclass(frozen=True)
+class Key:
+    """What a worker is told."""
+
+    index: int
+
+    def __str__(self) -> str:
+        return f"sample {self.index}"
+
+
+def keys(count: int) -> list[Key]:
+    return [Key(index) for index in range(count)]
+
+
+@dataclass(frozen=True)
 class Square:
     """Answers with a square and who made it."""
 
-    def __call__(self, index: int) -> dict[str, int]:
-        return {"index": index, "square": index * index, "by": os.getpid()}
+    def __call__(self, key: Key) -> dict[str, int]:
+        return {"index": key.index, "square": key.index**2, "by": os.getpid()}
 
 
 @dataclass(frozen=True)
@@ -27,25 +41,25 @@ class Dying:
     at: int
     times: int
 
-    def __call__(self, index: int) -> dict[str, int]:
-        if index == self.at:
+    def __call__(self, key: Key) -> dict[str, int]:
+        if key.index == self.at:
             before = len(list(self.folder.iterdir()))
             if before < self.times:
                 (self.folder / str(before)).touch()
                 os.kill(os.getpid(), signal.SIGKILL)
-        return {"index": index}
+        return {"index": key.index}
 
 
 @dataclass(frozen=True)
 class Refusing:
     """Cannot write at index 2; cannot do anything at index 5."""
 
-    def __call__(self, index: int) -> dict[str, int]:
-        if index == 2:
+    def __call__(self, key: Key) -> dict[str, int]:
+        if key.index == 2:
             raise OutputError("cannot write /there: no space left")
-        if index == 5:
+        if key.index == 5:
             raise ZeroDivisionError("five")
-        return {"index": index}
+        return {"index": key.index}
 
 
 @dataclass(frozen=True)
@@ -54,7 +68,7 @@ class Slow:
 
     folder: Path
 
-    def __call__(self, index: int) -> dict[str, int]:
+    def __call__(self, key: Key) -> dict[str, int]:
         (self.folder / str(os.getpid())).touch()
         time.sleep(0.1)
-        return {"index": index}
+        return {"index": key.index}
