@@ -24,7 +24,6 @@ __all__ = [
     "FIELD",
     "FINE",
     "STRIDE",
-    "Features",
     "Logits",
     "Network",
     "NetworkParams",
@@ -59,18 +58,9 @@ class NetworkParams:
     """Dilations of the context blocks at the coarsest level."""
 
 
-class Features(NamedTuple):
-    """What the branches see of both dates, the first half of the batch before the event."""
-
-    fine: list[Tensor]
-    """At 1/2, 1/4 and 1/8."""
-    coarse: list[Tensor]
-    """At 1/16 and 1/32."""
-
-
 def _cut(x: Tensor, cells: int) -> Tensor:
     """Leave out so many cells at each side."""
-    return x[:, :, cells:-cells, cells:-cells] if cells else x
+    return F.pad(x, (-cells,) * 4) if cells else x
 
 
 class ConvNorm(nn.Sequential):
@@ -220,24 +210,29 @@ class Network(nn.Module):
         halo: pixels at each side that are seen, but not answered: 0, or a multiple of `STRIDE`
             from 2 `STRIDE`.
         """
-        return self.decide(self.look(torch.cat([before, after]), halo), halo)
+        if not self.training:  # one after the other takes less memory
+            return self.decide(self.look(before, halo), self.look(after, halo), halo)
+        both = self.look(torch.cat([before, after]))  # one set of statistics for both dates
+        first, second = zip(*(level.chunk(2) for level in both), strict=True)
+        return self.decide(list(first), list(second))
 
-    def look(self, images: Float[Tensor, "both 3 y x"], halo: int = 0) -> Features:
-        """Features of both dates: the fine ones end `FINE` px beyond the output."""
-        near = _cut(images, halo - FINE) if halo else images
-        return Features(self.fine(near), self.coarse(images))
+    def look(self, image: Float[Tensor, "batch 3 y x"], halo: int = 0) -> list[Tensor]:
+        """Features from fine to coarse; the three fine ones end `FINE` px beyond the output."""
+        near = _cut(image, halo - FINE) if halo else image
+        return [*self.fine(near), *self.coarse(image)]
 
-    def decide(self, features: Features, halo: int = 0) -> Logits:
+    def decide(self, before: list[Tensor], after: list[Tensor], halo: int = 0) -> Logits:
         """Answer the questions from the features, each level cut to what the decoders see of it."""
         margins = MARGINS if halo else (0,) * len(MARGINS)
-        wide = [FINE // 2, FINE // 4, FINE // 8, halo // 16, halo // 32] if halo else margins
-        levels = zip([*features.fine, *features.coarse], wide, margins, strict=True)
-        dates = [_cut(level, has - needs).chunk(2) for level, has, needs in levels]
-        first, second = zip(*dates, strict=True)
-        cover = self.cover(list(first[1:]), margins[1:])
+        wide = (FINE // 2, FINE // 4, FINE // 8, halo // 16, halo // 32) if halo else margins
+        rims = [has - needs for has, needs in zip(wide, margins, strict=True)]
+        first, second = (
+            [_cut(level, rim) for level, rim in zip(levels, rims, strict=True)]
+            for levels in (before, after)
+        )
+        cover = self.cover(first[1:], margins[1:])
         landcover = self._landcover(first[0], cover, margins)
-        change = self._change(first[1:], second[1:], cover, margins)
-        damage, flags = change[:, : len(DAMAGE_CLASSES)], change[:, len(DAMAGE_CLASSES) :]
+        damage, flags = self._change(first[1:], second[1:], cover, margins)
         return Logits(landcover, damage, flags)
 
     def _landcover(self, half: Tensor, cover: Tensor, margins: tuple[int, ...]) -> Tensor:
@@ -249,17 +244,19 @@ class Network(nn.Module):
 
     def _change(
         self,
-        first: tuple[Tensor, ...],
-        second: tuple[Tensor, ...],
+        first: list[Tensor],
+        second: list[Tensor],
         cover: Tensor,
         margins: tuple[int, ...],
-    ) -> Tensor:
+    ) -> tuple[Tensor, Tensor]:
         """Logits at full resolution, from features at 1/4 and coarser, and the land cover's."""
         pairs = zip(self.compare, first, second, strict=True)
         seen = [mix(torch.cat([a, b, (a - b).abs()], 1)) for mix, a, b in pairs]
         change = torch.cat([self.change(seen, margins[1:]), cover], 1)
-        fine = self.change_fine(self.change_join(change))
-        return F.pixel_shuffle(self.change_head(_cut(fine, 2 * margins[0])), 4)
+        fine = _cut(self.change_fine(self.change_join(change)), 2 * margins[0])
+        parts = self.change_head(fine).split([16 * len(DAMAGE_CLASSES), 16 * len(FLAGS)], 1)
+        damage, flags = (F.pixel_shuffle(part, 4) for part in parts)
+        return damage, flags
 
 
 def count_parameters(network: nn.Module) -> int:

@@ -11,7 +11,6 @@ from geomage.model.network import (
     FIELD,
     FINE,
     STRIDE,
-    Features,
     Logits,
     Network,
     count_parameters,
@@ -69,14 +68,17 @@ def probed(network: Network, images: torch.Tensor, branch: str, cell: int) -> di
     """
     far = dict.fromkeys((0.0, 1e-4), 0)
     with torch.no_grad():
-        plain = network.look(images.flatten(0, 1))
-        said = torch.cat(network.decide(plain), 1)
+        plain = [network.look(image) for image in images]
+        said = torch.cat(network.decide(*plain), 1)
         for place in range(256, 256 + STRIDE, 5):
             changed = images.clone()
             changed[..., place, place] = 1 - changed[..., place, place].round()
-            features = network.look(changed.flatten(0, 1))._asdict()
-            mixed = Features(**plain._asdict() | {branch: features[branch]})
-            gap = (torch.cat(network.decide(mixed), 1) - said).abs().amax((0, 1))
+            seen = [network.look(image) for image in changed]
+            mixed = [
+                a[:3] + b[3:] if branch == "coarse" else b[:3] + a[3:]
+                for a, b in zip(plain, seen, strict=True)
+            ]
+            gap = (torch.cat(network.decide(*mixed), 1) - said).abs().amax((0, 1))
             for least, reach in far.items():
                 start = torch.cat((gap > least).nonzero(as_tuple=True)) // cell * cell
                 beyond = torch.maximum(start - place, place - (start + cell - 1))
