@@ -170,14 +170,16 @@ class Imagery:
 
 
 @contextmanager
-def open_imagery(pictures: Sequence[Picture], box: GeoBox) -> Iterator[Imagery]:
-    """Open the images of one date for windows on `box`."""
+def open_imagery(
+    pictures: Sequence[Picture], box: GeoBox, stretch: Stretch | None = None
+) -> Iterator[Imagery]:
+    """Open the images of one date for windows on `box`; None measures their stretch."""
     with ExitStack() as stack:
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         datasets = [stack.enter_context(open_raster(picture.path)) for picture in pictures]
-        bands = [picture.bands for picture in pictures]
-        stretch = measure_stretch(datasets, bands)
+        if stretch is None:
+            stretch = measure_stretch(datasets, [picture.bands for picture in pictures])
         sources = []
         for picture, dataset in zip(pictures, datasets, strict=True):
             options = _warp(picture, box)
