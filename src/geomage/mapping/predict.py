@@ -12,8 +12,8 @@ from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
 from geomage.geo import TileKey, TileStore, Tiling
+from geomage.mapping.date import Date, chip, open_date
 from geomage.mapping.imagery import Imagery
-from geomage.mapping.look import Look, chip, open_look
 from geomage.mapping.pipeline import run_pipeline
 from geomage.model import Model, ModelCard, Prediction, load_model
 from geomage.workers import threads_here
@@ -66,8 +66,8 @@ class Predict:
     is there already stays.
     """
 
-    first: Look
-    second: Look | None
+    first: Date
+    second: Date | None
     store: TileStore
     model: Path | str
     flips: bool = False
@@ -84,8 +84,8 @@ class Predict:
         """Fill tiles by a model that is open; yields those it ran on, once they are written."""
         keys = list(self._seen(keys))
         with ExitStack() as stack:
-            first = stack.enter_context(open_look(self.first))
-            second = None if self.second is None else stack.enter_context(open_look(self.second))
+            first = stack.enter_context(open_date(self.first))
+            second = None if self.second is None else stack.enter_context(open_date(self.second))
 
             def read(key: TileKey) -> Chips:
                 return self._chips(first, second, key, model.card)

@@ -14,11 +14,11 @@ from geomage.data import Stretch
 from geomage.mapping.imagery import Imagery, Picture, open_imagery
 from geomage.mapping.regrid import Layer
 
-__all__ = ["Look", "chip", "open_look"]
+__all__ = ["Date", "chip", "open_date"]
 
 
 @dataclass(frozen=True)
-class Look:
+class Date:
     """What is known of one date before the model sees it; small, and opened by any process."""
 
     pictures: tuple[Picture, ...]
@@ -32,21 +32,21 @@ class Look:
 
 
 @contextmanager
-def open_look(look: Look) -> Iterator[Imagery]:
+def open_date(date: Date) -> Iterator[Imagery]:
     """Open the images of one date."""
-    with open_imagery(look.pictures, look.box, look.stretch) as imagery:
+    with open_imagery(date.pictures, date.box, date.stretch) as imagery:
         yield imagery
 
 
-def chip(imagery: Imagery, look: Look, window: Window) -> np.ndarray:
+def chip(imagery: Imagery, date: Date, window: Window) -> np.ndarray:
     """Float32 (1, 3, y, x) in 0..1 of one window; no data shows the mean colour of the date.
 
     The window may reach beyond the grid: the outermost pixels are carried on.
     """
-    there, rest = _within(window, look.box)
+    there, rest = _within(window, date.box)
     values, valid, _ = imagery.read(there)
-    valid &= look.seen.read(there)[0] > 0
-    colour = np.array(look.colour)[:, None, None]
+    valid &= date.seen.read(there)[0] > 0
+    colour = np.array(date.colour)[:, None, None]
     image = np.where(valid, values, colour).astype("float32") / 255
     return np.pad(image, ((0, 0), *rest), mode="edge")[None]
 
