@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from geomage.cli.frame import done, examples, say
-from geomage.cli.options import Json, Out, check_jobs, check_seed
+from geomage.cli.options import Json, Out, Processes, Scheduler, check_seed
 
 verbs = typer.Typer(rich_markup_mode=None)
 
@@ -28,18 +28,8 @@ def dataset(
     count: Annotated[
         int, typer.Option(help="Samples in all; more than the folder holds extends it.")
     ] = 100,
-    jobs: Annotated[
-        int, typer.Option("--jobs", help="Processes, up to 256.", callback=check_jobs)
-    ] = 1,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Dask scheduler that does the work, such as tcp://host:8786; needs the extra "
-            "[cluster].",
-            show_default=False,
-        ),
-    ] = None,
+    jobs: Processes = 1,
+    scheduler: Scheduler = None,
     seed: Annotated[
         int | None,
         typer.Option(

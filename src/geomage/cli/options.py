@@ -59,6 +59,18 @@ Jobs = Annotated[
 Workers = Annotated[
     int, typer.Option("--jobs", help="Processes that simulate, up to 256.", callback=check_jobs)
 ]
+Processes = Annotated[
+    int, typer.Option("--jobs", help="Processes, up to 256.", callback=check_jobs)
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Dask scheduler that does the work, such as tcp://host:8786; needs the extra "
+        "[cluster].",
+        show_default=False,
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
 Json = Annotated[bool, typer.Option("--json", help="Facts about the result as JSON on stdout.")]
 

@@ -109,12 +109,20 @@ class TileStore:
 
     @contextmanager
     def mosaic(self, band: int, dress: Dress) -> Iterator[DatasetReader]:
-        """Yield a virtual raster of one band of all tiles, by its place from 0."""
+        """Yield a virtual raster of one band of all tiles, by its place from 0.
+
+        Raises:
+            InputError: blank tiles would read as another value than `fill`.
+        """
         sources = [
             Source(self.path(key), self.tiling.core(key), _BLOCK)
             for key in self.tiling
             if self.holds(key)
         ]
+        if self.fill != (dress.nodata or 0) and len(sources) < len(self.tiling):
+            raise InputError(
+                f"blank tiles hold {self.fill} and cannot have the no-data value {dress.nodata}"
+            )
         xml = mosaic_xml(sources, self.tiling.box, band + 1, self.dtype, dress)
         with (
             warnings.catch_warnings(),

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from geomage.mapping.date import Date, open_date
 from geomage.mapping.imagery import Picture, find_stretch, open_imagery
 from geomage.mapping.journal import Work
 from geomage.mapping.regrid import Layer
+from geomage.mapping.runs import TileRun, tile_runs
 from geomage.mapping.sighting import (
     Look,
     join_frames,
@@ -33,7 +32,7 @@ from geomage.mapping.sighting import (
 )
 from geomage.workers import Run
 
-__all__ = ["Dates", "TileRun", "read_dates", "tile_runs"]
+__all__ = ["Dates", "read_dates"]
 
 _DONE = "dates.json"
 
@@ -45,23 +44,6 @@ class Dates:
     first: Date
     second: Date | None
     shift: Shift | None
-
-
-@dataclass(frozen=True)
-class TileRun:
-    """Tiles that one task does one after the other."""
-
-    keys: tuple[TileKey, ...]
-
-    def __str__(self) -> str:
-        return f"tiles {self.keys[0]} to {self.keys[-1]}"
-
-
-def tile_runs(keys: Sequence[TileKey] | Tiling, length: int) -> Iterator[TileRun]:
-    """Tiles in runs of at most `length`, in their order."""
-    left = iter(keys)
-    while run := tuple(islice(left, length)):
-        yield TileRun(run)
 
 
 @dataclass(frozen=True)

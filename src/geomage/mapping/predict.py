@@ -15,6 +15,7 @@ from geomage.geo import TileKey, TileStore, Tiling
 from geomage.mapping.date import Date, chip, open_date
 from geomage.mapping.imagery import Imagery
 from geomage.mapping.pipeline import run_pipeline
+from geomage.mapping.runs import TileRun
 from geomage.model import Model, ModelCard, Prediction, load_model
 from geomage.workers import threads_here
 
@@ -75,10 +76,12 @@ class Predict:
     depth: int = 1
     """Tiles read ahead, and waiting to be written, at most."""
 
-    def __call__(self, keys: Sequence[TileKey]) -> int:
-        """Fill the tiles of `keys`; returns on how many the model ran."""
-        todo = [key for key in keys if not self.store.has(key)]
-        return sum(1 for _ in self.run(todo, load_model(self.model, threads=threads_here())))
+    def __call__(self, run: TileRun) -> int:
+        """Fill the tiles of a run; returns how many they are."""
+        todo = [key for key in run.keys if not self.store.has(key)]
+        for _ in self.run(todo, load_model(self.model, threads=threads_here())):
+            pass
+        return len(run.keys)
 
     def run(self, keys: Sequence[TileKey], model: Model) -> Iterator[TileKey]:
         """Fill tiles by a model that is open; yields those it ran on, once they are written."""
