@@ -79,7 +79,7 @@ class ConvNorm(nn.Sequential):
         super().__init__(*layers, *([nn.ReLU(inplace=True)] if active else []))
 
 
-def _merge(layer: ConvNorm, parts: list[Tensor]) -> Tensor:
+def _merge(layer: nn.Module, parts: list[Tensor]) -> Tensor:
     """The layer over parts of equal width laid on each other; they are not copied together.
 
     In training they are: the statistics of the batch are those of the sum.
@@ -87,7 +87,12 @@ def _merge(layer: ConvNorm, parts: list[Tensor]) -> Tensor:
     if layer.training:
         merged: Tensor = layer(torch.cat(parts, 1))
         return merged
+    assert isinstance(layer, ConvNorm)
     conv, norm, width = layer[0], layer[1], parts[0].shape[1]
+    assert isinstance(conv, nn.Conv2d)
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
     scale = norm.weight / (norm.running_var + norm.eps).sqrt()
     weight = conv.weight * scale[:, None, None, None]
     out = F.conv2d(parts[0], weight[:, :width], norm.bias - norm.running_mean * scale)
