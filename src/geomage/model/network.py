@@ -79,6 +79,28 @@ class ConvNorm(nn.Sequential):
         super().__init__(*layers, *([nn.ReLU(inplace=True)] if active else []))
 
 
+def _merge(layer: nn.Module, parts: list[Tensor]) -> Tensor:
+    """The layer over parts of equal width laid on each other; they are not copied together.
+
+    In training they are: the statistics of the batch are those of the sum.
+    """
+    if layer.training:
+        merged: Tensor = layer(torch.cat(parts, 1))
+        return merged
+    assert isinstance(layer, ConvNorm)
+    conv, norm, width = layer[0], layer[1], parts[0].shape[1]
+    assert isinstance(conv, nn.Conv2d)
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+    weight = conv.weight * scale[:, None, None, None]
+    out = F.conv2d(parts[0], weight[:, :width], norm.bias - norm.running_mean * scale)
+    for k, part in enumerate(parts[1:], 1):
+        out = out + F.conv2d(part, weight[:, k * width : (k + 1) * width])
+    return F.relu(out)
+
+
 class Residual(nn.Module):
     """A 3 x 3 convolution and one of `size` beside an identity."""
 
@@ -251,9 +273,9 @@ class Network(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Logits at full resolution, from features at 1/4 and coarser, and the land cover's."""
         pairs = zip(self.compare, first, second, strict=True)
-        seen = [mix(torch.cat([a, b, (a - b).abs()], 1)) for mix, a, b in pairs]
-        change = torch.cat([self.change(seen, margins[1:]), cover], 1)
-        fine = _cut(self.change_fine(self.change_join(change)), 2 * margins[0])
+        seen = [_merge(layer, [a, b, (a - b).abs()]) for layer, a, b in pairs]
+        change = _merge(self.change_join, [self.change(seen, margins[1:]), cover])
+        fine = _cut(self.change_fine(change), 2 * margins[0])
         parts = self.change_head(fine).split([16 * len(DAMAGE_CLASSES), 16 * len(FLAGS)], 1)
         damage, flags = (F.pixel_shuffle(part, 4) for part in parts)
         return damage, flags

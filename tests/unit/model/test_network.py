@@ -13,6 +13,7 @@ from geomage.model.network import (
     STRIDE,
     Logits,
     Network,
+    _merge,
     count_parameters,
 )
 
@@ -148,6 +149,13 @@ def test_a_window_off_the_stride_differs(network, images):
         full = torch.cat(network(*images, FIELD), 1)
         moved = torch.cat(network(*images[..., 16:-16, :], FIELD), 1)
     assert (moved - full[:, :, 16:-16]).abs().max() > 1e-2
+
+
+def test_merging_without_a_copy_is_the_layer_itself(network: Network):
+    parts = list(torch.rand(3, 2, 8, 5, 5))
+    with torch.no_grad():
+        plain = network.compare[0](torch.cat(parts, 1))
+        assert torch.allclose(_merge(network.compare[0], parts), plain, atol=1e-5)
 
 
 @pytest.mark.parametrize("answer", Logits._fields)
