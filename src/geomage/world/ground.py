@@ -223,7 +223,9 @@ def vehicle(
 def park_cars(
     rng: np.random.Generator, ground: Ground, shape: BaseGeometry, *, lorries: float = 0.0
 ) -> None:
-    """Fill a paved area with rows of parking, marked, partly taken."""
+    """Fill a paved area with rows of parking, marked, partly taken; one of no size holds none."""
+    if shape.area == 0:
+        return
     frame = frame_of(shape)
     taken, c, s = rng.uniform(0.05, 0.9), np.cos(frame.angle), np.sin(frame.angle)
     lorry = rng.random() < lorries
