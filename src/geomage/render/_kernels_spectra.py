@@ -132,7 +132,7 @@ def without_mirror(painted, glint, first, count, p):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def sort_parts(matter, under, share, first, count, starts, at):
-    """Order the parts of a run by matter: `starts` (257,); place (2, count) of each, -1 for none."""
+    """Order parts of a run by matter: `starts` (257,); place (2, count) of each, -1 for none."""
     starts[:] = 0
     for i in range(first, first + count):
         starts[matter[i] + 1] += 1
