@@ -159,12 +159,15 @@ def _valid(
 
 def _lacking(values: np.ndarray, nodata: float | None) -> np.ndarray | None:
     """(y, x): where no band holds a value; None for nowhere, which the first band may tell."""
-    lacking: np.ndarray | None = None
-    for band in values:
-        none = np.isnan(band) if values.dtype.kind == "f" else np.zeros((), bool)
+    spots: np.ndarray | None = None
+    for band in values.reshape(values.shape[0], -1):
+        some = band if spots is None else band[spots]
+        none = np.isnan(some) if values.dtype.kind == "f" else np.zeros(some.shape, bool)
         if nodata is not None:
-            none = none | (band == nodata)
-        lacking = none if lacking is None else lacking & none
-        if not lacking.any():
+            none |= some == nodata
+        spots = np.flatnonzero(none) if spots is None else spots[none]
+        if not spots.size:
             return None
+    lacking = np.zeros(values.shape[1:], bool)
+    lacking.ravel()[spots] = True
     return lacking
