@@ -199,7 +199,9 @@ def _shares(
         counts[i] = [held.get(c, 0) for c in classes]
     wanted = np.array([weights.get(c, 1.0) for c in classes]) * (counts.sum(axis=0) > 0)
     if not wanted.sum() > 0:
-        raise InputError("balance: no window that a patch fits in holds a class of a weight above 0")
+        raise InputError(
+            "balance: no window that a patch fits in holds a class of a weight above 0"
+        )
     return classes, counts / np.maximum(counts.sum(axis=0), 1) * wanted / wanted.sum()
 
 

@@ -19,7 +19,7 @@ from geomage.data.patches import PatchLayer, PatchSource, Window
 from geomage.errors import InputError
 from geomage.geo import decoding, open_raster
 
-__all__ = ["Chunk", "is_stored", "read_chunk", "read_label"]
+__all__ = ["Chunk", "read_chunk", "read_label"]
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,11 @@ class Chunk:
 
     def cut(self, row: int, col: int, size: int) -> dict[str, np.ndarray]:
         """Copies of one patch; `row` and `col` as in the source, in pixels of the finest raster."""
-        return {
-            layer.name: self.values[layer.name][self._part(layer, row, col, size)].copy()
-            for layer in self.layers
-        }
+        return {layer.name: self.view(layer, row, col, size).copy() for layer in self.layers}
+
+    def view(self, layer: PatchLayer, row: int, col: int, size: int) -> np.ndarray:
+        """One layer of a patch, not copied."""
+        return self.values[layer.name][self._part(layer, row, col, size)]
 
     def nodata(self, row: int, col: int, size: int) -> float:
         """Share of a patch without data, of the image that lacks most."""
@@ -86,16 +87,6 @@ def read_label(layer: PatchLayer, window: Window) -> np.ndarray | None:
         if _absent(dataset, part).all():
             return None
         return _read(dataset, layer, part)[0]
-
-
-def is_stored(source: PatchSource, window: Window) -> bool:
-    """Whether every image stores something of a window; no pixel is read."""
-    for layer in source.layers:
-        if not layer.label:
-            with _opened(layer) as dataset:
-                if _absent(dataset, layer.own(window)).all():
-                    return False
-    return True
 
 
 @contextmanager

@@ -96,7 +96,11 @@ def _write(file: BinaryIO, patches: Iterable[Patch], facts: Any, squeeze: Any) -
         arrays = {n: np.asarray(v) for n, v in patch.items() if n not in ("place", "aim")}
         kinds = [[n, a.dtype.newbyteorder("<").str, list(a.shape)] for n, a in arrays.items()]
         layers = layers or kinds
-        if kinds != layers or not arrays or any(a.dtype.kind not in _KINDS for a in arrays.values()):
+        if (
+            kinds != layers
+            or not arrays
+            or any(a.dtype.kind not in _KINDS for a in arrays.values())
+        ):
             raise InputError(f"patch {number} is {kinds}, the first is {layers}: a store holds "
                              "numbers, and patches of one make")  # fmt: skip
         frame = squeeze.compress(b"".join(
@@ -104,7 +108,9 @@ def _write(file: BinaryIO, patches: Iterable[Patch], facts: Any, squeeze: Any) -
         firsts.append(firsts[-1] + file.write(frame))
         places.append((*map(int, patch.get("place", (0, 0, 0))), int(patch.get("aim", -1))))
     if not places:
-        raise InputError("there is no patch to store: none holds enough data, or none was asked for")
+        raise InputError(
+            "there is no patch to store: none holds enough data, or none was asked for"
+        )
     text = json.dumps({"layers": layers, "facts": facts}, sort_keys=True).encode()
     tables = np.array(firsts, "<i8").tobytes() + np.array(places, "<i8").tobytes()
     index = squeeze.compress(text + tables)
@@ -168,7 +174,9 @@ class PatchStore:
             with self.path.open("rb") as file:
                 head = file.read(len(_MAGIC))
                 if head != _MAGIC:
-                    raise InputError(f"{self.path} is no store of patches: make one with write_patches")
+                    raise InputError(
+                        f"{self.path} is no store of patches: make one with write_patches"
+                    )
                 return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except OSError as error:
             raise InputError(f"{self.path} cannot be read: {error.strerror}") from error
@@ -191,7 +199,11 @@ class PatchStore:
             raise self._damage("its index makes no sense") from error
         tables = np.frombuffer(content, "<i8", offset=letters).astype(np.int64)
         firsts, places = tables[: count + 1], tables[count + 1 :].reshape(count, 4)
-        if not count or (np.diff(firsts) <= 0).any() or (firsts[0], firsts[-1]) != (len(_MAGIC), first):
+        if (
+            not count
+            or (np.diff(firsts) <= 0).any()
+            or (firsts[0], firsts[-1]) != (len(_MAGIC), first)
+        ):
             raise self._damage("its index points outside of it")
         return layers, facts, firsts, places
 

@@ -86,10 +86,19 @@ class PatchStream:
 
     def unmixed(self, number: int) -> Iterator[Patch]:
         """The same patches, window by window: for a store, whose reader shuffles itself."""
+        for source, chunk, aim, (row, col) in self.found(number):
+            place = np.array([source, row, col])
+            yield {**chunk.cut(row, col, self.params.size), "place": place, "aim": aim}
+
+    def found(self, number: int) -> Iterator[tuple[int, Chunk, int, tuple[int, int]]]:
+        """(source, window as read, aim, (row, column)) of the patches of an epoch, uncut."""
         worker, of = self.worker
         for i, visit in list(enumerate(self.visits(number)))[worker::of]:
             rng = np.random.default_rng((self.params.seed, number, _DRAW, i))
-            yield from self._cut(visit, rng)
+            chunk = read_chunk(self.sources[visit.source], visit.window)
+            if chunk is not None:
+                places = self._places(visit, chunk, rng)
+                yield from ((visit.source, chunk, aim, place) for aim, place in places)
 
     def visits(self, number: int) -> list[Visit]:
         """The windows of an epoch, of all workers, in their order."""
@@ -99,15 +108,6 @@ class PatchStream:
         if self.places is not None:
             return plan_given(rng, self.sources, sizes, self.places)
         return plan_visits(rng, self.sources, sizes, self.tallies, params.weights)
-
-    def _cut(self, visit: Visit, rng: np.random.Generator) -> Iterator[Patch]:
-        size, source = self.params.size, self.sources[visit.source]
-        chunk = read_chunk(source, visit.window)
-        if chunk is None:
-            return
-        for aim, (row, col) in self._places(visit, chunk, rng):
-            place = np.array([visit.source, row, col])
-            yield {**chunk.cut(row, col, size), "place": place, "aim": aim}
 
     def _places(
         self, visit: Visit, chunk: Chunk, rng: np.random.Generator
@@ -262,9 +262,7 @@ def _refuse_other(selection: Any, params: PatchParams) -> None:
         raise InputError("balance has no use with a selection: select by class instead")
 
 
-def _mixed(
-    patches: Iterable[Patch], many: int, rng: np.random.Generator
-) -> Iterator[Patch]:
+def _mixed(patches: Iterable[Patch], many: int, rng: np.random.Generator) -> Iterator[Patch]:
     """The same patches in another order: each new one takes the place of a random one held."""
     held: list[Patch] = []
     for patch in patches:

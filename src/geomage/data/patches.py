@@ -123,7 +123,9 @@ def patch_source(
     seen = {name: _seen(path) for name, path in files.items()}
     for name in labels:
         if seen[name][0].count != 1:
-            raise InputError(f"label {name!r}: {files[name]} has {seen[name][0].count} bands, not 1")
+            raise InputError(
+                f"label {name!r}: {files[name]} has {seen[name][0].count} bands, not 1"
+            )
     facts = {name: found for name, (found, _) in seen.items()}
     base = min(facts.values(), key=lambda one: abs(one.box.affine.determinant))
     nests = {name: _nest(base, found) for name, found in facts.items()}
@@ -158,7 +160,9 @@ def _nest(base: RasterFacts, other: RasterFacts) -> tuple[int, int, int]:
         InputError: its pixels are not whole squares of the finest one's.
     """
     if base.box.crs != other.box.crs:
-        raise InputError(f"{base.path} and {other.path} differ in CRS: bring both to one (gdalwarp)")
+        raise InputError(
+            f"{base.path} and {other.path} differ in CRS: bring both to one (gdalwarp)"
+        )
     a, b, col, d, e, row = (~base.box.affine * other.box.affine)[:6]
     k = round(a)
     drift = max(other.shape) * max(abs(a - k), abs(e - k), abs(b), abs(d))
