@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -75,7 +76,7 @@ def _spans(source: PatchSource, axis: int, chunk: int, shift: int) -> list[tuple
     end, step = source.shape[axis], source.step
     borders = {-(-border // step) * step for border in range(begin % side, end, side)}
     cuts = sorted({0, end, *(border for border in borders if border < end)})
-    return [(a, b - a) for a, b in zip(cuts, cuts[1:], strict=False)]
+    return [(a, b - a) for a, b in pairwise(cuts)]
 
 
 def _grain(source: PatchSource, axis: int, chunk: int) -> tuple[int, int]:
@@ -200,7 +201,7 @@ def _shares(
     wanted = np.array([weights.get(c, 1.0) for c in classes]) * (counts.sum(axis=0) > 0)
     if not wanted.sum() > 0:
         raise InputError(
-            "balance: no window that a patch fits in holds a class of a weight above 0"
+            "balance: no window with room for a patch holds a class of a weight above 0"
         )
     return classes, counts / np.maximum(counts.sum(axis=0), 1) * wanted / wanted.sum()
 
@@ -211,7 +212,7 @@ def plan_given(
     sizes: tuple[int, int, int],
     places: Iterable[tuple[int, int, int]],
 ) -> list[Visit]:
-    """Plan an epoch of patches at given (source, row, col): those near each other in one reading."""
+    """Plan an epoch of patches at given (source, row, col): a window is read once for all in it."""
     size, chunk, _ = sizes
     near: dict[tuple[int, int, int], list[tuple[int, int]]] = {}
     for number, row, col in places:
@@ -220,8 +221,9 @@ def plan_given(
             raise InputError(f"the patch at row {row}, column {col} leaves source {number}: "
                              f"{high} x {wide} px")  # fmt: skip
         if row % sources[number].step or col % sources[number].step:
+            step = sources[number].step
             raise InputError(f"the patch at row {row}, column {col} of source {number} begins "
-                             f"within a pixel: take multiples of {sources[number].step}")  # fmt: skip
+                             f"within a pixel: take multiples of {step}")  # fmt: skip
         near.setdefault((number, row // chunk, col // chunk), []).append((row, col))
     visits = []
     for (number, _, _), found in sorted(near.items()):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import EllipsisType
 
 import numpy as np
 from rasterio.enums import MaskFlags
@@ -53,7 +54,9 @@ class Chunk:
                 shares.append(1 - np.count_nonzero(part) / part.size)
         return max(shares)
 
-    def _part(self, layer: PatchLayer, row: int, col: int, size: int) -> tuple[object, ...]:
+    def _part(
+        self, layer: PatchLayer, row: int, col: int, size: int
+    ) -> tuple[EllipsisType, slice, slice]:
         k = layer.factor
         top, left = (row - self.window.row) // k, (col - self.window.col) // k
         return (..., slice(top, top + size // k), slice(left, left + size // k))
@@ -86,7 +89,7 @@ def read_label(layer: PatchLayer, window: Window) -> np.ndarray | None:
         part = layer.own(window)
         if _absent(dataset, part).all():
             return None
-        return _read(dataset, layer, part)[0]
+        return np.asarray(_read(dataset, layer, part)[0])
 
 
 @contextmanager
@@ -101,10 +104,11 @@ def _opened(layer: PatchLayer) -> Iterator[DatasetReader]:
 def _read(dataset: DatasetReader, layer: PatchLayer, part: Window) -> np.ndarray:
     if part.row + part.rows > dataset.height or part.col + part.cols > dataset.width:
         raise InputError(
-            f"{layer.path} has {dataset.height} x {dataset.width} px, fewer than when the run began; "
-            "begin anew"
+            f"{layer.path} has {dataset.height} x {dataset.width} px, fewer than when the run "
+            "began; begin anew"
         )
-    where = f" in rows {part.row} to {part.row + part.rows}, columns {part.col} to {part.col + part.cols}"
+    low, right = part.row + part.rows, part.col + part.cols
+    where = f" in rows {part.row} to {low}, columns {part.col} to {right}"
     with decoding(layer.path, where):
         return np.asarray(dataset.read(window=_pixels(part)))
 

@@ -1,9 +1,9 @@
 """Choosing patches over a mosaic beforehand: by grid or by class, and split by blocks of ground.
 
 The strategies are those of OTBTF's PatchesSelection (all, split, chessboard, balanced), told apart
-as what they are: where patches lie (`grid` or `class`), and how they are split. What is new is that
-splits go by blocks of ground: a patch that reaches into blocks of two splits is left out, so that no
-pixel of one split is seen in another, in overlapping scenes neither.
+by what they say: where patches lie (`grid` or `class`), and how they are split. Splits go by blocks
+of ground: a patch that reaches into blocks of two splits is left out, so that no pixel of one split
+is seen in another, in overlapping scenes neither.
 """
 
 from __future__ import annotations
@@ -189,9 +189,8 @@ def _table(
     table = pd.DataFrame([row[:5] for row in rows], columns=list(names))
     table.insert(3, "size", size)
     outlines = np.concatenate(
-        [_outlines(sources, number, part[["row", "col"]].to_numpy(), size)
-         for number, part in table.groupby("source")]
-        or [np.zeros((0, 4, 2))]
+        [_outlines(sources, number, table[table["source"] == number], size)
+         for number in range(len(sources))]
     )  # fmt: skip
     table["x"], table["y"] = outlines.mean(axis=1).T
     for c in classes:
@@ -203,9 +202,10 @@ def _table(
 
 
 def _outlines(
-    sources: Sequence[PatchSource], number: int, places: np.ndarray, size: int
+    sources: Sequence[PatchSource], number: int, part: pd.DataFrame, size: int
 ) -> np.ndarray:
     """(patch, corner, (x, y)) of patches of one source, in the CRS of the first."""
+    places = part[["row", "col"]].to_numpy()
     box, first = sources[number].box, sources[0].box.crs
     a, b, c, d, e, f = box.affine[:6]
     cols = places[:, 1, None] + np.array([0, size, size, 0])
@@ -213,7 +213,7 @@ def _outlines(
     xs, ys = a * cols + b * rows + c, d * cols + e * rows + f
     if (box.crs is None) != (first is None):
         raise InputError(f"source {number} and the first: only one of them states a CRS")
-    if box.crs != first:
+    if box.crs is not None and first is not None and box.crs != first:
         change = pyproj.Transformer.from_crs(box.crs.to_wkt(), first.to_wkt(), always_xy=True)
         xs, ys = change.transform(xs, ys)
     return np.stack([xs, ys], axis=-1)

@@ -103,8 +103,8 @@ def _write(file: BinaryIO, patches: Iterable[Patch], facts: Any, squeeze: Any) -
         ):
             raise InputError(f"patch {number} is {kinds}, the first is {layers}: a store holds "
                              "numbers, and patches of one make")  # fmt: skip
-        frame = squeeze.compress(b"".join(
-            a.astype(a.dtype.newbyteorder("<"), copy=False).tobytes() for a in arrays.values()))  # fmt: skip
+        content = [a.astype(a.dtype.newbyteorder("<"), copy=False) for a in arrays.values()]
+        frame = squeeze.compress(b"".join(a.tobytes() for a in content))
         firsts.append(firsts[-1] + file.write(frame))
         places.append((*map(int, patch.get("place", (0, 0, 0))), int(patch.get("aim", -1))))
     if not places:

@@ -253,11 +253,11 @@ def _refuse_other(selection: Any, params: PatchParams) -> None:
     """Raise InputError at a table that is no selection, or one of patches of another size."""
     lacking = {"source", "row", "col", "size"} - set(selection.columns)
     if lacking:
-        raise InputError(f"the selection has no column {sorted(lacking)[0]!r}: make it with "
+        raise InputError(f"the selection has no column {min(lacking)!r}: make it with "
                          "select_patches")  # fmt: skip
-    odd = sorted(set(selection["size"].tolist()) - {params.size})
+    odd = set(selection["size"].tolist()) - {params.size}
     if odd:
-        raise InputError(f"the selection is of patches of {odd[0]} px, size = {params.size}")
+        raise InputError(f"the selection is of patches of {min(odd)} px, size = {params.size}")
     if params.balance is not None:
         raise InputError("balance has no use with a selection: select by class instead")
 

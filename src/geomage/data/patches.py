@@ -1,9 +1,9 @@
 """Where patches come from: rasters of one place whose grids nest, each cut at its own resolution.
 
-Positions are counted in pixels of the finest raster, from the upper left corner of the area that all
-rasters share. A raster *k* times coarser gives patches of a *k*-th of the side, as with the several
-sources of OTBTF's PatchesExtraction; patches lie where every raster has a whole pixel, that is at
-multiples of `PatchSource.step`. Only headers are read here.
+Positions are counted in pixels of the finest raster, from the upper left corner of the area that
+all rasters share. A raster *k* times coarser gives patches of a *k*-th of the side, as with the
+several sources of OTBTF's PatchesExtraction; patches lie where every raster has a whole pixel, that
+is at multiples of `PatchSource.step`. Only headers are read here.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def patch_source(
         )
         for name, (k, row, col) in nests.items()
     )  # fmt: skip
-    affine = base.box.affine * Affine.translation(left, top)
+    affine = base.box.affine @ Affine.translation(left, top)
     return PatchSource(layers, GeoBox((rows, cols), affine, base.box.crs))
 
 
@@ -147,8 +147,8 @@ def _seen(path: Path | str) -> tuple[RasterFacts, tuple[int, int]]:
     with open_raster(path) as dataset:
         facts = dataset_facts(dataset)
         if np.dtype(facts.dtype).kind not in "uif" or len(set(dataset.dtypes)) > 1:
-            raise InputError(f"{path} holds {', '.join(set(dataset.dtypes))}: patches need one type "
-                             "of real numbers")  # fmt: skip
+            raise InputError(f"{path} holds {', '.join(set(dataset.dtypes))}: patches need one "
+                             "type of real numbers")  # fmt: skip
         rows, cols = dataset.block_shapes[0]
         return facts, (int(rows), int(cols))
 
@@ -163,7 +163,7 @@ def _nest(base: RasterFacts, other: RasterFacts) -> tuple[int, int, int]:
         raise InputError(
             f"{base.path} and {other.path} differ in CRS: bring both to one (gdalwarp)"
         )
-    a, b, col, d, e, row = (~base.box.affine * other.box.affine)[:6]
+    a, b, col, d, e, row = (~base.box.affine @ other.box.affine)[:6]
     k = round(a)
     drift = max(other.shape) * max(abs(a - k), abs(e - k), abs(b), abs(d))
     offs = (abs(col - round(col)), abs(row - round(row)), drift)

@@ -13,7 +13,7 @@ __all__ = ["PatchFeed"]
 
 
 class PatchFeed(IterableDataset[Patch]):
-    """Patches of one epoch; each worker of a DataLoader, of each process of a group, gets its share.
+    """Patches of one epoch, shared out to the workers of a DataLoader, and to processes of a group.
 
     `DataLoader(PatchFeed(stream), batch_size=32, num_workers=2)`; say `set_epoch` before each.
     """
@@ -28,7 +28,8 @@ class PatchFeed(IterableDataset[Patch]):
         """
         self.stream, self.rank, self.world = stream, rank, world
         # Shared, so that workers that live on from epoch to epoch see it change.
-        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+        self._epoch = torch.zeros((), dtype=torch.int64)
+        self._epoch.share_memory_()  # type: ignore[no-untyped-call]
 
     def set_epoch(self, number: int) -> None:
         """Say which epoch the next iteration gives."""
