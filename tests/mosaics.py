@@ -9,8 +9,6 @@ import rasterio
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from geomage.geo import Raster, write_cog
-
 SIDE = 640
 WEST, NORTH = 500_000.0, 5_000_000.0
 
@@ -35,10 +33,23 @@ def write(folder: Path, side: int = SIDE) -> dict[str, Path]:
     fine[:, :150, :150] = 0
     coarse = rng.integers(1, 4000, (2, side // 2, side // 2)).astype(np.uint16)
     paths = {name: folder / f"{name}.tif" for name in ("fine", "coarse", "classes")}
-    write_cog(paths["fine"], Raster(fine, box(side, side), 0))
-    write_cog(paths["coarse"], Raster(coarse, box(side // 2, side // 2, 1.0), 0))
-    write_cog(paths["classes"], Raster(labels(side)[None], box(side, side), 0))
+    for name, values, gsd in (("fine", fine, 0.5), ("coarse", coarse, 1.0)):
+        write_tiled(paths[name], values, box(*values.shape[1:], gsd))
+    write_tiled(paths["classes"], labels(side)[None], box(side, side))
     return paths
+
+
+def write_tiled(path: Path, values: np.ndarray, grid: GeoBox) -> Path:
+    """A GeoTIFF of blocks of 128 px, 0 no data."""
+    profile = {
+        "driver": "GTiff", "count": values.shape[0], "height": values.shape[1],
+        "width": values.shape[2], "dtype": values.dtype.name, "nodata": 0, "tiled": True,
+        "blockxsize": 128, "blockysize": 128, "compress": "deflate", "interleave": "pixel",
+        "crs": grid.crs.to_wkt(), "transform": grid.affine,
+    }  # fmt: skip
+    with rasterio.open(path, "w", **profile) as file:
+        file.write(values)
+    return path
 
 
 def write_sparse(path: Path, side: int = 512) -> Path:

@@ -21,6 +21,7 @@ __all__ = ["FREE", "Tally", "Visit", "plan_given", "plan_visits", "tally_classes
 
 FREE = -1  # a patch that is drawn for no class
 _CELL = 256  # pixels of the finest raster: side of the cells that classes are counted in
+_SMALLEST_CELL = 32
 _CLASSES = 256
 
 
@@ -42,41 +43,54 @@ class Visit:
 class Tally:
     """Pixels of each class of a label raster: `counts` is (cell row, cell column, class).
 
-    cell: side of a cell in pixels of the finest raster.
+    cell: side of a cell in pixels of the finest raster; shape: (y, x) of the source in them.
     """
 
     classes: tuple[int, ...]
     cell: int
+    shape: tuple[int, int]
     counts: np.ndarray
 
     def within(self, window: Window) -> np.ndarray:
-        """(class,) pixels of the cells whose centre lies in a window."""
-        spans = ((window.row, window.rows), (window.col, window.cols))
-        rows, cols = (slice(round(a / self.cell), round((a + n) / self.cell)) for a, n in spans)
-        return np.asarray(self.counts[rows, cols].sum(axis=(0, 1)))
+        """(class,) pixels of a window, as if those of a cell were spread over it."""
+        rows = self._part(0, window.row, window.rows)
+        cols = self._part(1, window.col, window.cols)
+        return np.asarray(np.einsum("i,j,ijc->c", rows, cols, self.counts))
+
+    def _part(self, axis: int, first: int, many: int) -> np.ndarray:
+        """Share of each cell along one axis that some pixels take."""
+        starts = self.cell * np.arange(self.counts.shape[axis])
+        ends = np.minimum(starts + self.cell, self.shape[axis])
+        taken = np.minimum(ends, first + many) - np.maximum(starts, first)
+        return np.asarray(np.clip(taken, 0, None) / (ends - starts))
 
 
-def windows_of(source: PatchSource, chunk: int, shift: tuple[int, int] = (0, 0)) -> list[Window]:
+def windows_of(
+    source: PatchSource, chunk: int, least: int = 1, shift: tuple[int, int] = (0, 0)
+) -> list[Window]:
     """Cover a source by windows of about `chunk` pixels, which begin and end with blocks.
 
     Args:
         source: what to cover.
         chunk: side in pixels of the finest raster.
+        least: side below which what is left at the rim goes to the window beside it.
         shift: (y, x) pixels by which the windows are moved; see `draw_shift`.
     """
-    spans = [_spans(source, axis, chunk, shift[axis]) for axis in (0, 1)]
+    spans = [_spans(source, axis, (chunk, least), shift[axis]) for axis in (0, 1)]
     return [Window(top, left, rows, cols) for top, rows in spans[0] for left, cols in spans[1]]
 
 
-def _spans(source: PatchSource, axis: int, chunk: int, shift: int) -> list[tuple[int, int]]:
+def _spans(
+    source: PatchSource, axis: int, sides: tuple[int, int], shift: int
+) -> list[tuple[int, int]]:
     """(first, number) of pixels along one axis."""
     first = next(layer for layer in source.layers if not layer.label)
-    grain, side = _grain(source, axis, chunk)
+    grain, side = _grain(source, axis, sides[0])
     begin = (-(first.row, first.col)[axis] * first.factor) % grain + shift
     end, step = source.shape[axis], source.step
-    borders = {-(-border // step) * step for border in range(begin % side, end, side)}
-    cuts = sorted({0, end, *(border for border in borders if border < end)})
-    return [(a, b - a) for a, b in pairwise(cuts)]
+    borders = [-(-border // step) * step for border in range(begin % side, end, side)]
+    within = [border for border in borders if sides[1] <= border <= end - sides[1]]
+    return [(a, b - a) for a, b in pairwise((0, *within, end))]
 
 
 def _grain(source: PatchSource, axis: int, chunk: int) -> tuple[int, int]:
@@ -107,7 +121,7 @@ def tally_classes(source: PatchSource, name: str, chunk: int) -> Tally:
         InputError: no such label, or values that are no classes from 0 to 255.
     """
     layer = source.label(name)
-    cell = max(1, _CELL // source.step) * source.step
+    cell = _cell(source, chunk)
     rows, cols = (-(-side // cell) for side in source.shape)
     counts = np.zeros((rows, cols, _CLASSES), np.uint32)
     for window in windows_of(source, chunk):
@@ -115,7 +129,17 @@ def tally_classes(source: PatchSource, name: str, chunk: int) -> Tally:
         if values is not None:
             _add(counts, layer, window, (values, cell))
     found = [c for c in range(_CLASSES) if c != layer.nodata and counts[..., c].any()]
-    return Tally(tuple(found), cell, counts[..., found].astype(np.int64))
+    return Tally(tuple(found), cell, source.shape, counts[..., found].astype(np.int64))
+
+
+def _cell(source: PatchSource, chunk: int) -> int:
+    """Side of cells that windows begin and end with, where blocks allow it."""
+    first = next(layer for layer in source.layers if not layer.label)
+    grains = (_grain(source, axis, chunk)[0] for axis in (0, 1))
+    even = math.gcd(*grains, first.row * first.factor, first.col * first.factor, _CELL)
+    if even >= _SMALLEST_CELL and even % source.step == 0:
+        return even
+    return max(1, _CELL // source.step) * source.step
 
 
 def _add(
@@ -144,7 +168,7 @@ def plan_visits(
     tallies: Sequence[Tally] | None,
     weights: Mapping[int, float],
 ) -> list[Visit]:
-    """Plan an epoch: every window that a patch fits in, in random order.
+    """Plan an epoch: all windows in random order.
 
     A whole window gives `per_chunk` patches, others by area. With `tallies` as many patches as that
     are aimed at classes, by their weights; a window gets its share of a class by its pixels of it,
@@ -161,8 +185,7 @@ def plan_visits(
     windows = [
         (number, window)
         for number, source in enumerate(sources)
-        for window in windows_of(source, chunk, draw_shift(rng, source, chunk))
-        if min(window.rows, window.cols) >= size
+        for window in windows_of(source, chunk, size, draw_shift(rng, source, chunk))
     ]
     areas = np.array([window.rows * window.cols for _, window in windows])
     due = (per_chunk * areas / chunk**2)[:, None]
@@ -200,9 +223,7 @@ def _shares(
         counts[i] = [held.get(c, 0) for c in classes]
     wanted = np.array([weights.get(c, 1.0) for c in classes]) * (counts.sum(axis=0) > 0)
     if not wanted.sum() > 0:
-        raise InputError(
-            "balance: no window with room for a patch holds a class of a weight above 0"
-        )
+        raise InputError("balance: the labels hold no class of a weight above 0")
     return classes, counts / np.maximum(counts.sum(axis=0), 1) * wanted / wanted.sum()
 
 
