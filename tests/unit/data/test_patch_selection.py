@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import combinations
 from pathlib import Path
 
@@ -123,3 +124,21 @@ def test_selections_that_do_not_fit_a_stream_are_refused(sources):
         patch_stream(sources, PatchParams(size=64), table)
     with pytest.raises(InputError, match="no column 'col'"):
         patch_stream(sources, PatchParams(size=32), table.drop(columns="col"))
+
+
+def test_the_page_of_patches_runs_as_it_stands(project, tmp_path: Path, monkeypatch):
+    pytest.importorskip("torch")
+    pytest.importorskip("zstandard")
+    paths = mosaics.write(tmp_path)
+    for name, made in (("before", "fine"), ("after", "fine"), ("damage", "classes")):
+        (tmp_path / f"{name}.tif").write_bytes(paths[made].read_bytes())
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for code in re.findall(
+        r"```python\n(.*?)```", (project / "docs" / "patches.md").read_text(), re.DOTALL
+    ):
+        exec(code, names)  # noqa: S102 -- our own page
+    assert names["patch"]["before"].shape == (3, 64, 64)
+    assert (names["patch"]["damage"] == names["patch"]["aim"]).any()
+    assert next(iter(names["loader"]))["after"].shape == (8, 3, 64, 64)
+    assert len(names["store"]) == len(names["table"].query("split == 'train'"))
