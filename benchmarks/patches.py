@@ -1,6 +1,6 @@
 """Patches a second and core from a large COG: ours, random windows one by one, and torchgeo's.
 
-    python -m benchmarks.patches [--side 16384] [--patches 1500] [--torchgeo FOLDER] [-o patches.json]
+    python -m benchmarks.patches [--side 16384] [--torchgeo FOLDER] [-o patches.json]
 
 Makes a deflate COG of three bands of texture (blocks of 512 px, as `geomage` writes them; it says
 how well they compress), then in one process, by CPU time: `patch_stream`; the same into a store,

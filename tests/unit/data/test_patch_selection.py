@@ -134,9 +134,8 @@ def test_the_page_of_patches_runs_as_it_stands(project, tmp_path: Path, monkeypa
         (tmp_path / f"{name}.tif").write_bytes(paths[made].read_bytes())
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
-    for code in re.findall(
-        r"```python\n(.*?)```", (project / "docs" / "patches.md").read_text(), re.DOTALL
-    ):
+    page = (project / "docs" / "patches.md").read_text()
+    for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
         exec(code, names)  # noqa: S102 -- our own page
     assert names["patch"]["before"].shape == (3, 64, 64)
     assert (names["patch"]["damage"] == names["patch"]["aim"]).any()
