@@ -135,10 +135,11 @@ SETS = {
 }
 
 
-def open_predictor(path: Path, threads: int) -> Predict:
-    """An ONNX file, or the averaged weights of a run's checkpoint."""
+def open_predictor(path: Path, threads: int) -> tuple[Predict, int]:
+    """An ONNX file, or the averaged weights of a run's checkpoint; and the px it trims."""
     if path.suffix == ".onnx":
-        return load_model(path, threads=threads).predict
+        model = load_model(path, threads=threads)
+        return model.predict, model.card.trim
     import torch  # noqa: PLC0415 -- only runs need it
 
     from geomage.learn.checkpoint import read_averaged  # noqa: PLC0415
@@ -156,7 +157,7 @@ def open_predictor(path: Path, threads: int) -> Predict:
             said = module(torch.from_numpy(before), torch.from_numpy(after))
         return Prediction(*(p.numpy() for p in said))
 
-    return predict
+    return predict, 0
 
 
 def score_polygons(case: Case, said: Prediction, data: Path, threshold: float) -> Figures:
@@ -218,12 +219,16 @@ def rates(figures: Figures, view: str) -> str:
 
 
 def run_set(
-    name: str, cases: Iterator[Case], predict: Predict, args: argparse.Namespace
+    name: str,
+    cases: Iterator[Case],
+    predictor: tuple[Predict, int],
+    args: argparse.Namespace,
 ) -> Figures:
     """Every case of one set, summed."""
     total = Figures(BinaryCounts(0, 0, 0))
+    predict, trim = predictor
     for case in cases:
-        said = predict_whole(predict, case.before, case.after)
+        said = predict_whole(predict, case.before, case.after, trim=trim)
         if case.truth is None:
             figures = score_polygons(case, said, args.data, args.threshold)
         else:
@@ -248,11 +253,11 @@ def main() -> None:
     parser.add_argument("--threshold", type=float, default=0.5)
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
-    predict = open_predictor(args.model, args.threads)
+    predictor = open_predictor(args.model, args.threads)
     results: dict[str, Figures] = {}
     for name in args.sets:
         started = time.monotonic()
-        results[name] = run_set(name, SETS[name](args.data), predict, args)
+        results[name] = run_set(name, SETS[name](args.data), predictor, args)
         print(line(name.upper(), results[name]), f"{time.monotonic() - started:.1f} s", flush=True)
         for view in ("footprints", "found") if name in ("joplin", "mexico") else ():
             print("   ", rates(results[name], view))

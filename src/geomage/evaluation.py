@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -98,7 +98,7 @@ def evaluate_model(
         model: a model file or the name of a shipped model.
         folder: see `find_pairs`.
         gsd: metres a pixel, for images without CRS.
-        jobs: threads of the model; None takes all cores.
+        jobs: processes; None is this one, whose model takes all cores.
     """
     scores = {}
     with tempfile.TemporaryDirectory(prefix="geomage-") as place:
@@ -116,9 +116,9 @@ def evaluate_model(
     return Evaluation(scores)
 
 
-def map_into(job: MapJob) -> ProductPaths:
-    """Map and write the product at `job.out`."""
-    with map_rasters(job) as result:
+def map_into(job: MapJob, say: Callable[[str], None] = lambda _: None) -> ProductPaths:
+    """Map and write the product at `job.out`; `say` is told what a person should know."""
+    with map_rasters(job, say) as result:
         return write_product(
             result,
             job.out,

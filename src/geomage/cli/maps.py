@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,15 +14,19 @@ from geomage.cli.options import (
     After,
     Before,
     Gsd,
-    Jobs,
     Json,
     Memory,
     ModelName,
     Out,
     Overwrite,
+    Processes,
+    Scheduler,
     Seed,
     read_bytes,
 )
+
+if TYPE_CHECKING:
+    from geomage.mapping import MapJob
 
 verbs = typer.Typer(rich_markup_mode=None)
 
@@ -70,6 +74,8 @@ def check(
         "geomage map before.tif -o out",
         "geomage map before.png after.png --gsd 0.5 -o out",
         "geomage map west.tif after.tif --before east.tif -o out",
+        "geomage map before.tif after.tif -o out --dry-run",
+        "geomage map before.tif after.tif -o out --scheduler tcp://10.0.0.1:8786",
     ),
 )
 def map_(
@@ -85,17 +91,27 @@ def map_(
     ] = None,
     model: ModelName = "default",
     gsd: Gsd = None,
+    flips: Annotated[
+        bool,
+        typer.Option("--flips", help="Mean over four mirror images: surer, and four times dearer."),
+    ] = False,
     memory: Memory = "2GiB",
-    jobs: Jobs = None,
+    jobs: Processes = 1,
+    scheduler: Scheduler = None,
     seed: Seed = 0,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Say what it would take: pixels, time, memory, disk."),
+    ] = False,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Map buildings and land cover of one image; with a second also damage, flood and change.
 
     Takes any two rasters of red, green and blue, of any CRS, grid and data type, and aligns them.
-    Writes a product folder. Leaves with 3 when 0.05 % of the area or more, or a building of a
-    pair, could not be analysed.
+    Writes a product folder; what a killed run has done is used by the next. Neither --jobs nor
+    --scheduler nor --memory changes a byte of it. Leaves with 3 when 0.05 % of the area or more,
+    or a building of a pair, could not be analysed.
     """
     from geomage.evaluation import map_into
     from geomage.mapping import MapJob
@@ -109,10 +125,15 @@ def map_(
         gsd=gsd,
         memory_bytes=read_bytes(memory),
         jobs=jobs,
+        scheduler=scheduler,
+        flips=flips,
         overwrite=overwrite,
         seed=seed,
     )
-    product = map_into(job)
+    if dry_run:
+        _forecast(job, as_json=as_json)
+        return
+    product = map_into(job, say)
     summary = json.loads(product.summary.read_text(encoding="utf-8"))
     for doubt in summary["doubts"]:
         say(f"note: {doubt}")
@@ -156,6 +177,19 @@ def score(
         print_json(record)
     else:
         print_text(score_table(record))
+
+
+def _forecast(job: MapJob, *, as_json: bool) -> None:
+    from geomage.mapping.forecast import forecast
+
+    found = forecast(job)
+    text = (
+        f"{found.pixels / 1e6:,.1f} Mpx in {found.tiles} tiles, {found.recomputation:.2f} of them "
+        f"seen with their margins; {found.mpx_per_second:.2f} Mpx/s here: about "
+        f"{found.seconds:,.0f} s, {found.memory_bytes / 2**20:,.0f} MiB of memory, "
+        f"{found.disk_bytes / 2**20:,.0f} MiB of disk, less where there is no data"
+    )
+    done(text, found.as_dict(), as_json=as_json)
 
 
 def _some(path: Path | None) -> tuple[Path, ...]:

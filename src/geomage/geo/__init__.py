@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from geomage.geo._beside import unread_place
-from geomage.geo.cog import raster_to_cog, write_cog
+from geomage.geo._mosaic import Dress
+from geomage.geo.areas import vectorise_tiles
+from geomage.geo.cog import mosaic_to_cog, raster_to_cog, write_cog
 from geomage.geo.folder import (
     fresh_folder,
     refuse_file,
@@ -20,6 +22,7 @@ from geomage.geo.grid import (
     upright_box,
     utm_box,
     warp_crs,
+    window_box,
 )
 from geomage.geo.open import (
     MEMORY,
@@ -34,14 +37,20 @@ from geomage.geo.scratch import Scratch
 from geomage.geo.shapes import rasterise, vectorise
 from geomage.geo.shift import Shift, measure_shift
 from geomage.geo.space import refuse_full, reserve
+from geomage.geo.tile_store import TileStore
+from geomage.geo.tiling import TileKey, Tiling
 from geomage.geo.vectors import growing_vectors, read_vectors, write_vectors
 
 __all__ = [
     "MEMORY",
+    "Dress",
     "Raster",
     "RasterFacts",
     "Scratch",
     "Shift",
+    "TileKey",
+    "TileStore",
+    "Tiling",
     "check_raster",
     "decoding",
     "footprint",
@@ -50,6 +59,7 @@ __all__ = [
     "growing_vectors",
     "is_earthly",
     "measure_shift",
+    "mosaic_to_cog",
     "open_raster",
     "pixel_box",
     "raster_to_cog",
@@ -67,7 +77,9 @@ __all__ = [
     "upright_box",
     "utm_box",
     "vectorise",
+    "vectorise_tiles",
     "warp_crs",
+    "window_box",
     "write_cog",
     "write_vectors",
 ]

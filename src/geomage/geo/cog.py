@@ -19,8 +19,10 @@ from rasterio.shutil import copy as copy_raster
 from rasterio.windows import Window
 
 from geomage.errors import OutputError
+from geomage.geo._mosaic import Dress
 from geomage.geo.raster import Raster
 from geomage.geo.space import refuse_full, why_unwritten
+from geomage.geo.tile_store import TileStore
 
 Colormap = Mapping[int, tuple[int, ...]]
 _LARGE = 2**28  # bytes of a raster, from which it is gathered and written on disk
@@ -112,6 +114,22 @@ def _beside(target: Path, size: int) -> Iterator[str]:
         file.unlink(missing_ok=True)
 
 
+def mosaic_to_cog(
+    store: TileStore, path: Path | str, band: int, dress: Dress, *, classes: bool
+) -> Path:
+    """Make a COG of one band of a folder of tiles; what is empty takes no space.
+
+    Args:
+        store: the tiles.
+        path: the file to write.
+        band: its place in the tiles, from 0.
+        dress: name, no-data value, colours, tags, mask.
+        classes: whether values are classes (overviews take the nearest) or amounts (the average).
+    """
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), store.mosaic(band, dress) as dataset:
+        return raster_to_cog(dataset, path, classes=classes)
+
+
 def raster_to_cog(dataset: object, path: Path | str, *, classes: bool) -> Path:
     """Copy an open dataset into a COG and move it into place.
 
@@ -124,7 +142,8 @@ def raster_to_cog(dataset: object, path: Path | str, *, classes: bool) -> Path:
     part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part.tif")
     options = {
         "driver": "COG", "compress": "DEFLATE", "predictor": "NO", "blocksize": 512,
-        "bigtiff": "IF_SAFER", "overview_resampling": "NEAREST" if classes else "AVERAGE",
+        "bigtiff": "IF_SAFER", "sparse_ok": True,
+        "overview_resampling": "NEAREST" if classes else "AVERAGE",
     }  # fmt: skip
     try:
         if _bytes(dataset) > _LARGE:

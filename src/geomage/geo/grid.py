@@ -11,6 +11,7 @@ from affine import Affine
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 from pyproj.exceptions import ProjError
+from rasterio.windows import Window
 
 from geomage.errors import InputError
 
@@ -132,3 +133,9 @@ def _cover(box: GeoBox, crs: CrsLike, width: float, height: float) -> GeoBox:
         max(1, math.ceil(right / width - 1e-6) - col),
     )
     return GeoBox(shape, Affine(width, 0.0, col * width, 0.0, -height, row * height), crs)
+
+
+def window_box(box: GeoBox, window: Window) -> GeoBox:
+    """The part of a grid that a window covers, in whole pixels of the grid."""
+    shift = Affine.translation(int(window.col_off), int(window.row_off))
+    return GeoBox((int(window.height), int(window.width)), box.affine @ shift, box.crs)

@@ -178,19 +178,33 @@ def block_places(both: np.ndarray) -> list[tuple[slice, slice]]:
     rows, cols = (np.flatnonzero(both.any(axis=axis)) for axis in (1, 0))
     if rows.size == 0:
         return []
-    top, left = int(rows[0]), int(cols[0])
-    height, width = int(rows[-1]) + 1 - top, int(cols[-1]) + 1 - left
+    frame = (int(rows[0]), int(cols[0]), int(rows[-1]) + 1, int(cols[-1]) + 1)
+    return [place for place in spread_places(frame) if is_shown(both[place])]
+
+
+def spread_places(frame: tuple[int, int, int, int]) -> list[tuple[slice, slice]]:
+    """Places of equal square blocks, at most 10 x 10, spread over a frame.
+
+    Args:
+        frame: first row and column of what both dates show, and those behind the last.
+    """
+    top, left = frame[:2]
+    height, width = frame[2] - top, frame[3] - left
     side = BLOCK
     while side > min(height, width):
         side //= 2
     if side < _SMALLEST:
         return []
-    places = [
+    return [
         (slice(top + row, top + row + side), slice(left + col, left + col + side))
         for row in _spread(height, side)
         for col in _spread(width, side)
     ]
-    return [place for place in places if both[place].mean() > _FULL]
+
+
+def is_shown(both: np.ndarray) -> bool:
+    """Whether enough of a block, (y, x) bool where both dates hold data, can be compared."""
+    return bool(both.mean() > _FULL)
 
 
 def _spread(length: int, side: int) -> list[int]:

@@ -62,7 +62,7 @@ def label_buildings(building: np.ndarray, threshold: float, gsd: float) -> Build
     out = np.zeros(building.shape, "int32")
     count, blobs = 0, [np.zeros(1, "int64")]
     for number, part, blob in _blobs(building >= max(1, round(threshold * 255)), gsd):
-        labels, found = _parts(_filled(blob, gsd), building[part], gsd)
+        labels, found = cut_blob(fill_holes(blob, gsd), building[part], gsd)
         inside = (labels > 0) & (out[part] == 0)
         out[part][inside] = labels[inside] + count
         count += found
@@ -94,7 +94,7 @@ def _frames(part: tuple[slice, slice]) -> Iterator[tuple[slice, slice]]:
             )
 
 
-def _filled(blob: np.ndarray, gsd: float) -> np.ndarray:
+def fill_holes(blob: np.ndarray, gsd: float) -> np.ndarray:
     """The blob without its small holes."""
     holes, count = ndimage.label(ndimage.binary_fill_holes(blob) & ~blob)
     if count == 0:
@@ -104,7 +104,7 @@ def _filled(blob: np.ndarray, gsd: float) -> np.ndarray:
     return np.asarray(blob | small[holes])
 
 
-def _parts(blob: np.ndarray, building: np.ndarray, gsd: float) -> tuple[np.ndarray, int]:
+def cut_blob(blob: np.ndarray, building: np.ndarray, gsd: float) -> tuple[np.ndarray, int]:
     """(y, x) int32: the blob as 1, or as 1..n where necks or doubt separate n parts of it; and n.
 
     Args:

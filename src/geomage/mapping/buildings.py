@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -64,13 +65,22 @@ def tally(
         codes: (y, x) uint8, 0 where analysed, else the reason.
         gsd: side of a pixel, metres.
     """
-    size, kinds = found.count + 1, BEYOND + 1
+    return lean_on_blobs(
+        tally_alone(found.labels, found.count, building, damage, codes), found.blob, gsd
+    )
+
+
+def tally_alone(
+    labels: np.ndarray, count: int, building: np.ndarray, damage: np.ndarray, codes: np.ndarray
+) -> Tally:
+    """Sum over `count` labelled buildings as `tally` does, each for itself."""
+    size, kinds = count + 1, BEYOND + 1
     pixels, unseen = np.zeros(size), np.zeros((size, kinds))
     grades = np.zeros((size, 4))
-    for top in range(0, found.labels.shape[0], _STRIP):
+    for top in range(0, labels.shape[0], _STRIP):
         strip = slice(top, top + _STRIP)
-        inside = found.labels[strip] > 0
-        ids, code = found.labels[strip][inside], codes[strip][inside]
+        inside = labels[strip] > 0
+        ids, code = labels[strip][inside], codes[strip][inside]
         pixels += np.bincount(ids, minlength=size)
         flat = np.bincount(ids.astype("int64") * kinds + code, minlength=size * kinds)
         unseen += flat.reshape(size, kinds)
@@ -79,7 +89,18 @@ def tally(
             values = damage[grade][strip][inside]
             grades[:, grade] += np.bincount(ids, weights=weight * values, minlength=size)
     unseen[:, 0] = 0
-    return Tally(pixels, unseen, _leant(grades, found.blob, LEANS_ON_BLOB / gsd**2))
+    return Tally(pixels, unseen, grades)
+
+
+def lean_on_blobs(sums: Tally, blob: np.ndarray, gsd: float) -> Tally:
+    """The same sums, leant on those of the blobs: see `LEANS_ON_BLOB`.
+
+    Args:
+        sums: of each building for itself, row 0 of none.
+        blob: (n + 1,) number of the blob of each, from 0.
+        gsd: side of a pixel, metres.
+    """
+    return replace(sums, damage=_leant(sums.damage, blob, LEANS_ON_BLOB / gsd**2))
 
 
 def _leant(damage: np.ndarray, blob: np.ndarray, pixels: float) -> np.ndarray:
@@ -110,20 +131,35 @@ def building_features(
     if outlines["value"].duplicated().any():
         outlines = outlines.dissolve("value", as_index=False)
     numbers = outlines["value"].to_numpy()
-    grades, seen = sums.grades[numbers], sums.seen[numbers]
-    columns = {
+    columns = building_columns(numbers, sums, ground_gsd(box), two_dates=two_dates)
+    shapes = straightened(outlines.geometry.to_numpy(), box)
+    return gpd.GeoDataFrame(columns, geometry=shapes, crs=outlines.crs)
+
+
+def building_columns(
+    numbers: np.ndarray, sums: Tally, gsd: float, *, two_dates: bool
+) -> dict[str, Any]:
+    """What is said of some buildings, by column.
+
+    Args:
+        numbers: (k,) of the buildings.
+        sums: of all buildings.
+        gsd: side of a pixel, metres.
+        two_dates: whether there is a second date.
+    """
+    some = Tally(sums.pixels[numbers], sums.unseen[numbers], sums.damage[numbers])
+    grades, seen = some.grades, some.seen
+    return {
         "building_id": numbers.astype("int64"),
-        "grade": sums.grade[numbers].astype("int64"),
+        "grade": some.grade.astype("int64"),
         **{name: grades[:, i] for i, name in enumerate(("p_none", "p_minor", "p_major"))},
         "p_destroyed": grades[:, 3],
         "confidence": np.where(seen, grades.max(axis=1, initial=0), np.nan),
-        "area_m2": np.round(sums.pixels[numbers] * ground_gsd(box) ** 2, 1),
+        "area_m2": np.round(some.pixels * gsd**2, 1),
         "not_analysed_reason": pd.Series(
-            _reasons(sums.unseen[numbers], seen, two_dates=two_dates), dtype=object
+            _reasons(some.unseen, seen, two_dates=two_dates), dtype=object
         ),
     }
-    shapes = _straightened(outlines.geometry.to_numpy(), box)
-    return gpd.GeoDataFrame(columns, geometry=shapes, crs=outlines.crs)
 
 
 def _reasons(unseen: np.ndarray, seen: np.ndarray, *, two_dates: bool) -> np.ndarray:
@@ -137,7 +173,7 @@ def _reasons(unseen: np.ndarray, seen: np.ndarray, *, two_dates: bool) -> np.nda
     return np.array(words, object)
 
 
-def _straightened(shapes: np.ndarray, box: GeoBox) -> np.ndarray:
+def straightened(shapes: np.ndarray, box: GeoBox) -> np.ndarray:
     """Outlines without the steps of the pixels; one that would collapse stays as it is."""
     simple = shapely.simplify(shapes, _STRAIGHTEN * abs(box.affine.a), preserve_topology=True)
     poor = shapely.is_empty(simple) | ~shapely.is_valid(simple)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass
-from typing import Any
+import tempfile
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
-from geomage.errors import InputError
-from geomage.geo import Shift, ground_gsd
-from geomage.mapping.imagery import Imagery, Picture, open_imagery
+from geomage.geo import Shift, Tiling, ground_gsd
+from geomage.mapping.dates import Dates, read_dates
+from geomage.mapping.imagery import Picture
 from geomage.mapping.job import MapJob
+from geomage.mapping.journal import open_work
 from geomage.mapping.plan import Plan, crs_name, make_plan
-from geomage.mapping.reasons import within
-from geomage.mapping.survey import Sight, residual_shift, survey
+from geomage.mapping.reasons import pixel_rims, within_window
 from geomage.model import ModelCard, load_model
+from geomage.workers import Workers, open_workers
 
 __all__ = ["Findings", "check_images"]
 
@@ -37,40 +39,57 @@ def check_images(job: MapJob) -> Findings:
         InputError: the images cannot be mapped; the message says why and how to mend it.
         BudgetError: the work would not fit in `job.memory_bytes`.
     """
-    card = load_model(job.model, threads=job.jobs).card
+    card = load_model(job.model, threads=1).card
     plan = make_plan(job, card)
-    with ExitStack() as stack:
-        first = stack.enter_context(open_imagery(plan.before, plan.work))
-        seen = _seen(first, "first")
-        inside = within(plan.before, plan.work) | seen.seen
-        facts: dict[str, Any] = {
-            "seen_first": _share(seen.seen, inside),
-            "stretch": {"before": first.stretch.rule},
-        }
-        shift = None
-        if plan.after:
-            second = stack.enter_context(open_imagery(plan.after, plan.work))
-            both = seen.seen & _seen(second, "second").seen
-            shift = residual_shift(first, second, both)
-            facts |= {"seen_both": _share(both, inside), "shift": asdict(shift)}
-            facts["stretch"] |= {"after": second.stretch.rule}
+    with (
+        tempfile.TemporaryDirectory(prefix="geomage-") as place,
+        open_workers(Workers()) as run,
+        open_work(Path(place) / "check", {}) as work,
+    ):
+        tiling = Tiling(plan.work, card.window)
+        found = read_dates((plan.before, plan.after), tiling, work, run)
+        seen = _Seen.of(plan, found)
+        work.scratch.release()
+    facts: dict[str, Any] = {
+        "seen_first": seen.share(seen.first),
+        "stretch": {"before": found.first.stretch.rule},
+    }
+    if found.second is not None and found.shift is not None:
+        facts |= {"seen_both": seen.share(seen.both), "shift": asdict(found.shift)}
+        facts["stretch"] |= {"after": found.second.stretch.rule}
     dates = [("before", picture) for picture in plan.before]
     dates += [("after", picture) for picture in plan.after]
     facts["images"] = [_image(role, picture) for role, picture in dates]
     facts["grid"] = _grid(plan)
-    return Findings(facts, tuple(_remarks(plan, card, facts, shift)))
+    return Findings(facts, tuple(_remarks(plan, card, facts, found.shift)))
 
 
-def _seen(imagery: Imagery, which: str) -> Sight:
-    sight = survey(imagery, f"look at the {which} date")
-    if not sight.seen.any():
-        raise InputError(f"nothing to map: the {which} date holds no data where the first lies")
-    return sight
+@dataclass(frozen=True)
+class _Seen:
+    """Pixels of the work grid: in the outlines of the first images, seen in them, seen twice."""
 
+    inside: int
+    first: int
+    both: int
 
-def _share(mask: np.ndarray, inside: np.ndarray) -> float:
-    """Of what lies in the outlines of the first images, as a map counts it."""
-    return round(float(mask.sum() / max(1, inside.sum())), 4)
+    @classmethod
+    def of(cls, plan: Plan, dates: Dates) -> Self:
+        """Count them tile by tile, the second date where it was before it is moved."""
+        rims, tiling = pixel_rims(plan.before, plan.work), dates.first.seen.store.tiling
+        total = np.zeros(3, "int64")
+        for key in tiling:
+            core = tiling.core(key)
+            first = dates.first.seen.read(core)[0] > 0
+            both = first
+            if dates.second is not None:
+                both = first & (replace(dates.second.seen, shift=(0, 0)).read(core)[0] > 0)
+            inside = within_window(rims, core) | first
+            total += [inside.sum(), first.sum(), both.sum()]
+        return cls(*map(int, total))
+
+    def share(self, seen: int) -> float:
+        """Of what lies in the outlines of the first images, as a map counts it."""
+        return round(seen / max(1, self.inside), 4)
 
 
 def _image(role: str, picture: Picture) -> dict[str, Any]:

@@ -1,150 +1,155 @@
-"""From images of one or two dates to rasters and buildings."""
+"""From images of one or two dates to rasters and buildings, in passes over fixed tiles.
+
+look at both dates -> run the model -> compose the product's pixels -> find buildings -> deliver.
+Each pass is a set of tasks, each of which writes tiles of its own or answers in few bytes, so that
+memory does not grow with the images, any number of workers gives the same bytes, and a killed run
+goes on where it ended.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import shutil
-import time
-from contextlib import ExitStack
-from dataclasses import asdict, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import rasterio
-from affine import Affine
 from odc.geo.geobox import GeoBox
-from rasterio.enums import Resampling
+from tqdm import tqdm
 
-from geomage.errors import InputError
-from geomage.geo import Scratch, Shift, ground_gsd, refuse_full
-from geomage.mapping.deliver import Shelf, deliver
-from geomage.mapping.imagery import Picture, open_imagery
+from geomage import __version__
+from geomage.geo import TileStore, Tiling, ground_gsd, refuse_full
+from geomage.mapping.blobs import RUN_TOGETHER
+from geomage.mapping.compose import SIDE, Said, compose, count, deliver
+from geomage.mapping.dates import Dates, read_dates
+from geomage.mapping.imagery import Picture
 from geomage.mapping.job import MapJob, MapResult, refuse_output
-from geomage.mapping.layers import (
-    Date,
-    Layers,
-    blank_layers,
-    bring,
-    bring_layers,
-    predict_layers,
-    work_bytes,
-)
-from geomage.mapping.plan import Plan, crs_name, make_plan, tiles
-from geomage.mapping.reasons import Views, reason_codes
-from geomage.mapping.survey import moved, residual_shift, survey
+from geomage.mapping.journal import Work, open_work
+from geomage.mapping.plan import Plan, crs_name, make_plan, work_bytes
+from geomage.mapping.predict import Predict, model_store
+from geomage.mapping.reasons import Shown, pixel_rims
+from geomage.mapping.regrid import Layer
+from geomage.mapping.runs import tile_runs
 from geomage.model import Model, ModelCard, load_model
+from geomage.workers import Run, Workers, cores, open_workers
 
 _CACHE = 96 * 2**20  # bytes GDAL may keep of blocks it read
+_RUN = 8  # tiles a task, where the model runs in several processes
 
 
-def map_rasters(job: MapJob) -> MapResult:
+def map_rasters(job: MapJob, say: Callable[[str], None] = lambda _: None) -> MapResult:
     """Map buildings and land cover of one date, and with a second date damage, flood and change.
 
-    The rasters lie in a temporary folder beside `job.out`; use the result in a `with` block and
-    move out what shall stay.
+    The rasters lie in a hidden folder beside `job.out`; use the result in a `with` block and
+    move out what shall stay. A run that was killed left its tiles there: the same job uses them.
+
+    Args:
+        job: what to map.
+        say: told what a person should know while it goes on.
 
     Raises:
         InputError: images that cannot be read, do not fit together, or hold nothing to map.
         BudgetError: the work would not fit in `job.memory_bytes`.
-        OutputError: the output exists, is an input, or cannot be written.
+        OutputError: the output exists, is being made by another run, or cannot be written.
+        RunError: workers were lost again and again; the same job goes on.
     """
-    started = time.perf_counter()
     refuse_output(job)
-    card = load_model(job.model, threads=1).card
-    plan = make_plan(job, card)
+    model = load_model(job.model, threads=cores())
+    plan = make_plan(job, model.card)
     out = job.out.absolute()
     refuse_full(out, work_bytes(plan))
-    scratch = Scratch.make(out)
-    with scratch.work(out) as folder:
-        with rasterio.Env(GDAL_CACHEMAX=_CACHE):
-            result = _run(job, plan, card, folder)
-        shutil.rmtree(folder / "work", ignore_errors=True)
-    seconds = round(time.perf_counter() - started, 2)
-    return replace(result, facts={**result.facts, "seconds": seconds}, scratch=scratch)
+    identity = _identity(job, plan, model)
+    with (
+        open_workers(Workers(job.jobs or 1, job.scheduler), say) as run,
+        open_work(out, identity) as work,
+        rasterio.Env(GDAL_CACHEMAX=_CACHE),
+    ):
+        if work.resumed:
+            say(f"note: going on with the work that an earlier run left in {work.folder}")
+        result = _Passes(job, plan, model, work, run).result()
+        return replace(result, facts={**identity, **result.facts})
 
 
-def _run(job: MapJob, plan: Plan, card: ModelCard, folder: Path) -> MapResult:
-    """Look at both dates, run the model, and make rasters and features of what it says."""
-    (folder / "work").mkdir()
-    layers = blank_layers(folder / "work" / "model", plan.work)
-    windows = list(tiles(_shape(plan.work), plan.side, card))
-    with ExitStack() as stack:
-        first = _first(plan, stack)
-        second, shift = _second(plan, first, stack)
-        # Loaded here, so that the memory it works in is given back when the windows are done.
-        model = load_model(job.model, threads=job.jobs)
-        facts = _facts(job, plan, model)
-        ran = predict_layers(model, windows, (first, second), layers)
-        del model
-        stretch = {"before": first.imagery.stretch.rule}
-        if second is not None:
-            stretch["after"] = second.imagery.stretch.rule
-    views = _views(plan, first, second, layers)
-    codes = reason_codes(views, plan.product, (plan.before, plan.after), coarse=plan.coarse)
-    layers = bring_layers(layers, plan.product, folder / "work" / "product")
-    facts = {
-        **facts,
-        "stretch": stretch,
-        "shift": None if shift is None else asdict(shift),
-        "windows": {"side_px": plan.side, "halo_px": card.halo, "run": ran},
-    }
-    result = deliver(
-        layers,
-        codes,
-        views.first,
-        card.building_threshold,
-        Shelf(folder, layers),
-        two_dates=bool(plan.after),
-    )
-    return replace(result, facts={**facts, **result.facts})
+@dataclass(frozen=True)
+class _Passes:
+    """One run of a job: the passes, one after the other."""
 
+    job: MapJob
+    plan: Plan
+    model: Model
+    work: Work
+    run: Run
 
-def _first(plan: Plan, stack: ExitStack) -> Date:
-    imagery = stack.enter_context(open_imagery(plan.before, plan.work))
-    sight = survey(imagery, "look at the first date")
-    if not sight.seen.any():
-        raise InputError(f"nothing to map: {_names(plan.before)} holds no data at all")
-    return Date(imagery, sight)
-
-
-def _second(plan: Plan, first: Date, stack: ExitStack) -> tuple[Date | None, Shift | None]:
-    """The second date on the work grid, moved by its measured shift."""
-    if not plan.after:
-        return None, None
-    imagery = stack.enter_context(open_imagery(plan.after, plan.work))
-    sight = survey(imagery, "look at the second date")
-    if not sight.seen.any():
-        raise InputError(
-            f"nothing to map: {_names(plan.after)} holds no data where {_names(plan.before)} lies"
+    def result(self) -> MapResult:
+        """Do all passes."""
+        plan, card = self.plan, self.model.card
+        store = model_store(self.work.folder / "model", plan.work, card, two_dates=bool(plan.after))
+        dates = read_dates((plan.before, plan.after), store.tiling, self.work, self.run)
+        self._predict(dates, store)
+        said = _said(plan, card, dates, store)
+        tiling = Tiling(plan.product, SIDE)
+        tiles, shares, areas = compose(said, tiling, self.work, self.run)
+        found = count(said, tiles, shares, self.work, self.run)
+        delivery = deliver(tiles, found, self.work, two_dates=bool(plan.after))
+        return MapResult(
+            folder=self.work.folder,
+            rasters=delivery.rasters,
+            buildings=delivery.buildings,
+            not_analysed=areas,
+            facts=_found_facts(dates, store, delivery.run_together),
+            scratch=self.work.scratch,
         )
-    shift = residual_shift(first.imagery, imagery, first.sight.seen & sight.seen)
-    if shift.reason or (shift.dx_m, shift.dy_m) == (0, 0):
-        return Date(imagery, sight), shift
-    gsd = ground_gsd(plan.work)
-    cols, rows = shift.dx_m / gsd, -shift.dy_m / gsd
-    box = GeoBox(plan.work.shape, plan.work.affine @ Affine.translation(cols, rows), plan.work.crs)
-    imagery = stack.enter_context(open_imagery(plan.after, box))
-    return Date(imagery, moved(sight, round(cols), round(rows))), shift
+
+    def _predict(self, dates: Dates, store: TileStore) -> None:
+        """Run the model on the tiles that are missing."""
+        task = Predict(
+            dates.first, dates.second, store, self.model.path, self.job.flips, self.plan.depth
+        )
+        missing = store.missing()
+        alone = self.job.scheduler is None and self.job.jobs in (None, 1)
+        with tqdm(total=len(missing), desc="map", unit="tile", disable=None) as bar:
+            if alone:
+                for _ in task.run(missing, self.model):
+                    bar.update(1)
+                return
+            for done in self.run(task, list(tile_runs(missing, _RUN)), self.work.mark):
+                bar.update(done)
 
 
-def _views(plan: Plan, first: Date, second: Date | None, layers: Layers) -> Views:
-    """What can be seen, brought to the product grid."""
+def _said(plan: Plan, card: ModelCard, dates: Dates, store: TileStore) -> Said:
+    """The layers of the model on the product grid."""
+    two = dates.second is not None
 
-    def brought(seen: np.ndarray) -> np.ndarray:
-        return bring(seen, plan.work, plan.product, Resampling.nearest)
+    def layer(*bands: int) -> Layer:
+        return Layer(store, bands, plan.product, "bilinear")
 
-    if second is None:
-        return Views(brought(first.sight.seen), None, None)
-    obscured = bring(layers.flags[2], plan.work, plan.product, Resampling.bilinear)
-    return Views(brought(first.sight.seen), brought(second.sight.seen), obscured)
+    def seen(layer: Layer) -> Layer:
+        return replace(layer, box=plan.product)
+
+    shown = Shown(
+        first=seen(dates.first.seen),
+        second=None if dates.second is None else seen(dates.second.seen),
+        obscured=layer(8) if two else None,
+        rims=(pixel_rims(plan.before, plan.product), pixel_rims(plan.after, plan.product)),
+        coarse=plan.coarse,
+    )
+    return Said(
+        landcover=Layer(store, (0,), plan.product),
+        building=layer(1),
+        damage=layer(2, 3, 4, 5) if two else None,
+        flags=layer(6, 7, 8) if two else None,
+        shown=shown,
+        least=max(1, round(card.building_threshold * 255)),
+    )
 
 
-def _facts(job: MapJob, plan: Plan, model: Model) -> dict[str, Any]:
-    """Record of a run: everything needed to make it again."""
+def _identity(job: MapJob, plan: Plan, model: Model) -> dict[str, Any]:
+    """Everything that the bytes of a result depend on; no budget, no number of workers."""
     dates = [("before", picture) for picture in plan.before]
     dates += [("after", picture) for picture in plan.after]
     return {
+        "geomage": __version__,
         "inputs": [_input(role, picture) for role, picture in dates],
         "grid": {
             "crs": None if plan.product.crs is None else crs_name(plan.product),
@@ -154,13 +159,24 @@ def _facts(job: MapJob, plan: Plan, model: Model) -> dict[str, Any]:
         },
         "work_gsd_m": ground_gsd(plan.work),
         "model": {**asdict(model.card), "sha256": _sha256(model.path)},
-        "parameters": {
-            "gsd": job.gsd,
-            "memory_bytes": job.memory_bytes,
-            "jobs": job.jobs,
-            "seed": job.seed,
-        },
+        "parameters": {"gsd": job.gsd, "flips": job.flips, "seed": job.seed},
         "notes": list(plan.notes),
+    }
+
+
+def _found_facts(dates: Dates, store: TileStore, run_together: float) -> dict[str, Any]:
+    """What the passes found."""
+    stretch = {"before": dates.first.stretch.rule}
+    if dates.second is not None:
+        stretch["after"] = dates.second.stretch.rule
+    return {
+        "stretch": stretch,
+        "shift": None if dates.shift is None else asdict(dates.shift),
+        "windows": {
+            "side_px": store.tiling.side,
+            "run": sum(map(store.holds, store.tiling)),
+        },
+        "run_together": {"area_share": round(run_together, 4), "larger_than_m2": RUN_TOGETHER},
     }
 
 
@@ -184,7 +200,3 @@ def _sha256(path: Path) -> str:
 
 def _shape(box: GeoBox) -> tuple[int, int]:
     return (int(box.shape[0]), int(box.shape[1]))
-
-
-def _names(pictures: tuple[Picture, ...]) -> str:
-    return ", ".join(str(picture.path) for picture in pictures)

@@ -169,15 +169,23 @@ class Imagery:
         return out, seen, black
 
 
+def find_stretch(pictures: Sequence[Picture]) -> Stretch:
+    """Measure the stretch of the images of one date: see `measure_stretch`."""
+    with ExitStack() as stack:
+        datasets = [stack.enter_context(open_raster(picture.path)) for picture in pictures]
+        return measure_stretch(datasets, [picture.bands for picture in pictures])
+
+
 @contextmanager
-def open_imagery(pictures: Sequence[Picture], box: GeoBox) -> Iterator[Imagery]:
-    """Open the images of one date for windows on `box`."""
+def open_imagery(
+    pictures: Sequence[Picture], box: GeoBox, stretch: Stretch | None = None
+) -> Iterator[Imagery]:
+    """Open the images of one date for windows on `box`; None measures their stretch."""
+    stretch = find_stretch(pictures) if stretch is None else stretch
     with ExitStack() as stack:
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         datasets = [stack.enter_context(open_raster(picture.path)) for picture in pictures]
-        bands = [picture.bands for picture in pictures]
-        stretch = measure_stretch(datasets, bands)
         sources = []
         for picture, dataset in zip(pictures, datasets, strict=True):
             options = _warp(picture, box)

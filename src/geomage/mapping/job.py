@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import geopandas as gpd
 
-from geomage.errors import OutputError
+from geomage.errors import InputError, OutputError
 from geomage.geo import MEMORY, Scratch, true_path
 from geomage.geo import refuse_output as refuse_folder
 
@@ -32,7 +32,12 @@ class MapJob:
     memory_bytes: int = MEMORY
     """Budget of memory, bytes."""
     jobs: int | None = None
-    """Threads of the model; None takes every core of this process."""
+    """Processes; None is this one alone, whose model takes every core. Changes no byte."""
+    scheduler: str | None = None
+    """Address of a Dask scheduler that does the work instead; changes no byte either."""
+    flips: bool = False
+    """Whether answers are means over the image and its three mirror images, at four times the
+    cost."""
     overwrite: bool = False
     """Replace a product folder that stands at `out`."""
     seed: int = 0
@@ -41,7 +46,7 @@ class MapJob:
 
 @dataclass(frozen=True)
 class MapResult:
-    """Rasters in a temporary folder, and features; leave its `with` block to drop the folder."""
+    """Rasters in a hidden folder, and features; leave its `with` block to drop the folder."""
 
     folder: Path
     """Holds the rasters; gone when the `with` block ends."""
@@ -53,9 +58,9 @@ class MapResult:
     not_analysed: gpd.GeoDataFrame
     """Polygons with their `reason`."""
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """JSON values: inputs, grid, shift, stretch, model, seconds."""
+    """JSON values: inputs, grid, shift, stretch, model."""
     scratch: Scratch | None = None
-    """Holds the temporary folder, so that no other run takes it for a leftover."""
+    """Holds the folder, so that no other run works in it."""
 
     def __enter__(self) -> Self:
         """Use the result."""
@@ -67,11 +72,14 @@ class MapResult:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Remove what was not moved out of the temporary folder."""
-        self.discard()
+        """Remove what was not moved out of the folder; after an error not of the input, keep it."""
+        if error is None or isinstance(error, InputError) or self.scratch is None:
+            self.discard()
+        else:
+            self.scratch.release()
 
     def discard(self) -> None:
-        """Remove the temporary folder."""
+        """Remove the folder."""
         if self.scratch is not None:
             self.scratch.discard()
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import shapely
 from affine import Affine
 from odc.geo.geobox import GeoBox
-from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
 from geomage.errors import BudgetError, InputError
@@ -23,18 +22,10 @@ COARSE = 2.0  # times the coarsest GSD of a model, beyond which a picture shows 
 FINE = 100.0  # parts of the finest GSD of a model, below which a picture is no view from above
 SHIFT = 10.0  # metres, the largest shift between dates that is measured and undone
 _BASE = 320 * 2**20  # bytes: libraries, model, GDAL's cache
-_PER_PIXEL = 26  # bytes of the product grid: 11 layers, labels, and what joins them for a while
-_PER_WORK_PIXEL = 11  # bytes of the work grid, where it is another
-_PER_WINDOW_PIXEL = 500  # bytes while a model runs, measured
-_SIDES = (1024, 768, 512, 256)  # px, windows without their halo
-
-
-@dataclass(frozen=True)
-class Tile:
-    """One step of the work: `core` is written; `read`, with the halo, is what the model sees."""
-
-    core: Window
-    read: Window
+_PER_SEEN_PIXEL = 250  # bytes of a window with its halo while a model runs, measured
+_PER_AHEAD_PIXEL = 90  # bytes of a window read ahead, and of one waiting to be written
+_DEEPEST = 4  # windows read ahead, at most; more hide no more
+_PER_STORED_PIXEL = 3  # bytes on disk of a pixel of all tiles, compressed; rubble takes most
 
 
 @dataclass(frozen=True)
@@ -45,7 +36,7 @@ class Plan:
     after: tuple[Picture, ...]
     product: GeoBox  # grid of the products
     work: GeoBox  # grid the model sees
-    side: int  # px, windows without halo
+    depth: int  # windows read ahead, and waiting to be written
     notes: tuple[str, ...]
     coarse: bool  # the second date is too coarse for the model
 
@@ -90,7 +81,7 @@ def make_plan(job: MapJob, card: ModelCard) -> Plan:
         after=after,
         product=product,
         work=work,
-        side=_side(job, card, product, work),
+        depth=_depth(job, card, work),
         notes=_notes(job, before + after, headers),
         coarse=bool(seconds) and min(seconds) > COARSE * card.gsd_max,
     )
@@ -110,21 +101,12 @@ def work_grid(product: GeoBox, gsd: float, card: ModelCard) -> GeoBox:
     return GeoBox(shape, product.affine @ zoom, product.crs)
 
 
-def tiles(shape: tuple[int, int], side: int, card: ModelCard) -> Iterator[Tile]:
-    """Windows over a grid, row by row, all corners on multiples of the model's stride.
-
-    Halos end at the edge of the grid, which is carried on to the next multiple of the stride only;
-    so a mosaic of windows equals the result of the whole grid seen at once.
-    """
-    stride = card.stride
-    step, halo = -(-side // stride) * stride, -(-card.halo // stride) * stride
-    height, width = (-(-length // stride) * stride for length in shape)
-    for row in range(0, shape[0], step):
-        for col in range(0, shape[1], step):
-            core = Window(col, row, min(step, shape[1] - col), min(step, shape[0] - row))
-            left, top = max(0, col - halo), max(0, row - halo)
-            right, bottom = min(width, col + step + halo), min(height, row + step + halo)
-            yield Tile(core, Window(left, top, right - left, bottom - top))
+def work_bytes(plan: Plan) -> int:
+    """Bytes on disk of the tiles of a job and of its products: an estimate, not a bound."""
+    pixels = math.prod(map(int, plan.product.shape))
+    if plan.work != plan.product:
+        pixels += math.prod(map(int, plan.work.shape))
+    return pixels * _PER_STORED_PIXEL
 
 
 def _refuse_mixed(headers: Sequence[RasterFacts]) -> None:
@@ -239,17 +221,28 @@ def _notes(
     return (f"the images state their own pixel size; --gsd {job.gsd:g} was not used",)
 
 
-def _side(job: MapJob, card: ModelCard, product: GeoBox, work: GeoBox) -> int:
-    """The largest window that fits in the budget."""
-    pixels, work_pixels = (int(box.shape[0]) * int(box.shape[1]) for box in (product, work))
-    fixed = _BASE + pixels * _PER_PIXEL + (work_pixels * _PER_WORK_PIXEL) * (work != product)
-    for side in _SIDES:
-        window = min(work_pixels, (side + 2 * card.halo) ** 2) * _PER_WINDOW_PIXEL
-        if fixed + window <= job.memory_bytes:
-            return side
-    rows, cols = product.shape
-    raise BudgetError(
-        f"{job.before[0]} makes a product of {cols} x {rows} px, which needs about "
-        f"{(fixed + window) / 2**30:.3g} GiB; the budget is {job.memory_bytes / 2**30:.3g} GiB: "
-        "cut the image into pieces, or raise --memory"
-    )
+def _depth(job: MapJob, card: ModelCard, work: GeoBox) -> int:
+    """How many windows are read ahead in the budget; the windows themselves never depend on it."""
+    fixed, each = _window_bytes(card, work)
+    depth = (job.memory_bytes - fixed) // each
+    if depth < 1:
+        raise BudgetError(
+            f"the model {card.name} sees windows of {card.window} px with {card.halo} px around, "
+            f"which takes {(fixed + each) / 2**20:.0f} MiB; the budget is "
+            f"{job.memory_bytes / 2**20:.0f} MiB: give --memory {-(-(fixed + each) // 2**20)}MiB "
+            "or more"
+        )
+    return min(depth, _DEEPEST)
+
+
+def memory_bytes(plan: Plan, card: ModelCard) -> int:
+    """Peak of memory of one process that runs the model, estimated."""
+    fixed, each = _window_bytes(card, plan.work)
+    return fixed + plan.depth * each
+
+
+def _window_bytes(card: ModelCard, work: GeoBox) -> tuple[int, int]:
+    """Bytes that are always taken, and those of each window read ahead."""
+    sides = (min(card.window, -(-int(side) // card.stride) * card.stride) for side in work.shape)
+    pixels = math.prod(side + 2 * card.halo for side in sides)
+    return _BASE + pixels * _PER_SEEN_PIXEL, pixels * _PER_AHEAD_PIXEL

@@ -134,6 +134,22 @@ def gradient(surface, i, j, px):
     return gx, gy
 
 
+@njit(cache=True, nogil=True, error_model="numpy")
+def gradients(surface, i, px, out):
+    """Fill out (2, x) with the gradients of a row, see `gradient`: level at the grid's border."""
+    ny, nx = surface.shape
+    here, above, below = surface[i], surface[max(i - 1, 0)], surface[min(i + 1, ny - 1)]
+    east, north = out[0], out[1]
+    for j in range(nx - 2):
+        e, w = here[j + 2] - here[j + 1], here[j + 1] - here[j]
+        rise = e if abs(e) < abs(w) else w
+        east[j + 1] = rise / px if e * w > 0 else 0.0
+    for j in range(nx):
+        n, s = above[j] - here[j], here[j] - below[j]
+        rise = n if abs(n) < abs(s) else s
+        north[j] = rise / px if n * s > 0 else 0.0
+
+
 @njit(cache=True, nogil=True)
 def normals_at(surface, px, rows, columns, out):
     """Unit normals (3, n) east, north and up of the surface at pixels (n,)."""
@@ -166,15 +182,46 @@ def spread_sky(surface, sky, start, i, j):
     return total / weight
 
 
+@njit(cache=True, nogil=True, error_model="numpy")
+def spread_row(surface, sky, start, i, out):
+    """Sky view of a row of pixels, see `spread_sky`: away from the border without its questions."""
+    k, odd, last = (i - start[0]) >> 1, (i - start[0]) & 1, sky.shape[1] - 1
+    inside = k >= 0 and k + odd < sky.shape[0]
+    first, after = start[1], start[1] + 2 * last if inside else start[1]
+    for j in range(first):
+        out[j] = spread_sky(surface, sky, start, i, j)
+    for j in range(after, out.size):
+        out[j] = spread_sky(surface, sky, start, i, j)
+    if not inside:
+        return
+    here, upper, lower = surface[i], sky[k], sky[k + odd]
+    north, south = surface[start[0] + 2 * k], surface[start[0] + 2 * (k + odd)]
+    for m in range(last):
+        j = first + 2 * m
+        z, beside = here[j], here[j + 1]
+        a = 1.0 if abs(north[j] - beside) < 1.0 else 0.01
+        b = 1.0 if abs(north[j + 2] - beside) < 1.0 else 0.01
+        if odd == 0:
+            out[j] = upper[m]
+            out[j + 1] = (a * upper[m] + b * upper[m + 1]) / (a + b)
+            continue
+        c = 1.0 if abs(south[j] - beside) < 1.0 else 0.01
+        d = 1.0 if abs(south[j + 2] - beside) < 1.0 else 0.01
+        total = a * upper[m] + b * upper[m + 1] + c * lower[m] + d * lower[m + 1]
+        out[j + 1] = total / (a + b + c + d)
+        a = 1.0 if abs(north[j] - z) < 1.0 else 0.01
+        c = 1.0 if abs(south[j] - z) < 1.0 else 0.01
+        out[j] = (a * upper[m] + c * lower[m]) / (a + c)
+
+
 @njit(cache=True, nogil=True)
 def spread_all(surface, sky, start, out):
     """Sky view (y, x) of every pixel, see `spread_sky`."""
     for i in range(surface.shape[0]):
-        for j in range(surface.shape[1]):
-            out[i, j] = spread_sky(surface, sky, start, i, j)
+        spread_row(surface, sky, start, i, out[i])
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def light(surface, lit, sky, start, px, sun, direct, open_sky):
     """Sun and sky on each pixel, relative to a level plane in the open: `direct`, `open_sky`.
 
@@ -183,13 +230,18 @@ def light(surface, lit, sky, start, px, sun, direct, open_sky):
     """
     ny, nx = surface.shape
     level = max(sun[2], 1e-3)
+    east, north, up = sun[0], sun[1], sun[2]
+    clear, rises = np.empty(nx), np.zeros((2, nx))
     for i in range(ny):
+        spread_row(surface, sky, start, i, clear)
+        gradients(surface, i, px, rises)
+        shine, bare, seen = direct[i], open_sky[i], lit[i]
         for j in range(nx):
-            gx, gy = gradient(surface, i, j, px)
+            gx, gy = rises[0, j], rises[1, j]
             inv = 1.0 / math.sqrt(1 + gx * gx + gy * gy)
-            facing = max(0.0, (sun[2] - gx * sun[0] - gy * sun[1]) * inv) / level
-            direct[i, j] = facing * lit[i, j]
-            open_sky[i, j] = spread_sky(surface, sky, start, i, j) * (0.5 + 0.5 * inv)
+            facing = max(0.0, (up - gx * east - gy * north) * inv) / level
+            shine[j] = facing * seen[j]
+            bare[j] = clear[j] * (0.5 + 0.5 * inv)
 
 
 @njit(cache=True, nogil=True)

@@ -128,26 +128,25 @@ def widen(stage: Stage, bands: tuple[Band, ...]) -> Stage:
         raise InputError("a stage is widened to no band: give at least one")
     if bands == VISIBLE:
         return stage
-    wanted = tuple(band for band in bands if band not in VISIBLE)
-    found = np.empty((len(wanted), *stage.matter.shape), np.float32)
-    if wanted:
-        _fill(stage, wanted, found)
-    planes = dict(zip(wanted, found, strict=True)) | dict(zip(VISIBLE, stage.albedo, strict=True))
-    return replace(stage, albedo=np.stack([planes[band] for band in bands]), bands=bands)
+    found = np.empty((len(bands), *stage.matter.shape), np.float32)
+    _fill(stage, bands, found)
+    for band, plane in zip(bands, found, strict=True):
+        if band in VISIBLE:
+            plane[:] = stage.albedo[VISIBLE.index(band)]
+    return replace(stage, albedo=found, bands=bands)
 
 
 def _fill(stage: Stage, bands: tuple[Band, ...], out: np.ndarray) -> None:
-    nothing, none = np.zeros((0, 0), np.float32), np.zeros((0, 0), np.uint8)
     matters, table = _mixes()
     colours, response, visible, film, deep = _tables(bands)
     k.widen(
-        stage.albedo,
-        stage.matter,
-        none if stage.under is None else stage.under,
-        none if stage.share is None else stage.share,
-        nothing if stage.wet is None else stage.wet,
-        nothing if stage.glint is None else stage.glint,
-        stage.flood_depth,
+        stage.albedo.reshape(3, -1),
+        stage.matter.reshape(-1),
+        _flat(stage.under, np.uint8),
+        _flat(stage.share, np.uint8),
+        _flat(stage.wet, np.float32),
+        _flat(stage.glint, np.float32),
+        _flat(stage.flood_depth, np.float32),
         matters,
         table,
         colours,
@@ -155,8 +154,13 @@ def _fill(stage: Stage, bands: tuple[Band, ...], out: np.ndarray) -> None:
         visible,
         film,
         deep,
-        out,
+        out.reshape(len(bands), -1),
     )
+
+
+def _flat(layer: np.ndarray | None, kind: type) -> np.ndarray:
+    """A layer by pixel, empty where there is none."""
+    return np.empty(0, kind) if layer is None else layer.astype(kind, copy=False).reshape(-1)
 
 
 def _spectrum(name: str) -> np.ndarray:
@@ -204,7 +208,9 @@ def _tables(bands: tuple[Band, ...]) -> tuple[np.ndarray, ...]:
     film = [(1 / (_response(b) @ (1 / (1 + 2 * absorbed * FILM_M)))) - 1 for b in bands]
     deep = [2.1 * _response(b) @ absorbed for b in bands]
     visible = np.asarray((response[:, :, :3] > 0).any((0, 2)))
-    return colours, response, visible, np.array(film), np.array(deep)
+    found = (colours, response, np.array(film), np.array(deep))
+    colours, response, films, depths = (np.asarray(values, np.float32) for values in found)
+    return colours, response, visible, films, depths
 
 
 @lru_cache(maxsize=1)
@@ -229,4 +235,4 @@ def _mixes() -> tuple[np.ndarray, np.ndarray]:
         )
         gram = chroma @ chroma.T + k.PULL * np.eye(n) + k.WHOLE
         table[value, :n, k.GRAM : k.GRAM + n] = gram
-    return matters, table
+    return matters.astype(np.float32), table.astype(np.float32)

@@ -135,14 +135,18 @@ class Skeleton:
         c, s = np.cos(self.angle), np.sin(self.angle)
         return np.asarray(np.array([x * c - y * s, x * s + y * c]) + self.origin)
 
-    def district(self, key: DistrictKey) -> District:
-        """Compute one district."""
+    def district(
+        self, key: DistrictKey, known: dict[DistrictKey, np.ndarray] | None = None
+    ) -> District:
+        """Compute one district; `known` takes the sites it needs, for the next ones."""
         steps = range(-_REACH, _REACH + 1)
         keys = [DistrictKey(key.column + i, key.row + j) for j in steps for i in steps]
-        sites = np.array([self.site(*k) for k in keys])
+        known = {} if known is None else known
+        known.update({k: self.site(*k) for k in keys if k not in known})
+        sites = np.array([known[k] for k in keys])
         here = keys.index(key)
         mesh = Delaunay(sites).simplices
-        corners = [sorted(keys[k] for k in t) for t in mesh if here in t]
+        corners = [sorted(keys[k] for k in t) for t in mesh[(mesh == here).any(1)].tolist()]
         by_key = dict(zip(keys, sites, strict=True))
         at = np.array([_circumcentre(*(by_key[k] for k in three)) for three in corners])
         order = np.argsort(np.arctan2(*(at - by_key[key]).T[::-1]))
@@ -168,11 +172,12 @@ class Skeleton:
         c, s = np.cos(self.angle), np.sin(self.angle)
         turned = corners @ np.array([[c, -s], [s, c]]) / self.pitch
         low, high = np.floor(turned.min(0)) - 3, np.ceil(turned.max(0)) + 3
+        known: dict[DistrictKey, np.ndarray] = {}
         for row in range(int(low[1]), int(high[1]) + 1):
             for column in range(int(low[0]), int(high[0]) + 1):
                 near = shapely.distance(window, shapely.Point(self.site(column, row)))
                 if near < 1.6 * self.pitch:
-                    district = self.district(DistrictKey(column, row))
+                    district = self.district(DistrictKey(column, row), known)
                     if district.outline.intersects(window):
                         yield district
 

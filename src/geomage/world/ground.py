@@ -165,15 +165,16 @@ class Ground:
     objects: list[Item] = field(default_factory=list)
 
 
-_WARM_OR_COOL = np.array([(1, 1, 0), (0, 0, 0), (-1, 0, 1)])
+_WARM_OR_COOL = np.array([(1.0, 1.0, 0.0), (0.0, 0.0, 0.0), (-1.0, 0.0, 1.0)])
 """How red, green, blue go with three draws: earths differ from yellow to blue more than to pink."""
+_SPREAD = np.array([0.035, 0.015, 0.015])  # of the draws, standard deviations
 
 
 def _tone(rng: np.random.Generator, kind: str) -> np.ndarray:
     base = np.array(LAND_COLOURS[kind][rng.integers(len(LAND_COLOURS[kind]))])
     gain = np.exp(rng.normal(0.05, 0.24))
-    tint = 1 + _WARM_OR_COOL @ rng.normal(0, (0.035, 0.015, 0.015))
-    return np.asarray(np.clip(base * gain * tint, 0.01, 0.8))
+    tint = 1 + _WARM_OR_COOL @ (_SPREAD * rng.standard_normal(3))
+    return np.asarray(np.minimum(np.maximum(base * gain * tint, 0.01), 0.8))
 
 
 def land(
@@ -223,7 +224,9 @@ def vehicle(
 def park_cars(
     rng: np.random.Generator, ground: Ground, shape: BaseGeometry, *, lorries: float = 0.0
 ) -> None:
-    """Fill a paved area with rows of parking, marked, partly taken."""
+    """Fill a paved area with rows of parking, marked, partly taken; one of no size holds none."""
+    if shape.area == 0:
+        return
     frame = frame_of(shape)
     taken, c, s = rng.uniform(0.05, 0.9), np.cos(frame.angle), np.sin(frame.angle)
     lorry = rng.random() < lorries

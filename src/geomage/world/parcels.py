@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import shapely
@@ -28,27 +29,33 @@ class Frame:
 
     def rectangle(self, length: float, width: float, u: float = 0.0, v: float = 0.0) -> Polygon:
         """Return a box of the frame's direction, centred at (u, v) in its own axes."""
-        c, s = np.cos(self.angle), np.sin(self.angle)
-        corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * [length / 2, width / 2] + [u, v]
-        box: Polygon = shapely.polygons(corners @ np.array([[c, s], [-s, c]]) + [self.x, self.y])
+        a, b = float(length) / 2, float(width) / 2
+        corners = np.array([(u - a, v - b), (u + a, v - b), (u + a, v + b), (u - a, v + b)])
+        box: Polygon = shapely.polygons(corners @ self.axes + (self.x, self.y))
         return box
+
+    @cached_property
+    def axes(self) -> np.ndarray:
+        """Unit vectors (2, 2) along its length and along its width."""
+        c, s = np.cos(self.angle), np.sin(self.angle)
+        return np.array([[c, s], [-s, c]])
 
 
 def frame_of(polygon: BaseGeometry) -> Frame:
     """Return the minimum rotated rectangle of an area as a frame."""
     box = shapely.minimum_rotated_rectangle(polygon)
-    corners = shapely.get_coordinates(box)[:4]
-    a, b = corners[1] - corners[0], corners[3] - corners[0]
-    if np.hypot(*a) < np.hypot(*b):
-        a, b = b, a
-    x, y = corners.mean(0)
-    angle = float(np.arctan2(a[1], a[0]) % np.pi)
-    return Frame(float(x), float(y), angle, float(np.hypot(*a)), float(np.hypot(*b)))
+    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = shapely.get_coordinates(box)[:4].tolist()
+    (ax, ay), (bx, by) = (x1 - x0, y1 - y0), (x3 - x0, y3 - y0)
+    length, width = float(np.hypot(ax, ay)), float(np.hypot(bx, by))
+    if length < width:
+        (ax, ay), length, width = (bx, by), width, length
+    angle = float(np.arctan2(ay, ax) % np.pi)
+    return Frame((x0 + x1 + x2 + x3) / 4, (y0 + y1 + y2 + y3) / 4, angle, length, width)
 
 
 def polygons_of(geometry: BaseGeometry, smallest: float = 0.0) -> list[Polygon]:
     """Return the polygon parts of a geometry that are larger than `smallest` m²."""
-    parts = shapely.get_parts(geometry)
+    parts = [geometry] if isinstance(geometry, Polygon) else shapely.get_parts(geometry)
     return [p for p in parts if isinstance(p, Polygon) and p.area > smallest]
 
 
@@ -61,11 +68,8 @@ def paved(streets: list[Street], sidewalk: float = 0.0) -> BaseGeometry:
     return shapely.union_all(shapely.buffer(lines, half, quad_segs=6))
 
 
-def cut_blocks(
-    faces: list[Polygon], streets: list[Street], taken: BaseGeometry, sidewalk: float
-) -> list[Polygon]:
-    """Take streets, sidewalks and what crosses the town out of the faces of a network."""
-    keep_out = paved(streets, sidewalk)
+def cut_blocks(faces: list[Polygon], keep_out: BaseGeometry, taken: BaseGeometry) -> list[Polygon]:
+    """Take streets with their sidewalks and what crosses the town out of the faces of a network."""
     if not taken.is_empty:
         keep_out = keep_out | taken
     left = shapely.difference(np.array(faces, object), keep_out)

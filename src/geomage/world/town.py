@@ -146,8 +146,9 @@ def plan_quarter(town: Town, district: District) -> Quarter:
     style, network, taken = sketch.style, sketch.network, _near(town.taken, district)
     around = Street(district.ring, "primary", "asphalt", town.arterial.width)
     streets = [*network.streets, around]
-    blocks = cut_blocks(list(network.faces), streets, taken, style.sidewalk_m)
     area = paved(streets)
+    keep_out = paved(streets, style.sidewalk_m) if style.sidewalk_m else area
+    blocks = cut_blocks(list(network.faces), keep_out, taken)
     rest = district.outline - area - taken
     kind = "concrete" if style.sidewalk_m > 1 else "meadow"
     rng = seeded(town.seed, VERGE, district.key)

@@ -9,6 +9,7 @@ import shapely
 from geomage.errors import InputError
 from geomage.geo import Raster
 from geomage.world import LAYERS, STYLES, CityParams, city_box, grow_city
+from geomage.world.ground import Ground, park_cars
 from geomage.world.parcels import split_block
 from geomage.world.plan import draw_plan
 from towns import table_bytes, town
@@ -222,3 +223,12 @@ def test_a_plan_is_drawn_north_up_and_refused_when_it_would_be_vast():
     for gsd in (0.001, 0.0, -1.0):
         with pytest.raises(InputError):
             draw_plan(town("centre", 0), gsd=gsd)
+
+
+def test_a_car_park_of_no_size_holds_no_car():
+    ground, rng = Ground(), np.random.default_rng(0)
+    for nothing in (shapely.Polygon(), shapely.LineString([(0, 0), (5, 0)])):
+        park_cars(rng, ground, nothing)
+    assert ground.cars == []
+    park_cars(rng, ground, shapely.box(0, 0, 60, 40))
+    assert len(ground.cars) > 0

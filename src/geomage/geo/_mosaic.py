@@ -1,0 +1,108 @@
+"""The text of a GDAL virtual raster over tiles of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.sax.saxutils import escape, quoteattr
+
+from odc.geo.geobox import GeoBox
+from rasterio.windows import Window
+
+_BLOCKS = 'blockXSize="512" blockYSize="512"'
+_TYPES = {
+    "uint8": "Byte",
+    "uint16": "UInt16",
+    "int16": "Int16",
+    "int32": "Int32",
+    "float32": "Float32",
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file, where its pixels lie in the mosaic, and the side of its blocks."""
+
+    path: Path
+    place: Window
+    block: int
+
+
+@dataclass(frozen=True)
+class Dress:
+    """What a raster of one band says of itself beside its values."""
+
+    name: str
+    """Of the band."""
+    nodata: float | None = None
+    colours: Mapping[int, tuple[int, ...]] | None = None
+    """{value: (red, green, blue[, alpha])} of uint8 classes."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    mask: int | None = None
+    """Number of the band that says where there is a value, not 0; None where `nodata` does."""
+
+
+def mosaic_xml(sources: Iterable[Source], box: GeoBox, band: int, dtype: str, dress: Dress) -> str:
+    """One band of all sources, by its number from 1.
+
+    Where no source lies the value is that of no data, or 0 where there is none.
+    """
+    sources = list(sources)
+    crs = "" if box.crs is None else f"<SRS>{escape(box.crs.to_wkt())}</SRS>"
+    a = box.affine
+    transform = ", ".join(repr(float(value)) for value in (a.c, a.a, a.b, a.f, a.d, a.e))
+    return (
+        f'<VRTDataset rasterXSize="{int(box.shape[1])}" rasterYSize="{int(box.shape[0])}">{crs}'
+        f"<GeoTransform>{transform}</GeoTransform>{_tags(dress.tags)}"
+        f'<VRTRasterBand dataType="{_TYPES[dtype]}" band="1" {_BLOCKS}>'
+        f"{_looks(dress)}{_sources(sources, band, dtype)}</VRTRasterBand>"
+        f"{_mask(sources, dress)}</VRTDataset>"
+    )
+
+
+def _tags(tags: Mapping[str, str]) -> str:
+    items = (f"<MDI key={quoteattr(key)}>{escape(text)}</MDI>" for key, text in tags.items())
+    return f"<Metadata>{''.join(items)}</Metadata>"
+
+
+def _looks(dress: Dress) -> str:
+    text = f"<Description>{escape(dress.name)}</Description>"
+    if dress.nodata is not None:
+        text += f"<NoDataValue>{dress.nodata:g}</NoDataValue>"
+    if dress.colours is not None:
+        rows = (_colour(dress.colours.get(value, (0, 0, 0, 0))) for value in range(256))
+        text += "<ColorInterp>Palette</ColorInterp>"
+        text += f"<ColorTable>{''.join(rows)}</ColorTable>"
+    return text
+
+
+def _colour(colour: tuple[int, ...]) -> str:
+    red, green, blue, alpha = (*colour, 255)[:4]
+    return f'<Entry c1="{red}" c2="{green}" c3="{blue}" c4="{alpha}"/>'
+
+
+def _mask(sources: Iterable[Source], dress: Dress) -> str:
+    if dress.mask is None:
+        return ""
+    band = f'<VRTRasterBand dataType="Byte" {_BLOCKS}>'
+    return f"<MaskBand>{band}{_sources(sources, dress.mask, 'uint8')}</VRTRasterBand></MaskBand>"
+
+
+def _sources(sources: Iterable[Source], band: int, dtype: str) -> str:
+    return "".join(_source(source, band, dtype) for source in sources)
+
+
+def _source(source: Source, band: int, dtype: str) -> str:
+    w = source.place
+    size = f'xSize="{w.width}" ySize="{w.height}"'
+    # Size, type and blocks are stated, so that no tile is opened before its pixels are wanted.
+    return (
+        f'<SimpleSource><SourceFilename relativeToVRT="0">{escape(str(source.path))}'
+        f"</SourceFilename><SourceBand>{band}</SourceBand>"
+        f'<SourceProperties RasterXSize="{w.width}" RasterYSize="{w.height}"'
+        f' DataType={quoteattr(_TYPES[dtype])} BlockXSize="{source.block}"'
+        f' BlockYSize="{source.block}"/>'
+        f'<SrcRect xOff="0" yOff="0" {size}/>'
+        f'<DstRect xOff="{w.col_off}" yOff="{w.row_off}" {size}/></SimpleSource>'
+    )

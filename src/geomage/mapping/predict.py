@@ -1,0 +1,160 @@
+"""The pass that runs the model: any tiles, in any process, to the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from odc.geo.geobox import GeoBox
+from rasterio.windows import Window
+
+from geomage.geo import TileKey, TileStore, Tiling
+from geomage.mapping.date import Date, chip, open_date
+from geomage.mapping.imagery import Imagery
+from geomage.mapping.pipeline import run_pipeline
+from geomage.mapping.runs import TileRun
+from geomage.model import Model, ModelCard, Prediction, load_model
+from geomage.workers import threads_here
+
+__all__ = ["ONE_DATE", "TWO_DATES", "Predict", "model_store", "read_window"]
+
+ONE_DATE = ("landcover", "building")
+"""Bands of the tiles: most likely class 1 to 8; probability times 255."""
+TWO_DATES = (
+    *ONE_DATE, "none", "minor", "major", "destroyed", "water", "changed", "obscured",
+)  # fmt: skip
+"""The same, and probabilities of grades given a building, and of the flags, times 255."""
+BUILDING = 7  # place of buildings among the land-cover probabilities
+_FLIPS = ((), (-1,), (-2,), (-2, -1))  # axes
+
+
+@dataclass(frozen=True)
+class Chips:
+    """What the model sees of one tile."""
+
+    before: np.ndarray  # float32 (1, 3, y, x) in 0..1
+    after: np.ndarray
+    seen: np.ndarray  # (y, x) bool of the core: where the first date holds data
+
+
+def model_store(folder: Path, box: GeoBox, card: ModelCard, *, two_dates: bool) -> TileStore:
+    """Where what a model says is kept: tiles of the window of its card."""
+    return TileStore(folder, Tiling(box, card.window), TWO_DATES if two_dates else ONE_DATE)
+
+
+def read_window(core: Window, card: ModelCard) -> Window:
+    """What the model sees of a tile: its core, in whole strides, and the halo on each side.
+
+    May reach beyond the grid on every side.
+    """
+    height, width = (-(-int(n) // card.stride) * card.stride for n in (core.height, core.width))
+    return Window(
+        int(core.col_off) - card.halo,
+        int(core.row_off) - card.halo,
+        width + 2 * card.halo,
+        height + 2 * card.halo,
+    )
+
+
+@dataclass(frozen=True)
+class Predict:
+    """Task on a run of tiles: what the model says of them goes into the store.
+
+    Tiles in which the first date holds no data are blank, and neither read nor computed. What
+    is there already stays.
+    """
+
+    first: Date
+    second: Date | None
+    store: TileStore
+    model: Path | str
+    flips: bool = False
+    """Whether answers are means over the image and its three mirror images."""
+    depth: int = 1
+    """Tiles read ahead, and waiting to be written, at most."""
+
+    def __call__(self, run: TileRun) -> int:
+        """Fill the tiles of a run; returns how many they are."""
+        todo = [key for key in run.keys if not self.store.has(key)]
+        for _ in self.run(todo, load_model(self.model, threads=threads_here())):
+            pass
+        return len(run.keys)
+
+    def run(self, keys: Sequence[TileKey], model: Model) -> Iterator[TileKey]:
+        """Fill tiles by a model that is open; yields those it ran on, once they are written."""
+        keys = list(self._seen(keys))
+        with ExitStack() as stack:
+            first = stack.enter_context(open_date(self.first))
+            second = None if self.second is None else stack.enter_context(open_date(self.second))
+
+            def read(key: TileKey) -> Chips:
+                return self._chips(first, second, key, model.card)
+
+            def compute(chips: Chips) -> tuple[Prediction, np.ndarray]:
+                return answer(model, chips, flips=self.flips), chips.seen
+
+            def write(key: TileKey, said: tuple[Prediction, np.ndarray]) -> None:
+                self.store.write(key, self._counts(*said, model.card))
+
+            yield from run_pipeline(keys, read, compute, write, depth=self.depth)
+
+    def _seen(self, keys: Sequence[TileKey]) -> Iterator[TileKey]:
+        """The tiles that hold data; the others are written as blank."""
+        for key in keys:
+            if self.first.seen.read(self.store.tiling.core(key)).any():
+                yield key
+            else:
+                self.store.blank(key)
+
+    def _chips(
+        self, first: Imagery, second: Imagery | None, key: TileKey, card: ModelCard
+    ) -> Chips:
+        core = self.store.tiling.core(key)
+        window = read_window(core, card)
+        before = chip(first, self.first, window)
+        after = before
+        if second is not None and self.second is not None:
+            after = chip(second, self.second, window)
+        return Chips(before, after, self.first.seen.read(core)[0] > 0)
+
+    def _counts(self, said: Prediction, seen: np.ndarray, card: ModelCard) -> np.ndarray:
+        """(band, y, x) uint8 of the core, 0 where nothing is seen."""
+        rim = card.halo - card.trim
+        rows, cols = (slice(rim, rim + side) for side in seen.shape)
+        landcover = said.landcover[0][:, rows, cols]
+        out = np.zeros((len(self.store.bands), *seen.shape), "uint8")
+        out[0] = landcover.argmax(axis=0) + 1
+        out[1] = _counts_of(landcover[BUILDING])
+        if self.second is not None:
+            out[2:6] = _counts_of(said.damage[0][:, rows, cols])
+            out[6:9] = _counts_of(said.flags[0][:, rows, cols])
+        out *= seen
+        return out
+
+
+def answer(model: Model, chips: Chips, *, flips: bool = False) -> Prediction:
+    """What the model says of chips; with flips, the mean of what it says of their mirror images."""
+    if not flips:
+        return model.predict(chips.before, chips.after)
+    total: Prediction | None = None
+    for axes in _FLIPS:
+        said = model.predict(np.flip(chips.before, axes), np.flip(chips.after, axes))
+        back = Prediction(*(np.flip(one, axes) for one in _parts(said)))
+        total = back if total is None else _sum(total, back)
+    assert total is not None
+    return Prediction(*(one / np.float32(len(_FLIPS)) for one in _parts(total)))
+
+
+def _parts(said: Prediction) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return said.landcover, said.damage, said.flags
+
+
+def _sum(one: Prediction, other: Prediction) -> Prediction:
+    return Prediction(*(a + b for a, b in zip(_parts(one), _parts(other), strict=True)))
+
+
+def _counts_of(probability: np.ndarray) -> np.ndarray:
+    return np.asarray(np.rint(np.clip(probability, 0, 1) * 255), "uint8")
