@@ -41,23 +41,22 @@ def open_date(date: Date) -> Iterator[Imagery]:
 def chip(imagery: Imagery, date: Date, window: Window) -> np.ndarray:
     """Float32 (1, 3, y, x) in 0..1 of one window; no data shows the mean colour of the date.
 
-    The window may reach beyond the grid: the outermost pixels are carried on.
+    The window may reach beyond the grid: there lies its mirror image, the same for every window.
     """
-    there, rest = _within(window, date.box)
+    rows = _mirrored(window.row_off, window.height, int(date.box.shape[0]))
+    cols = _mirrored(window.col_off, window.width, int(date.box.shape[1]))
+    top, left = int(rows.min()), int(cols.min())
+    there = Window(left, top, int(cols.max()) + 1 - left, int(rows.max()) + 1 - top)
     values, valid, _ = imagery.read(there)
     valid &= date.seen.read(there)[0] > 0
     colour = np.array(date.colour)[:, None, None]
     image = np.where(valid, values, colour).astype("float32") / 255
-    return np.pad(image, ((0, 0), *rest), mode="edge")[None]
+    if image.shape[1:] == (len(rows), len(cols)):
+        return image[None]
+    return image[:, (rows - top)[:, None], cols - left][None]
 
 
-def _within(window: Window, box: GeoBox) -> tuple[Window, tuple[tuple[int, int], tuple[int, int]]]:
-    """The part of a window inside a grid, and by how much it reaches beyond on each side."""
-    rows, cols = (int(side) for side in box.shape)
-    top, left = max(0, int(window.row_off)), max(0, int(window.col_off))
-    bottom = min(rows, int(window.row_off + window.height))
-    right = min(cols, int(window.col_off + window.width))
-    above, before = top - int(window.row_off), left - int(window.col_off)
-    below = int(window.row_off + window.height) - bottom
-    after = int(window.col_off + window.width) - right
-    return Window(left, top, right - left, bottom - top), ((above, below), (before, after))
+def _mirrored(start: int, count: int, size: int) -> np.ndarray:
+    """Places 0..size - 1 of a line that is mirrored at both ends, again and again."""
+    place = np.arange(start, start + count) % (2 * size)
+    return np.asarray(np.where(place < size, place, 2 * size - 1 - place))

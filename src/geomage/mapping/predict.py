@@ -48,7 +48,7 @@ def model_store(folder: Path, box: GeoBox, card: ModelCard, *, two_dates: bool) 
 def read_window(core: Window, card: ModelCard) -> Window:
     """What the model sees of a tile: its core, in whole strides, and the halo on each side.
 
-    May reach beyond the grid on every side.
+    May reach beyond the grid on every side, see `chip`.
     """
     height, width = (-(-int(n) // card.stride) * card.stride for n in (core.height, core.width))
     return Window(

@@ -208,9 +208,13 @@ def _tables(bands: tuple[Band, ...]) -> tuple[np.ndarray, ...]:
     film = [(1 / (_response(b) @ (1 / (1 + 2 * absorbed * FILM_M)))) - 1 for b in bands]
     deep = [2.1 * _response(b) @ absorbed for b in bands]
     visible = np.asarray((response[:, :, :3] > 0).any((0, 2)))
-    found = (colours, response, np.array(film), np.array(deep))
-    colours, response, films, depths = (np.asarray(values, np.float32) for values in found)
-    return colours, response, visible, films, depths
+    return (
+        colours.astype(np.float32),
+        response.astype(np.float32),
+        visible,
+        np.array(film, np.float32),
+        np.array(deep, np.float32),
+    )
 
 
 @lru_cache(maxsize=1)

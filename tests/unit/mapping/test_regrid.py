@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio.warp
 from affine import Affine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,9 +15,24 @@ from rasterio.enums import Resampling
 from rasterio.windows import Window
 from scipy import ndimage
 
-from geomage.geo import TileStore, Tiling
-from geomage.mapping.layers import bring
+from geomage.geo import TileStore, Tiling, warp_crs
 from geomage.mapping.regrid import Layer
+
+
+def bring(values: np.ndarray, source: GeoBox, target: GeoBox, how: Resampling) -> np.ndarray:
+    """One (y, x) layer on another grid of the same CRS, by GDAL, whole."""
+    out = np.zeros(tuple(target.shape), "uint8")
+    rasterio.warp.reproject(
+        np.ascontiguousarray(values, "uint8"),
+        out,
+        src_transform=source.affine,
+        src_crs=warp_crs(source),
+        dst_transform=target.affine,
+        dst_crs=warp_crs(target),
+        resampling=how,
+    )
+    return out.astype(values.dtype)
+
 
 PRODUCT = GeoBox((120, 150), Affine(0.5, 0, 431_000.25, 0, -0.5, 5_000_000.5), "EPSG:32633")
 
