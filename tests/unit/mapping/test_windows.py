@@ -98,7 +98,7 @@ def test_the_mosaic_of_tiles_equals_the_whole(tmp_path: Path, image: Path) -> No
 
 
 def test_a_model_that_trims_its_halo_agrees_too(tmp_path: Path, image: Path) -> None:
-    """Even where the halo reaches beyond the raster: its mirror image lies there, for every window."""
+    """Even where the halo reaches beyond the raster: there lies its mirror image."""
     network = pytest.importorskip("geomage.model.network", reason="the extra [train]")
     from geomage.model.export import HALO, TRIM, write_onnx
 
