@@ -134,6 +134,10 @@ def within(pictures: tuple[Picture, ...], box: GeoBox) -> np.ndarray:
 
 def reason_areas(codes: np.ndarray, box: GeoBox) -> gpd.GeoDataFrame:
     """Polygons of what was not analysed, with their `reason`."""
-    areas = vectorise(codes, box, mask=(codes > 0) & (codes != BEYOND))
+    return with_reasons(vectorise(codes, box, mask=(codes > 0) & (codes != BEYOND)))
+
+
+def with_reasons(areas: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Areas of codes, as of `join_areas` for the codes in `REASONS`, with their `reason`."""
     reasons = [REASONS[int(code)] for code in areas["value"]]
     return gpd.GeoDataFrame({"reason": reasons}, geometry=areas.geometry.to_numpy(), crs=areas.crs)
