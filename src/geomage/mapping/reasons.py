@@ -82,7 +82,7 @@ def reason_tile(shown: Shown, tiling: Tiling, key: TileKey) -> np.ndarray:
     lies between two, or where small patches touch each other, tiles may differ from the whole in
     those few pixels. The tiles are always the same ones, so that nothing else can change a result.
 
-    Memory: 12 bytes a pixel of the tile with its margin, beside what reading the layers takes.
+    Memory: 10 bytes a pixel of the tile with its margin, where the layers are on its grid.
     """
     window, core = tiling.around(key, _MARGIN), tiling.core(key)
     views = Views(
