@@ -33,7 +33,7 @@ def vectorise_tiles(
     """Outline the connected areas of some values of a raster that is read window by window.
 
     Areas, values and corners are those of `vectorise` of the whole raster; their order is that of
-    their first pixels. Memory: some 30 bytes a pixel of a tile, and the outlines.
+    their first pixels. Memory: some 15 bytes a pixel of a tile, and the outlines.
 
     Args:
         read_window: gives (y, x) integers of a window of the grid.
@@ -50,7 +50,7 @@ def vectorise_tiles(
 def tile_areas(values: np.ndarray, wanted: Collection[int]) -> TileAreas:
     """Outline the connected areas of some values within one tile.
 
-    Memory: some 30 bytes a pixel.
+    Memory: some 15 bytes a pixel.
 
     Args:
         values: (y, x) integers.

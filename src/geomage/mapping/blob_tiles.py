@@ -46,7 +46,7 @@ class Cut:
 def blob_parts(building: np.ndarray, least: int) -> TileParts:
     """The blobs of one tile that touch its border.
 
-    Memory: 10 bytes a pixel.
+    Memory: 12 bytes a pixel.
 
     Args:
         building: (y, x) uint8, probability times 255, of a tile.
@@ -111,8 +111,7 @@ def cut_tile(
     In a raster of one tile these are the buildings of `label_buildings`. Pieces of large blobs that
     are smaller than the smallest building go; holes that a seam runs through stay.
 
-    Memory: 22 bytes a pixel of the window, and what cutting its largest blob takes (some 40 bytes a
-    pixel of the frame of that).
+    Memory: 14 bytes a pixel of the window, and 40 a pixel of the frame of its largest blob.
 
     Args:
         building: (y, x) uint8, probability times 255, of the window of `reach`.

@@ -73,7 +73,10 @@ def tally(
 def tally_alone(
     labels: np.ndarray, count: int, building: np.ndarray, damage: np.ndarray, codes: np.ndarray
 ) -> Tally:
-    """Sum over `count` labelled buildings as `tally` does, each for itself."""
+    """Sum over `count` labelled buildings as `tally` does, each for itself.
+
+    The sums are of whole numbers, so that the order of pixels changes no bit.
+    """
     size, kinds = count + 1, BEYOND + 1
     pixels, unseen = np.zeros(size), np.zeros((size, kinds))
     grades = np.zeros((size, 4))
@@ -84,12 +87,12 @@ def tally_alone(
         pixels += np.bincount(ids, minlength=size)
         flat = np.bincount(ids.astype("int64") * kinds + code, minlength=size * kinds)
         unseen += flat.reshape(size, kinds)
-        weight = (building[strip][inside] / 255.0) ** 2 * (code == 0)
+        weight = building[strip][inside].astype("int64") ** 2 * (code == 0)
         for grade in range(4):
             values = damage[grade][strip][inside]
             grades[:, grade] += np.bincount(ids, weights=weight * values, minlength=size)
     unseen[:, 0] = 0
-    return Tally(pixels, unseen, grades)
+    return Tally(pixels, unseen, grades / 255.0**2)
 
 
 def lean_on_blobs(sums: Tally, blob: np.ndarray, gsd: float) -> Tally:

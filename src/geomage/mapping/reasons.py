@@ -82,7 +82,7 @@ def reason_tile(shown: Shown, tiling: Tiling, key: TileKey) -> np.ndarray:
     lies between two, or where small patches touch each other, tiles may differ from the whole in
     those few pixels. The tiles are always the same ones, so that nothing else can change a result.
 
-    Memory: 12 bytes a pixel of the tile with its margin, beside what reading the layers takes.
+    Memory: 10 bytes a pixel of the tile with its margin, where the layers are on its grid.
     """
     window, core = tiling.around(key, _MARGIN), tiling.core(key)
     views = Views(
@@ -134,6 +134,10 @@ def within(pictures: tuple[Picture, ...], box: GeoBox) -> np.ndarray:
 
 def reason_areas(codes: np.ndarray, box: GeoBox) -> gpd.GeoDataFrame:
     """Polygons of what was not analysed, with their `reason`."""
-    areas = vectorise(codes, box, mask=(codes > 0) & (codes != BEYOND))
+    return with_reasons(vectorise(codes, box, mask=(codes > 0) & (codes != BEYOND)))
+
+
+def with_reasons(areas: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Areas of codes, as of `join_areas` for the codes in `REASONS`, with their `reason`."""
     reasons = [REASONS[int(code)] for code in areas["value"]]
     return gpd.GeoDataFrame({"reason": reasons}, geometry=areas.geometry.to_numpy(), crs=areas.crs)

@@ -106,7 +106,7 @@ def join_looks(tiling: Tiling, looks: Mapping[TileKey, Look]) -> Sighting:
 def seen_tile(bits: np.ndarray, sighting: Sighting, tiling: Tiling, key: TileKey) -> np.ndarray:
     """Where a date holds data in one tile, (1, y, x) uint8, 0 or 1, without the collar.
 
-    Memory: 10 bytes a pixel where there is black, else 2.
+    Memory: 15 bytes a pixel where there is black, else 2.
 
     Args:
         bits: of `look_tile`.

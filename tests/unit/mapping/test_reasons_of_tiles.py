@@ -10,15 +10,18 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 from scipy import ndimage
 
-from geomage.geo import Raster, TileStore, Tiling, write_cog
+from geomage.geo import Raster, TileStore, Tiling, vectorise_tiles, write_cog
 from geomage.mapping.imagery import Picture, look
 from geomage.mapping.reasons import (
     OBSCURED,
+    REASONS,
     Shown,
     Views,
     pixel_rims,
+    reason_areas,
     reason_codes,
     reason_tile,
+    with_reasons,
     within,
     within_window,
 )
@@ -91,6 +94,19 @@ def test_specks_on_a_seam_are_sieved_whole(tmp_path, pictures):
     for side in (64, 100):
         codes = mosaic(some, Tiling(BOX, side))[:200, :280]
         assert (codes == OBSCURED).sum() == 400
+
+
+def test_areas_over_tiles_carry_their_reasons(pictures):
+    codes = reason_codes(views(5), BOX, pictures, coarse=False)
+    tiles = with_reasons(
+        vectorise_tiles(lambda window: codes[window.toslices()], Tiling(BOX, 90), REASONS)
+    )
+    whole = reason_areas(codes, BOX)
+    assert tiles.crs == whole.crs
+    areas = [frame.dissolve("reason").area for frame in (tiles, whole)]
+    assert areas[0].to_dict() == pytest.approx(areas[1].to_dict())
+    assert len(areas[0]) >= 4
+    assert len(tiles) == len(whole)
 
 
 def test_one_date_alone_gives_reasons_of_the_first(tmp_path, pictures):
