@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from geomage.geo._beside import unread_place
 from geomage.geo._mosaic import Dress
+from geomage.geo.areas import vectorise_tiles
 from geomage.geo.cog import mosaic_to_cog, raster_to_cog, write_cog
 from geomage.geo.folder import (
     fresh_folder,
@@ -76,6 +77,7 @@ __all__ = [
     "upright_box",
     "utm_box",
     "vectorise",
+    "vectorise_tiles",
     "warp_crs",
     "window_box",
     "write_cog",
