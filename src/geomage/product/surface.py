@@ -8,6 +8,8 @@ import rasterio
 from geopandas import GeoDataFrame, GeoSeries
 from odc.geo.geobox import GeoBox
 
+from geomage.geo import absent_value, held_windows
+
 __all__ = ["areas_m2", "box_outline", "class_counts", "lonlat", "pixel_area_m2"]
 
 
@@ -40,10 +42,14 @@ def pixel_area_m2(box: GeoBox) -> float:
 
 
 def class_counts(dataset: rasterio.io.DatasetReader) -> np.ndarray:
-    """Pixels of each value of a one-band uint8 raster, int64 (256,), read block by block."""
+    """Pixels of each value of a one-band uint8 raster, int64 (256,), read window by window.
+
+    What the file does not hold is counted by its size.
+    """
     counts = np.zeros(256, np.int64)
-    for _, window in dataset.block_windows(1):
+    for window in held_windows(dataset, [1]):
         counts += np.bincount(dataset.read(1, window=window).ravel(), minlength=256)
+    counts[int(absent_value(dataset))] += dataset.width * dataset.height - counts.sum()
     return counts
 
 
