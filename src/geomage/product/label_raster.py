@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,19 +22,18 @@ from geomage.geo import (
     block_windows,
     check_raster,
     decoding,
-    footprint,
     is_earthly,
     is_held,
     open_raster,
     window_box,
 )
+from geomage.geo.under import window_under
 
 __all__ = ["IGNORED", "UNCLASSIFIED", "LabelRaster", "open_labels", "refuse_foreign"]
 
 IGNORED: Final = 255
 UNCLASSIFIED: Final = 5
 _MOST_PX: Final = 2**27  # of the raster under one window of the grid; a byte or more each
-_RIM: Final = 2  # px read around what a window needs
 
 
 @dataclass(frozen=True)
@@ -88,21 +86,14 @@ class LabelRaster:
 
     def _under(self, part: GeoBox) -> Window | None:
         """The window of the raster that a part of the grid needs; None when there is none."""
-        assert self.own.crs is not None
-        x, y = np.array(footprint(part, str(self.own.crs.to_wkt())).exterior.coords).T
-        col, row = ~self.own.affine @ (x, y)
-        left, top = (max(0, math.floor(at.min()) - _RIM) for at in (col, row))
-        right = min(int(self.own.shape[1]), math.ceil(col.max()) + _RIM)
-        bottom = min(int(self.own.shape[0]), math.ceil(row.max()) + _RIM)
-        if left >= right or top >= bottom:
-            return None
-        if (right - left) * (bottom - top) > _MOST_PX:
+        found = window_under(self.own, part)
+        if found is not None and found.width * found.height > _MOST_PX:
             raise BudgetError(
-                f"{self.path} has pixels so much finer than the product that {right - left} x "
-                f"{bottom - top} of them lie under one of its tiles: bring it to the pixels of the "
+                f"{self.path} has pixels so much finer than the product that {found.width} x "
+                f"{found.height} of them lie under one of its tiles: bring it to the pixels of the "
                 "product first (gdalwarp -r mode)"
             )
-        return Window(left, top, right - left, bottom - top)
+        return found
 
 
 @contextmanager

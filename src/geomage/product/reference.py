@@ -19,7 +19,13 @@ from geomage.errors import InputError
 from geomage.geo import TileKey, Tiling, read_vectors
 from geomage.geo.components import TileParts, join, label_values, tile_parts
 from geomage.geo.shapes import burn_shapes
-from geomage.product.label_raster import IGNORED, UNCLASSIFIED, LabelRaster, open_labels, refuse_foreign
+from geomage.product.label_raster import (
+    IGNORED,
+    UNCLASSIFIED,
+    LabelRaster,
+    open_labels,
+    refuse_foreign,
+)
 from geomage.product.labels import GRADES, Scale, damage_labels, label_column
 from geomage.product.surface import box_outline
 

@@ -173,8 +173,10 @@ def compare(said: Delivered, reference: Reference, tiling: Tiling) -> Score:
     counts = {key: _count(said, reference.tile(key), shapes, words, key) for key in tiling}
     truth = reference.truth()
     n = len(truth.classes)
-    tally = _gathered(truth.of, {key: one.codes for key, one in counts.items()}, (n, _CODES))
-    mapped = _gathered(shapes.of, {key: one.mapped for key, one in counts.items()}, (len(words) - 1, 2))
+    codes = {key: one.codes for key, one in counts.items()}
+    tally = _gathered(truth.of, codes, (n, _CODES))
+    own = {key: one.mapped for key, one in counts.items()}
+    mapped = _gathered(shapes.of, own, (len(words) - 1, 2))
     state, sizes = _states(tally)
     judged = sizes >= FEWEST_PX
     grades, table = None, None
