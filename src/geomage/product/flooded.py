@@ -25,7 +25,7 @@ FLOODED: Final = 1
 FLOOD_SPECK_M2: Final = 50.0
 """Flood polygons below this are left out of ``observedEventA``; ``flood.tif`` keeps every pixel."""
 
-_SIDE: Final = 2048  # px of a tile
+_SIDE: Final = 1024  # px of a tile
 _SURE: Final = 0.5  # of a speck: pixels differ in size over the grid, by less than that
 
 

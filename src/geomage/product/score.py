@@ -39,7 +39,7 @@ __all__ = ["FOUND_FROM", "Detection", "Score", "compare", "score_product"]
 FOUND_FROM: Final = 0.2
 MISSED: Final = 90
 UNSEEN: Final = 91
-SIDE: Final = 2048
+SIDE: Final = 1024
 """Pixels along a tile, of which one at a time is compared."""
 _CODES: Final = 6  # values of the damage raster, 255 as 5
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 import pyproj
 import rasterio
@@ -11,6 +13,8 @@ from odc.geo.geobox import GeoBox
 from geomage.geo import absent_value, held_windows
 
 __all__ = ["areas_m2", "box_outline", "class_counts", "lonlat", "pixel_area_m2"]
+
+_AT_ONCE: Final = 100_000  # shapes brought to another CRS
 
 
 def areas_m2(shapes: GeoDataFrame | GeoSeries) -> np.ndarray:
@@ -22,12 +26,14 @@ def areas_m2(shapes: GeoDataFrame | GeoSeries) -> np.ndarray:
     geometry = shapes.geometry
     if geometry.crs is None or len(geometry) == 0:
         return np.asarray(geometry.area, float)
-    west, south, east, north = geometry.to_crs("EPSG:4326").total_bounds
+    parts = [geometry.iloc[i : i + _AT_ONCE] for i in range(0, len(geometry), _AT_ONCE)]
+    ends = np.array([part.to_crs("EPSG:4326").total_bounds for part in parts])
+    (west, south), (east, north) = np.fmin.reduce(ends[:, :2]), np.fmax.reduce(ends[:, 2:])
     if not np.isfinite([west, south, east, north]).all():
         return np.full(len(geometry), np.nan)
     lat, lon = (south + north) / 2, (west + east) / 2
     plane = pyproj.CRS.from_proj4(f"+proj=laea +lat_0={lat} +lon_0={lon} +ellps=WGS84 +units=m")
-    return np.asarray(geometry.to_crs(plane).area, float)
+    return np.concatenate([part.to_crs(plane).area.to_numpy(float) for part in parts])
 
 
 def box_outline(box: GeoBox) -> GeoSeries:
