@@ -25,6 +25,7 @@ from geomage.geo import (
     is_earthly,
     is_held,
     open_raster,
+    warp_crs,
     window_box,
 )
 from geomage.geo.under import window_under
@@ -65,8 +66,8 @@ class LabelRaster:
             values = np.zeros((int(source.height), int(source.width)), np.uint8)
         reproject(
             values, out, resampling=Resampling.nearest, init_dest_nodata=False, tolerance=0,
-            src_crs=self.own.crs.to_wkt(), src_transform=window_box(self.own, source).affine,
-            dst_crs=self.box.crs.to_wkt(), dst_transform=part.affine,
+            src_crs=warp_crs(self.own), src_transform=window_box(self.own, source).affine,
+            dst_crs=warp_crs(self.box), dst_transform=part.affine,
         )  # fmt: skip
         return out
 
@@ -132,7 +133,7 @@ def _label(values: np.ndarray, nodata: float | None) -> np.ndarray:
 
 def _within(own: GeoBox, window: Window) -> bool:
     """Whether a window ends before each rim of the raster, so that it was not cut there."""
-    return (
+    return bool(
         window.col_off > 0
         and window.row_off > 0
         and window.col_off + window.width < int(own.shape[1])

@@ -38,6 +38,7 @@ from geomage.geo import (
     open_raster,
     refuse_full,
     true_path,
+    warp_crs,
     window_box,
 )
 from geomage.geo.open import dataset_facts
@@ -213,12 +214,10 @@ def _paste(values: np.ndarray, out: np.ndarray, shift: tuple[int, int]) -> None:
 
 def _bring(values: np.ndarray, out: np.ndarray, own: GeoBox, part: GeoBox) -> None:
     """The nearest pixel, where there is one."""
-    assert own.crs is not None
-    assert part.crs is not None
     reproject(
         values, out, resampling=Resampling.nearest, init_dest_nodata=False, tolerance=0,
-        src_crs=own.crs.to_wkt(), src_transform=own.affine,
-        dst_crs=part.crs.to_wkt(), dst_transform=part.affine,
+        src_crs=warp_crs(own), src_transform=own.affine,
+        dst_crs=warp_crs(part), dst_transform=part.affine,
     )  # fmt: skip
 
 

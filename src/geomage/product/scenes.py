@@ -90,8 +90,8 @@ def _reach(box: GeoBox, grid: GeoBox) -> tuple[int, int, int, int]:
         rows, cols = (int(size) for size in box.shape)
         return shift[1], shift[0], shift[1] + cols, shift[0] + rows
     corners = footprint(box, str(grid.crs)).exterior.coords
-    cols, rows = zip(*(~grid.affine @ at for at in corners), strict=True)
-    ends = (min(cols), min(rows), -max(cols), -max(rows))
+    x, y = zip(*(~grid.affine @ at for at in corners), strict=True)
+    ends = (min(x), min(y), -max(x), -max(y))
     left, top, right, bottom = (math.floor(end + 1e-6) for end in ends)
     return left, top, -right, -bottom
 

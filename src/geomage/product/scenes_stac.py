@@ -60,7 +60,7 @@ def write_scenes(
 
 def _item(scene: Scene, number: int, place: Path) -> dict[str, Any]:
     """The item of a product under the name of its scene, its assets where they lie."""
-    record = _record(scene.paths.item)
+    record: dict[str, Any] = _record(scene.paths.item)
     there = os.path.relpath(scene.paths.folder.resolve(), place.resolve() / "items")
     try:
         for asset in record["assets"].values():

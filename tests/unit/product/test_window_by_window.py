@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from geopandas import GeoDataFrame, GeoSeries
 from odc.geo.geobox import GeoBox
 from PIL import Image
 from rasterio.enums import Resampling
+from rasterio.errors import NotGeoreferencedWarning
 from shapely.geometry import box
 from toy_run import UTM, footprints, grid
 
@@ -90,7 +92,10 @@ def test_large_images_are_shrunk_before_they_are_warped(tmp_path, overviews, crs
     values = np.full((3, 500, 700), 60, dtype)
     values[:, 120:260, 330:520] = 240
     values[:, 400:] = 0
-    with rasterio.open(tmp_path / "a.tif", "w", **profile) as dataset:
+    with warnings.catch_warnings(), rasterio.Env():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        dataset = rasterio.open(tmp_path / "a.tif", "w", **profile)
+    with dataset:
         dataset.write(values)
         if overviews:
             dataset.build_overviews(list(overviews), Resampling.average)
