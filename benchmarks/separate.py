@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from geomage.evaluation import find_pairs
-from geomage.geo import check_raster, rasterise
+from geomage.geo import Tiling, check_raster, rasterise
 from geomage.mapping import MapJob, map_rasters
-from geomage.product.reference import read_reference
+from geomage.product.reference import read_ids
 
 SETS = {"banepa": None, "xbd": 0.5, "tornado_suburb": 0.5, "mexico_2017": 1.0}
 
@@ -55,7 +55,7 @@ def count(job: MapJob, labels: Path) -> np.ndarray:
         box = check_raster(result.rasters["building"]).box
         numbered = result.buildings.assign(id_=range(1, len(result.buildings) + 1))
         mapped = rasterise(numbered, box, column="id_", dtype="int32")
-    return matched(mapped, read_reference(labels, box, footprints_only=True).ids)
+    return matched(mapped, read_ids(labels, Tiling(box, max(box.shape))))
 
 
 def main() -> None:

@@ -145,6 +145,32 @@ def map_(
 
 
 @verbs.command(
+    "mosaic",
+    epilog=examples("geomage mosaic west east -o region", "geomage mosaic scenes/* -o country"),
+)
+def mosaic(
+    products: Annotated[
+        list[Path],
+        typer.Argument(metavar="PRODUCT...", help="Product folders of `map`, the top one first."),
+    ],
+    *,
+    out: Out,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Lay the products of many scenes together: rasters over all, and a STAC collection.
+
+    A pixel is that of the first product that has a value there. The grid is that of the first one;
+    others are brought to it by the nearest pixel. Products stay where they are and are linked.
+    """
+    from geomage.product import write_mosaic
+
+    collection = write_mosaic(products, out, overwrite=overwrite)
+    facts = {"out": out, "collection": collection, "products": products}
+    done(f"{len(products)} products laid together: {collection}", facts, as_json=as_json)
+
+
+@verbs.command(
     "score",
     epilog=examples("geomage score out scene/damage.tif", "geomage score out buildings.geojson"),
 )

@@ -5,6 +5,13 @@ from __future__ import annotations
 from geomage.geo._beside import unread_place
 from geomage.geo._mosaic import Dress
 from geomage.geo.areas import vectorise_tiles
+from geomage.geo.blocks import (
+    BLOCK_CACHE,
+    absent_value,
+    block_windows,
+    held_windows,
+    is_held,
+)
 from geomage.geo.cog import mosaic_to_cog, raster_to_cog, write_cog
 from geomage.geo.folder import (
     fresh_folder,
@@ -42,6 +49,7 @@ from geomage.geo.tiling import TileKey, Tiling
 from geomage.geo.vectors import growing_vectors, read_vectors, write_vectors
 
 __all__ = [
+    "BLOCK_CACHE",
     "MEMORY",
     "Dress",
     "Raster",
@@ -51,13 +59,17 @@ __all__ = [
     "TileKey",
     "TileStore",
     "Tiling",
+    "absent_value",
+    "block_windows",
     "check_raster",
     "decoding",
     "footprint",
     "fresh_folder",
     "ground_gsd",
     "growing_vectors",
+    "held_windows",
     "is_earthly",
+    "is_held",
     "measure_shift",
     "mosaic_to_cog",
     "open_raster",

@@ -12,6 +12,7 @@ from geomage.product.grading import (
     graded,
 )
 from geomage.product.mapped import RASTERS, Mapped
+from geomage.product.mosaic import write_mosaic
 from geomage.product.score import Detection, Score, score_product
 from geomage.product.scorecard import score_table
 
@@ -30,5 +31,6 @@ __all__ = [
     "product_paths",
     "score_product",
     "score_table",
+    "write_mosaic",
     "write_product",
 ]

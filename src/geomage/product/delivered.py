@@ -1,9 +1,10 @@
-"""A product folder read back, each piece checked: a damaged product has no score."""
+"""A product folder read back window by window, each piece checked: a damaged one has no score."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -11,13 +12,22 @@ from typing import Any, Final
 import numpy as np
 from geopandas import GeoDataFrame
 from odc.geo.geobox import GeoBox
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
 
 from geomage.errors import InputError
-from geomage.geo import check_raster, read_raster, read_vectors
+from geomage.geo import (
+    absent_value,
+    check_raster,
+    decoding,
+    is_held,
+    open_raster,
+    read_vectors,
+)
 from geomage.product.folder import ProductPaths, product_paths, sha256_of
 from geomage.product.grading import WORDS
 
-__all__ = ["NOT_ANALYSED_PX", "Delivered", "read_delivered"]
+__all__ = ["NOT_ANALYSED_PX", "Delivered", "open_delivered"]
 
 NOT_ANALYSED_PX: Final = 255
 _GRADES: Final = (0, 1, 2, 3, 4, NOT_ANALYSED_PX)
@@ -27,16 +37,52 @@ _AGAIN: Final = "map the images again"
 
 @dataclass(frozen=True)
 class Delivered:
-    """What a product says."""
+    """What a product says, for as long as its rasters are open."""
 
     box: GeoBox
-    built: np.ndarray  # (y, x) bool
-    damage: np.ndarray | None  # (y, x) uint8 of `_GRADES`; None with one date
     buildings: GeoDataFrame  # polygons in the CRS of the grid, `damage_gra` of `WORDS`
+    rasters: Mapping[str, DatasetReader]  # building, and damage where there are two dates
+    threshold: float  # of `building`, 0 to 255
+
+    @property
+    def two_dates(self) -> bool:
+        """Whether it speaks of damage."""
+        return "damage" in self.rasters
+
+    def holds(self, window: Window) -> bool:
+        """Whether the files hold anything of a window; else they say the same of all of it."""
+        return any(is_held(dataset, window) for dataset in self.rasters.values())
+
+    def built(self, window: Window) -> np.ndarray:
+        """(y, x) bool: mapped as building."""
+        return self._values("building", window) >= self.threshold
+
+    def damage(self, window: Window) -> np.ndarray:
+        """(y, x) uint8 of `_GRADES`.
+
+        Raises:
+            InputError: it holds something else.
+        """
+        values = self._values("damage", window)
+        found = np.flatnonzero(np.bincount(values.ravel(), minlength=256)).tolist()
+        odd = sorted({*found} - {*_GRADES})
+        if odd:
+            name = self.rasters["damage"].name
+            raise InputError(f"{name} holds {odd[:8]}, which are no grades; {_AGAIN}")
+        return values
+
+    def _values(self, name: str, window: Window) -> np.ndarray:
+        dataset = self.rasters[name]
+        if not is_held(dataset, window):
+            shape = (int(window.height), int(window.width))
+            return np.full(shape, absent_value(dataset), np.uint8)
+        with decoding(dataset.name):
+            return np.asarray(dataset.read(1, window=window))
 
 
-def read_delivered(out: Path) -> Delivered:
-    """Read the pieces of a product that can be scored.
+@contextmanager
+def open_delivered(out: Path) -> Iterator[Delivered]:
+    """Open the pieces of a product that can be scored.
 
     Raises:
         InputError: it is none, or a piece is missing, damaged, changed, or not of this product.
@@ -44,13 +90,10 @@ def read_delivered(out: Path) -> Delivered:
     paths = product_paths(out)
     rasters = _listed(paths)
     box = check_raster(rasters["building"]).box
-    built = _values(rasters["building"], box) >= 255 * _threshold(paths.item)
-    damage = _values(rasters["damage"], box) if "damage" in rasters else None
-    if damage is not None:
-        odd = sorted({*np.unique(damage).tolist()} - {*_GRADES})
-        if odd:
-            raise InputError(f"{rasters['damage']} holds {odd[:8]}, which are no grades; {_AGAIN}")
-    return Delivered(box, built, damage, _buildings(paths, box))
+    with ExitStack() as stack:
+        opened = {name: _opened(stack, path, box) for name, path in rasters.items()}
+        threshold = 255 * _threshold(paths.item)
+        yield Delivered(box, _buildings(paths, box), opened, threshold)
 
 
 def _listed(paths: ProductPaths) -> dict[str, Path]:
@@ -75,15 +118,16 @@ def _listed(paths: ProductPaths) -> dict[str, Path]:
     return found
 
 
-def _values(path: Path, box: GeoBox) -> np.ndarray:
-    """(y, x) uint8 of one raster on the grid of the product."""
-    raster = read_raster(path)
-    if raster.values.shape[0] != 1 or raster.values.dtype != np.uint8:
-        bands, kind = raster.values.shape[0], raster.values.dtype
-        raise InputError(f"{path} has {bands} band(s) of {kind}, not one of uint8; {_AGAIN}")
-    if raster.box != box:
+def _opened(stack: ExitStack, path: Path, box: GeoBox) -> DatasetReader:
+    """One raster on the grid of the product, until the stack unwinds."""
+    facts = check_raster(path)
+    if facts.count != 1 or facts.dtype != "uint8":
+        raise InputError(
+            f"{path} has {facts.count} band(s) of {facts.dtype}, not one of uint8; {_AGAIN}"
+        )
+    if facts.box != box:
         raise InputError(f"{path} lies on another grid than the rest of the product; {_AGAIN}")
-    return np.asarray(raster.values[0])
+    return stack.enter_context(open_raster(path))
 
 
 def _threshold(item: Path) -> float:

@@ -20,7 +20,7 @@ from odc.geo.geobox import GeoBox
 
 from geomage import __version__
 from geomage.errors import InputError
-from geomage.geo import check_raster, fresh_folder, write_vectors
+from geomage.geo import BLOCK_CACHE, check_raster, fresh_folder, write_vectors
 from geomage.geo.stac import write_item
 from geomage.product.doubts import doubts
 from geomage.product.grading import graded
@@ -81,7 +81,10 @@ def write_product(
         raise InputError(f"the mapping run has no raster {missing}; it has {[*result.rasters]}")
     moment = created or _now()
     sources = _sources(before_paths, after_paths)
-    with fresh_folder(out, overwrite=overwrite) as folder:
+    with (
+        fresh_folder(out, overwrite=overwrite) as folder,
+        rasterio.Env(GDAL_CACHEMAX=BLOCK_CACHE),
+    ):
         rasters = _move_rasters(result.rasters, folder)
         box = check_raster(rasters["building"]).box
         buildings = graded(result.buildings)

@@ -14,8 +14,9 @@ from geopandas import GeoDataFrame
 from odc.geo.geobox import GeoBox
 
 from geomage.errors import InputError
-from geomage.geo import check_raster, open_raster, vectorise
+from geomage.geo import check_raster
 from geomage.mapping.reasons import OBSCURED, REASONS
+from geomage.product.flooded import FLOOD_SPECK_M2, flood_areas
 from geomage.product.grading import NOT_ANALYSED
 from geomage.product.surface import areas_m2, box_outline
 
@@ -24,9 +25,6 @@ __all__ = ["FLOOD_SPECK_M2", "Source", "flood_beside_obscured_m2", "product_laye
 METHOD: Final = "Automatic extraction"
 NOT_APPLICABLE: Final = "Not Applicable"
 NO_SOURCE: Final = 997  # the service's own code for "not applicable" in *_src_id
-FLOODED: Final = 1
-FLOOD_SPECK_M2: Final = 50.0
-"""Flood polygons below this are left out of ``observedEventA``; ``flood.tif`` keeps every pixel."""
 
 _PROBABILITIES: Final = ("p_none", "p_minor", "p_major", "p_destroyed")
 
@@ -104,9 +102,7 @@ def _not_analysed(areas: GeoDataFrame, src_id: int) -> GeoDataFrame:
 
 
 def _observed_event(flood: Path, src_id: int) -> GeoDataFrame:
-    with open_raster(flood) as dataset:
-        values = dataset.read(1)
-    found = vectorise(values, check_raster(flood).box, mask=values == FLOODED)
+    found = flood_areas(flood)
     area = areas_m2(found)
     kept = found[area >= FLOOD_SPECK_M2].reset_index(drop=True)
     columns = {

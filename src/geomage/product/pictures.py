@@ -1,4 +1,4 @@
-"""The two images of the report, on the product grid, read small and never whole."""
+"""The two images of the report, on the product grid, read small and never whole in memory."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from rasterio.io import DatasetReader
 from rasterio.vrt import WarpedVRT
 
 from geomage.errors import InputError
-from geomage.geo import open_raster
+from geomage.geo import ground_gsd, open_raster
 from geomage.mapping.stretch import holds_values
+from geomage.product.shrinking import Shrunk, shrunk
 
 __all__ = ["LARGEST_PX", "Picture", "take_picture"]
 
@@ -90,27 +91,38 @@ def _painted(
     path: Path, box: GeoBox, small: GeoBox, shift_m: tuple[float, float]
 ) -> tuple[np.ndarray, np.ndarray]:
     """(uint8 (3, y, x) colours, bool (y, x) where the image has data) on the small grid."""
-    with open_raster(path) as dataset:
-        bands = _rgb_bands(dataset)
-        with WarpedVRT(dataset, **_onto(dataset, box, small, shift_m)) as warped:
-            values, seen = warped.read(bands), warped.dataset_mask() > 0
+    with (
+        open_raster(path) as dataset,
+        shrunk(dataset, _rgb_bands(dataset), _ratio(dataset, box, small)) as source,
+        WarpedVRT(source.image, **_onto(source, box, small, shift_m)) as warped,
+    ):
+        values, seen = warped.read(source.bands), warped.dataset_mask() > 0
     return _counts(values, seen)
 
 
+def _ratio(dataset: DatasetReader, box: GeoBox, small: GeoBox) -> float:
+    """Pixels of an image along the side of one of the picture."""
+    if box.crs is not None and dataset.crs is None:
+        raise InputError(f"{dataset.name} has no CRS but the product has one")
+    if box.crs is None:
+        return int(box.shape[1]) / int(small.shape[1])
+    own = GeoBox(dataset.shape, dataset.transform, dataset.crs)
+    return ground_gsd(small) / ground_gsd(own)
+
+
 def _onto(
-    dataset: DatasetReader, box: GeoBox, small: GeoBox, shift_m: tuple[float, float]
+    source: Shrunk, box: GeoBox, small: GeoBox, shift_m: tuple[float, float]
 ) -> dict[str, Any]:
     """How to warp an image onto the small grid; GDAL reads it in pieces, never whole."""
+    dataset = source.image
     height, width = (int(size) for size in small.shape)
     crs = box.crs
-    if crs is not None and dataset.crs is None:
-        raise InputError(f"{dataset.name} has no CRS but the product has one")
     unit_m = 1.0 if crs is None or crs.projected else _METRES_A_DEGREE
     east, north = (metres / unit_m for metres in shift_m)
     opaque = ColorInterp.alpha not in dataset.colorinterp
     return {
         "src_crs": _PLANE if crs is None else dataset.crs,
-        "src_transform": box.affine if crs is None else dataset.transform,
+        "src_transform": box.affine @ source.scale if crs is None else dataset.transform,
         "crs": _PLANE if crs is None else crs.to_wkt(),
         "transform": Affine.translation(east, north) @ small.affine,
         "width": width,

@@ -33,6 +33,10 @@ __all__ = ["Findings", "report_html"]
 MOST_OUTLINES: Final = 60_000
 """Buildings drawn, worst first; beyond that the page says how many it leaves to products.gpkg."""
 
+MOST_AREAS: Final = 20_000
+"""Areas of a layer drawn, the largest first, and none that is smaller than a pixel of the picture;
+``products.gpkg`` has all, and the page says so."""
+
 _SLIVER: Final = 0.4  # of a square's side; less has no room for its name
 
 
@@ -101,6 +105,10 @@ def _titles(found: Findings, drawn: int) -> dict[str, str]:
         parts.append(
             f"{drawn:,} outlines drawn, {_first(found)} first; {left:,} more in products.gpkg"
         )
+    areas = [found.not_analysed, *([] if found.flood is None else [found.flood])]
+    hidden = sum(len(one) - len(_seen(one.geometry, found)) for one in areas)
+    if hidden:
+        parts.append(f"{hidden:,} areas too small to draw in products.gpkg only")
     return {
         "title": escape(f"{kind}: {names['after'] or names['before']}"),
         "heading": escape(f"{kind}: {names['after'] or names['before']}"),
@@ -240,8 +248,19 @@ def _overlay(found: Findings, drawn: Sequence[_Group]) -> str:
 
 
 def _area(css: str, shapes: GeoSeries, found: Findings) -> str:
+    shapes = _seen(shapes, found)
     outline = "".join(r for one in ring_paths(shapes, found.box, found.before) for r in one)
     return f'<path class="{css}" fill-rule="evenodd" d="{outline}"/>'
+
+
+def _seen(shapes: GeoSeries, found: Findings) -> GeoSeries:
+    """The areas that are drawn, in their order."""
+    pixel = abs(found.box.affine.determinant) / _scale(found) ** 2
+    area = shapes.area.to_numpy()
+    kept = np.flatnonzero(area >= pixel * (1 - 1e-6))
+    if len(kept) > MOST_AREAS:
+        kept = np.sort(kept[np.argsort(-area[kept], kind="stable")[:MOST_AREAS]])
+    return shapes.iloc[kept]
 
 
 def _scale(found: Findings) -> float:

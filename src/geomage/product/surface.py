@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 import pyproj
 import rasterio
 from geopandas import GeoDataFrame, GeoSeries
 from odc.geo.geobox import GeoBox
 
+from geomage.geo import absent_value, held_windows
+
 __all__ = ["areas_m2", "box_outline", "class_counts", "lonlat", "pixel_area_m2"]
+
+_AT_ONCE: Final = 100_000  # shapes brought to another CRS
 
 
 def areas_m2(shapes: GeoDataFrame | GeoSeries) -> np.ndarray:
@@ -20,12 +26,14 @@ def areas_m2(shapes: GeoDataFrame | GeoSeries) -> np.ndarray:
     geometry = shapes.geometry
     if geometry.crs is None or len(geometry) == 0:
         return np.asarray(geometry.area, float)
-    west, south, east, north = geometry.to_crs("EPSG:4326").total_bounds
+    parts = [geometry.iloc[i : i + _AT_ONCE] for i in range(0, len(geometry), _AT_ONCE)]
+    ends = np.array([part.to_crs("EPSG:4326").total_bounds for part in parts])
+    (west, south), (east, north) = np.fmin.reduce(ends[:, :2]), np.fmax.reduce(ends[:, 2:])
     if not np.isfinite([west, south, east, north]).all():
         return np.full(len(geometry), np.nan)
     lat, lon = (south + north) / 2, (west + east) / 2
     plane = pyproj.CRS.from_proj4(f"+proj=laea +lat_0={lat} +lon_0={lon} +ellps=WGS84 +units=m")
-    return np.asarray(geometry.to_crs(plane).area, float)
+    return np.concatenate([part.to_crs(plane).area.to_numpy(float) for part in parts])
 
 
 def box_outline(box: GeoBox) -> GeoSeries:
@@ -40,10 +48,14 @@ def pixel_area_m2(box: GeoBox) -> float:
 
 
 def class_counts(dataset: rasterio.io.DatasetReader) -> np.ndarray:
-    """Pixels of each value of a one-band uint8 raster, int64 (256,), read block by block."""
+    """Pixels of each value of a one-band uint8 raster, int64 (256,), read window by window.
+
+    What the file does not hold is counted by its size.
+    """
     counts = np.zeros(256, np.int64)
-    for _, window in dataset.block_windows(1):
+    for window in held_windows(dataset, [1]):
         counts += np.bincount(dataset.read(1, window=window).ravel(), minlength=256)
+    counts[int(absent_value(dataset))] += dataset.width * dataset.height - counts.sum()
     return counts
 
 
