@@ -25,6 +25,8 @@ LIES: list[dict[str, object]] = [
     {"stride": 32.5, "halo": 65.0},
     *({"stride": value} for value in (True, None, 0, -8, 4096, "8")),
     *({"halo": value} for value in (8.0, -16, 17, 32 * 10**6)),
+    *({"window": value} for value in (0, 250, 1001, 10**5, 512.0, True, "1024", None)),
+    *({"trim": value} for value in (-8, 7, 24, 8.0, "8", None)),
     *({"bands": value} for value in (["nir"] * 3, ["red"], "rgb", [1, 2, 3], {})),
     *({"landcover_classes": value} for value in (["a"], None, [[]])),
     {"damage_classes": ["none"]},

@@ -60,11 +60,12 @@ def blank_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from geomage.learn.export import write_onnx
     from geomage.learn.recipe import Recipe
     from geomage.model import ModelCard
-    from geomage.model.export import HALO
+    from geomage.model.export import HALO, TRIM, WINDOW
     from geomage.model.network import STRIDE
 
     network = new_learner(Recipe(widths=(8, 8, 8, 8, 8), decoder=8)).averaged
-    card = ModelCard("blank", "1", gsd_min=0.3, gsd_max=1.0, gsd=0.5, stride=STRIDE, halo=HALO)
+    grid = {"stride": STRIDE, "halo": HALO, "window": WINDOW, "trim": TRIM}
+    card = ModelCard("blank", "1", gsd_min=0.3, gsd_max=1.0, gsd=0.5, **grid)
     return write_onnx(network, card, tmp_path_factory.mktemp("model") / "blank.onnx")
 
 

@@ -87,10 +87,14 @@ def predict_whole(
     before: UInt8[np.ndarray, "3 y x"],
     after: UInt8[np.ndarray, "3 y x"],
     stride: int = 32,
+    trim: int = 0,
 ) -> Prediction:
-    """Predict a whole image at once, mirrored out to a multiple of the stride; batch of one."""
+    """Predict a whole image at once; batch of one.
+
+    It is mirrored out to a multiple of the stride, and by what the model trims at each side.
+    """
     y, x = before.shape[1:]
-    pad = ((0, 0), (0, 0), (0, -y % stride), (0, -x % stride))
+    pad = ((0, 0), (0, 0), (trim, trim + -y % stride), (trim, trim + -x % stride))
     images = [
         np.pad(image[None].astype(np.float32) / 255, pad, mode="reflect")
         for image in (before, after)

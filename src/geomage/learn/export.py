@@ -13,7 +13,7 @@ from geomage.learn.checkpoint import read_averaged
 from geomage.learn.pool import indices_of, trim, wait_for_pair
 from geomage.learn.recipe import Recipe, recipe_from_dict
 from geomage.model.card import ModelCard
-from geomage.model.export import HALO, write_onnx
+from geomage.model.export import HALO, TRIM, WINDOW, write_onnx
 from geomage.model.network import STRIDE, Network
 
 __all__ = ["export_learner", "export_run", "read_run_recipe"]
@@ -30,6 +30,8 @@ def card_of(recipe: Recipe, report: Validation) -> ModelCard:
         gsd=recipe.gsd,
         stride=STRIDE,
         halo=HALO,
+        window=WINDOW,
+        trim=TRIM,
         building_threshold=recipe.building_threshold,
         temperature=report.temperature,
         recipe=facts,

@@ -127,8 +127,8 @@ class Recipe:
     """GSD range and the best one, metres, written to the model card."""
     building_threshold: float = 0.5
     """Probability from which a pixel is called building, written to the model card."""
-    widths: tuple[int, ...] = (32, 48, 80, 128, 160)
-    """Channels of the encoder at 1/2 .. 1/32."""
+    widths: tuple[int, ...] = (32, 48, 96, 112, 160)
+    """Channels at 1/2, 1/4, 1/8 (fine branch), 1/16 and 1/32 (coarse branch)."""
     decoder: int = 48
     """Channels of the decoders."""
     context: tuple[int, ...] = (1, 2)

@@ -18,7 +18,7 @@ from geomage.geo import reserve, warp_crs
 from geomage.mapping.imagery import Imagery
 from geomage.mapping.plan import Plan, Tile
 from geomage.mapping.survey import Sight
-from geomage.model import Model
+from geomage.model import Model, ModelCard
 
 _BANDS = {"landcover": 1, "building": 1, "damage": 4, "flags": 3}
 BUILDING = 7  # place of buildings among the land-cover probabilities
@@ -79,13 +79,14 @@ def predict_layers(
         seen = first.sight.seen[core]
         if not seen.any():
             continue
-        before = chip(first, tile.read)
-        after = before if second is None else chip(second, tile.read)
+        read = read_window(tile, model.card)
+        before = chip(first, read)
+        after = before if second is None else chip(second, read)
         said = model.predict(before, after)
         inner = (
             slice(None),
-            slice(tile.core.row_off - tile.read.row_off, None),
-            slice(tile.core.col_off - tile.read.col_off, None),
+            slice(tile.core.row_off - read.row_off - model.card.trim, None),
+            slice(tile.core.col_off - read.col_off - model.card.trim, None),
         )
         landcover = said.landcover[0][inner][:, : seen.shape[0], : seen.shape[1]]
         layers.landcover[0][core] = np.where(seen, landcover.argmax(axis=0) + 1, 0)
@@ -98,20 +99,32 @@ def predict_layers(
     return ran
 
 
+def read_window(tile: Tile, card: ModelCard) -> Window:
+    """What the model sees of a tile: its whole halo, beyond the grid too, where it trims it."""
+    if not card.trim:
+        return tile.read
+    core, stride = tile.core, card.stride
+    height, width = (-(-length // stride) * stride for length in (core.height, core.width))
+    left, top = core.col_off - card.halo, core.row_off - card.halo
+    return Window(left, top, width + 2 * card.halo, height + 2 * card.halo)
+
+
 def chip(date: Date, window: Window) -> np.ndarray:
     """Float32 (1, 3, y, x) in 0..1 of one window; no data shows the mean colour of the date.
 
-    The window may reach over the right and lower edge of the grid: the last pixels are carried on.
+    The window may reach over the edges of the grid: the last pixels are carried on.
     """
     rows, cols = date.imagery.box.shape
-    height = min(window.height, rows - window.row_off)
-    width = min(window.width, cols - window.col_off)
-    there = Window(window.col_off, window.row_off, width, height)
+    top, left = max(0, window.row_off), max(0, window.col_off)
+    bottom = min(window.row_off + window.height, rows)
+    right = min(window.col_off + window.width, cols)
+    there = Window(left, top, right - left, bottom - top)
     values, valid, _ = date.imagery.read(there)
     valid &= date.sight.seen[there.toslices()]
     image = np.where(valid, values, date.sight.colour[:, None, None]).astype("float32") / 255
-    rest = ((0, 0), (0, window.height - height), (0, window.width - width))
-    return np.pad(image, rest, mode="edge")[None] if rest != ((0, 0),) * 3 else image[None]
+    above, below = top - window.row_off, window.row_off + window.height - bottom
+    before, beyond = left - window.col_off, window.col_off + window.width - right
+    return np.pad(image, ((0, 0), (above, below), (before, beyond)), mode="edge")[None]
 
 
 def bring_layers(layers: Layers, box: GeoBox, folder: Path) -> Layers:

@@ -39,6 +39,8 @@ _RANGES = {
     "gsd": (0.01, 1000),
     "stride": (2, 1024),
     "halo": (0, 4096),
+    "window": (256, 8192),
+    "trim": (0, 4096),
     "building_threshold": (0.001, 0.999),
     "temperature": (0.001, 1000),
     "seed": (0, 2**64 - 1),
@@ -64,7 +66,11 @@ _KINDS: tuple[tuple[tuple[str, ...], Callable[[object], bool], str], ...] = (
         f"a line of text of at most {_LONGEST} letters",
     ),
     (("gsd_min", "gsd_max", "gsd", "building_threshold", "temperature"), _is_number, "a number"),
-    (("stride", "halo", "seed"), lambda value: type(value) is int, "a whole number"),
+    (
+        ("stride", "halo", "window", "trim", "seed"),
+        lambda value: type(value) is int,
+        "a whole number",
+    ),
     (tuple(_FIXED), _is_words, "a list of words"),
     (("recipe",), lambda value: isinstance(value, dict), "a table"),
 )
@@ -93,8 +99,11 @@ def _faults(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             "gsd",
             f"does not lie in {card['gsd_min']:g}..{card['gsd_max']:g} m, the model's range",
         )
-    if card["halo"] % card["stride"]:
-        yield "halo", f"is not a multiple of the stride {card['stride']}"
+    for name in ("halo", "window", "trim"):
+        if card.get(name, 0) % card["stride"]:
+            yield name, f"is not a multiple of the stride {card['stride']}"
+    if card.get("trim", 0) > card["halo"]:
+        yield "trim", f"is more than the halo, {card['halo']} px"
 
 
 def _finite(text: str) -> float:
@@ -120,7 +129,11 @@ class ModelCard:
     stride: int
     """Image sides are multiples of this, pixels."""
     halo: int
-    """Margin after which a window agrees with the whole image, pixels."""
+    """Margin seen around a window, with which it agrees with the whole image, pixels."""
+    window: int = 1024
+    """Side of what is answered at once, pixels."""
+    trim: int = 0
+    """Margin of the images that the answers leave out, at each side, pixels."""
     bands: tuple[str, ...] = ("red", "green", "blue")
     landcover_classes: tuple[str, ...] = LANDCOVER_CLASSES
     damage_classes: tuple[str, ...] = DAMAGE_CLASSES

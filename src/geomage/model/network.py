@@ -1,14 +1,15 @@
-"""The siamese network: one encoder for both dates, one decoder for each question.
+"""The siamese network: two branches for each date, one decoder for each question.
 
-Everything is convolution, so a window with a halo gives what the whole image gives; there is no
-pooling over the image, the context comes from dilated convolutions at the coarsest level. Logits
-leave the decoders at 1/2 (land cover) and 1/4 (damage, flags) of the resolution and reach the full
-one by pixel shuffle.
+The fine branch sees the image down to 1/8 of its resolution and reaches no more than `FINE` px. The
+coarse branch starts from patches of 4 px, sees 1/16 and 1/32 and has the wide view, by dilated
+convolutions: there a wide margin is cheap. Both meet in the decoders. Everything is convolution, so
+a window with a halo gives what the whole image gives; there is no pooling over the image. Given a
+halo, each level is computed no farther than the level above it looks. Logits leave the decoders at
+1/2 (land cover) and 1/4 (damage, flags) of the resolution and reach the full one by pixel shuffle.
 """
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,10 +20,20 @@ from torch.nn import functional as F  # noqa: N812 -- the name everybody knows
 
 from geomage.model.card import DAMAGE_CLASSES, FLAGS, LANDCOVER_CLASSES
 
-__all__ = ["FIELD", "STRIDE", "Logits", "Network", "NetworkParams", "count_parameters"]
+__all__ = [
+    "FIELD",
+    "FINE",
+    "STRIDE",
+    "Logits",
+    "Network",
+    "NetworkParams",
+    "count_parameters",
+]
 
 STRIDE = 32  # pixels between two columns of the coarsest features
-FIELD = 288  # pixels beyond which nothing reaches an output (widest context: dilations 1, 2)
+FIELD = 192  # pixels beyond which nothing reaches a window on the stride (dilations 1, 2)
+FINE = 48  # the same through the fine branch, from a window with corners on multiples of 8 px
+MARGINS = (1, 3, 3, 3, 2)  # cells beyond the output that the decoders see at 1/2 .. 1/32
 COUNT_MEAN = 0.38  # of counts / 255, over the simulated stream
 COUNT_SCALE = 0.2
 
@@ -39,33 +50,42 @@ class Logits(NamedTuple):
 class NetworkParams:
     """The widths of the network."""
 
-    widths: tuple[int, int, int, int, int] = (32, 48, 80, 128, 160)
-    """Channels at 1/2, 1/4, 1/8, 1/16 and 1/32 of the resolution."""
+    widths: tuple[int, int, int, int, int] = (32, 48, 96, 112, 160)
+    """Channels at 1/2, 1/4, 1/8 (fine branch), 1/16 and 1/32 (coarse branch) of the resolution."""
     decoder: int = 48
     """Channels of the decoders at 1/4 and coarser."""
     context: tuple[int, ...] = (1, 2)
     """Dilations of the context blocks at the coarsest level."""
 
 
+def _cut(x: Tensor, cells: int) -> Tensor:
+    """Leave out so many cells at each side."""
+    return F.pad(x, (-cells,) * 4) if cells else x
+
+
 class ConvNorm(nn.Sequential):
-    """Convolution, batch normalisation and, unless told otherwise, ReLU."""
+    """Convolution, batch normalisation and, unless told otherwise, ReLU.
+
+    Odd sizes are padded; even ones cut the image into patches, with `step` the size.
+    """
 
     def __init__(
         self, wide_in: int, wide_out: int, size: int = 3, *, step: int = 1, active: bool = True
     ) -> None:
         layers: list[nn.Module] = [
-            nn.Conv2d(wide_in, wide_out, size, step, padding=size // 2, bias=False),
+            nn.Conv2d(wide_in, wide_out, size, step, padding=size // 2 * (size % 2), bias=False),
             nn.BatchNorm2d(wide_out),
         ]
         super().__init__(*layers, *([nn.ReLU(inplace=True)] if active else []))
 
 
 class Residual(nn.Module):
-    """Two 3 x 3 convolutions beside an identity."""
+    """A 3 x 3 convolution and one of `size` beside an identity."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, size: int = 3) -> None:
         super().__init__()
-        self.body = nn.Sequential(ConvNorm(width, width), ConvNorm(width, width, active=False))
+        last = ConvNorm(width, width, size, active=False)
+        self.body = nn.Sequential(ConvNorm(width, width), last)
 
     def forward(self, x: Tensor) -> Tensor:
         """Keep the shape (batch, width, y, x)."""
@@ -89,26 +109,39 @@ class Context(nn.Module):
         return F.relu(x + self.widen(seen))
 
 
-class Encoder(nn.Module):
-    """Image to features at 1/2, 1/4, 1/8, 1/16 and 1/32."""
+class FineBranch(nn.Module):
+    """Image to features at 1/2, 1/4 and 1/8."""
 
     def __init__(self, params: NetworkParams) -> None:
         super().__init__()
         w = params.widths
         self.stem = ConvNorm(3, w[0], 5, step=2)
-        self.levels = nn.ModuleList(
-            nn.Sequential(ConvNorm(fine, coarse, 3, step=2), Residual(coarse))
-            for fine, coarse in itertools.pairwise(w[:4])
-        )
-        context = [Context(w[4], dilation) for dilation in params.context]
-        self.levels.append(nn.Sequential(ConvNorm(w[3], w[4], 3, step=2), *context))
+        self.quarter = nn.Sequential(ConvNorm(w[0], w[1], step=2), Residual(w[1]))
+        self.eighth = nn.Sequential(ConvNorm(w[1], w[2], step=2), Residual(w[2], 1))
 
     def forward(self, image: Float[Tensor, "batch 3 y x"]) -> list[Tensor]:
         """Return the features from fine to coarse."""
-        features = [self.stem((image - COUNT_MEAN) / COUNT_SCALE)]
-        for level in self.levels:
-            features.append(level(features[-1]))
-        return features
+        half = self.stem((image - COUNT_MEAN) / COUNT_SCALE)
+        quarter = self.quarter(half)
+        return [half, quarter, self.eighth(quarter)]
+
+
+class CoarseBranch(nn.Module):
+    """Image to features at 1/16 and 1/32, by way of patches of 4 px: texture, then context."""
+
+    def __init__(self, params: NetworkParams) -> None:
+        super().__init__()
+        w = params.widths
+        thin = max(1, w[0] // 2)
+        self.texture = nn.Sequential(ConvNorm(3, thin, 4, step=4), ConvNorm(thin, w[1], step=2))
+        self.sixteenth = nn.Sequential(ConvNorm(w[1], w[3], step=2), Residual(w[3], 1))
+        context = [Context(w[4], dilation) for dilation in params.context]
+        self.wide = nn.Sequential(ConvNorm(w[3], w[4], 2, step=2), *context)
+
+    def forward(self, image: Float[Tensor, "batch 3 y x"]) -> list[Tensor]:
+        """Return the features from fine to coarse."""
+        sixteenth = self.sixteenth(self.texture((image - COUNT_MEAN) / COUNT_SCALE))
+        return [sixteenth, self.wide(sixteenth)]
 
 
 class Decoder(nn.Module):
@@ -119,13 +152,22 @@ class Decoder(nn.Module):
         self.lateral = nn.ModuleList(nn.Conv2d(w, width, 1) for w in widths)
         self.mix = nn.ModuleList(ConvNorm(width, width) for _ in widths[1:])
 
-    def forward(self, features: list[Tensor]) -> Tensor:
-        """Take features from fine to coarse; return (batch, width, y, x) of the finest."""
+    def forward(self, features: list[Tensor], margins: tuple[int, ...]) -> Tensor:
+        """Take features from fine to coarse; return (batch, width, y, x) of the finest.
+
+        margins: cells of each level beyond the output; the finest is returned with one less, since
+        its outermost cell is not what the whole image would give.
+        """
         x = F.relu(self.lateral[-1](features[-1]))
         for k in reversed(range(len(self.mix))):
-            up = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+            up = _cut(_double(x), 2 * margins[k + 1] - margins[k])
             x = self.mix[k](F.relu(up + self.lateral[k](features[k])))
-        return x
+        return _cut(x, min(1, margins[0]))
+
+
+def _double(x: Tensor) -> Tensor:
+    """Twice the cells, bilinear."""
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
 def _smooth_shuffle(head: nn.Conv2d, factor: int) -> None:
@@ -143,37 +185,78 @@ class Network(nn.Module):
         super().__init__()
         self.params = params = params or NetworkParams()
         w, d = params.widths, params.decoder
-        self.encoder = Encoder(params)
+        self.fine, self.coarse = FineBranch(params), CoarseBranch(params)
         self.cover = Decoder(w[1:], d)
         self.cover_narrow = nn.Conv2d(d, w[0], 1)
         self.cover_lateral = nn.Conv2d(w[0], w[0], 1)
         self.cover_fine = ConvNorm(w[0], w[0])
         self.cover_head = nn.Conv2d(w[0], 4 * len(LANDCOVER_CLASSES), 1)
         self.compare = nn.ModuleList(ConvNorm(3 * width, width, 1) for width in w[1:])
-        self.change = Decoder((w[1] + d, *w[2:]), d)
+        self.change = Decoder(w[1:], d)
+        self.change_join = ConvNorm(2 * d, d, 1)
         self.change_fine = Residual(d)
         self.change_head = nn.Conv2d(d, 16 * (len(DAMAGE_CLASSES) + len(FLAGS)), 1)
         _smooth_shuffle(self.cover_head, 2)
         _smooth_shuffle(self.change_head, 4)
 
     def forward(
-        self, before: Float[Tensor, "batch 3 y x"], after: Float[Tensor, "batch 3 y x"]
+        self,
+        before: Float[Tensor, "batch 3 y x"],
+        after: Float[Tensor, "batch 3 y x"],
+        halo: int = 0,
     ) -> Logits:
-        """Take counts / 255; y and x are multiples of `STRIDE`."""
-        both = self.encoder(torch.cat([before, after]))
-        first, second = zip(*(f.chunk(2) for f in both), strict=True)
-        cover = self.cover(list(first[1:]))
-        fine = self.cover_narrow(cover)
-        fine = F.interpolate(fine, scale_factor=2, mode="bilinear", align_corners=False)
-        fine = self.cover_fine(F.relu(fine + self.cover_lateral(first[0])))
-        landcover = F.pixel_shuffle(self.cover_head(fine), 2)
+        """Take counts / 255; y and x are multiples of `STRIDE`.
 
-        pairs = zip(self.compare, first[1:], second[1:], strict=True)
-        seen = [mix(torch.cat([a, b, (a - b).abs()], 1)) for mix, a, b in pairs]
-        seen[0] = torch.cat([seen[0], cover], 1)
-        change = F.pixel_shuffle(self.change_head(self.change_fine(self.change(seen))), 4)
-        damage, flags = change[:, : len(DAMAGE_CLASSES)], change[:, len(DAMAGE_CLASSES) :]
+        halo: pixels at each side that are seen, but not answered: 0, or a multiple of `STRIDE`
+            from 2 `STRIDE`.
+        """
+        if not self.training:  # one after the other takes less memory
+            return self.decide(self.look(before, halo), self.look(after, halo), halo)
+        both = self.look(torch.cat([before, after]))  # one set of statistics for both dates
+        first, second = zip(*(level.chunk(2) for level in both), strict=True)
+        return self.decide(list(first), list(second))
+
+    def look(self, image: Float[Tensor, "batch 3 y x"], halo: int = 0) -> list[Tensor]:
+        """Features from fine to coarse; the three fine ones end `FINE` px beyond the output."""
+        near = _cut(image, halo - FINE) if halo else image
+        return [*self.fine(near), *self.coarse(image)]
+
+    def decide(self, before: list[Tensor], after: list[Tensor], halo: int = 0) -> Logits:
+        """Answer the questions from the features, each level cut to what the decoders see of it."""
+        margins = MARGINS if halo else (0,) * len(MARGINS)
+        wide = (FINE // 2, FINE // 4, FINE // 8, halo // 16, halo // 32) if halo else margins
+        rims = [has - needs for has, needs in zip(wide, margins, strict=True)]
+        first, second = (
+            [_cut(level, rim) for level, rim in zip(levels, rims, strict=True)]
+            for levels in (before, after)
+        )
+        cover = self.cover(first[1:], margins[1:])
+        landcover = self._landcover(first[0], cover, margins)
+        damage, flags = self._change(first[1:], second[1:], cover, margins)
         return Logits(landcover, damage, flags)
+
+    def _landcover(self, half: Tensor, cover: Tensor, margins: tuple[int, ...]) -> Tensor:
+        """Logits at full resolution, from features at 1/2 and 1/4."""
+        rim = margins[0]
+        up = _cut(_double(self.cover_narrow(_cut(cover, rim))), rim)
+        fine = self.cover_fine(F.relu(up + self.cover_lateral(half)))
+        return F.pixel_shuffle(self.cover_head(_cut(fine, rim)), 2)
+
+    def _change(
+        self,
+        first: list[Tensor],
+        second: list[Tensor],
+        cover: Tensor,
+        margins: tuple[int, ...],
+    ) -> tuple[Tensor, Tensor]:
+        """Logits at full resolution, from features at 1/4 and coarser, and the land cover's."""
+        pairs = zip(self.compare, first, second, strict=True)
+        seen = [mix(torch.cat([a, b, (a - b).abs()], 1)) for mix, a, b in pairs]
+        change = torch.cat([self.change(seen, margins[1:]), cover], 1)
+        fine = _cut(self.change_fine(self.change_join(change)), 2 * margins[0])
+        parts = self.change_head(fine).split([16 * len(DAMAGE_CLASSES), 16 * len(FLAGS)], 1)
+        damage, flags = (F.pixel_shuffle(part, 4) for part in parts)
+        return damage, flags
 
 
 def count_parameters(network: nn.Module) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,14 +44,28 @@ class Model:
     def predict(
         self, before: Float[np.ndarray, "batch 3 y x"], after: Float[np.ndarray, "_ 3 _ _"]
     ) -> Prediction:
-        """Run on counts / 255 in 0..1; y and x are multiples of `card.stride`."""
-        _check_images(before, after, self.card.stride)
+        """Run on counts / 255 in 0..1; y and x are multiples of `card.stride`.
+
+        The answers leave out `card.trim` px at each side of the images.
+        """
+        _check_images(before, after, self.card)
         feed = {
             name: np.ascontiguousarray(image, np.float32)
             for name, image in zip(INPUTS, (before, after), strict=True)
         }
-        landcover, damage, flags = self._session.run(list(CHANNELS), feed)
-        return Prediction(landcover, damage, flags)
+        said = self._session.run(list(CHANNELS), feed)
+        self._check_answers(said, before.shape)
+        return Prediction(*said)
+
+    def _check_answers(self, said: Sequence[np.ndarray], seen: tuple[int, ...]) -> None:
+        """A card that states another trim than the graph has would move the map."""
+        y, x = (side - 2 * self.card.trim for side in seen[2:])
+        for name, one in zip(CHANNELS, said, strict=True):
+            if one.shape != (seen[0], CHANNELS[name], y, x):
+                raise ModelError(
+                    f"{self.path}: {name} is {one.shape} for images of {seen}, not what the "
+                    f"card's trim of {self.card.trim} px leaves; export the model again"
+                )
 
 
 def default_model_path() -> Path:
@@ -111,13 +126,19 @@ def _check_signature(path: Path, session: ort.InferenceSession) -> None:
         raise ModelError(f"{path}: outputs {sorted(outputs)} are not {sorted(CHANNELS)}")
 
 
-def _check_images(before: np.ndarray, after: np.ndarray, stride: int) -> None:
+def _check_images(before: np.ndarray, after: np.ndarray, card: ModelCard) -> None:
     for name, image in (("before", before), ("after", after)):
         if image.ndim != 4 or image.shape[1] != 3:
             raise ModelError(f"{name}: expected (batch, 3, y, x), got {image.shape}")
-        if image.shape[2] % stride or image.shape[3] % stride or 0 in image.shape:
+        sides = image.shape[2:]
+        if sides[0] % card.stride or sides[1] % card.stride or 0 in image.shape:
             raise ModelError(
-                f"{name}: sides {image.shape[2:]} must be positive multiples of {stride} px"
+                f"{name}: sides {sides} must be positive multiples of {card.stride} px"
+            )
+        if min(sides) <= 2 * card.trim:
+            raise ModelError(
+                f"{name}: sides {sides} leave nothing to answer: the model trims {card.trim} px "
+                "at each side"
             )
     if before.shape != after.shape:
         raise ModelError(f"before {before.shape} and after {after.shape} differ in shape")

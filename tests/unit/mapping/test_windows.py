@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from geomage.mapping.imagery import look, open_imagery
 from geomage.mapping.layers import Date, Layers, blank_layers, predict_layers
 from geomage.mapping.plan import tiles, work_grid
 from geomage.mapping.survey import Sight, collar, moved, survey
-from geomage.model import ModelCard, load_model
+from geomage.model import Model, ModelCard, load_model
 from tiny_network import REACH, write_tiny_network
 from tiny_town import BOX, SIDE, paint
 
@@ -44,11 +45,31 @@ def test_the_mosaic_of_windows_equals_the_whole(tmp_path: Path, side: int) -> No
         np.testing.assert_array_equal(getattr(pieces, name), getattr(whole, name))
 
 
-def predicted(model: object, path: Path, folder: Path, side: int) -> Layers:
+@pytest.mark.parametrize("side", [64, 160])
+def test_a_model_that_trims_its_halo_agrees_too(tmp_path: Path, side: int) -> None:
+    """Even where the halo reaches beyond the raster: its edge is carried on, for every window."""
+    network = pytest.importorskip("geomage.model.network", reason="the extra [train]")
+    from geomage.model.export import HALO, TRIM, WINDOW, write_onnx
+
+    card = replace(CARD, stride=network.STRIDE, halo=HALO, trim=TRIM, window=WINDOW)
+    narrow = network.Network(network.NetworkParams((8, 8, 8, 8, 8), 8)).eval()
+    model = load_model(write_onnx(narrow, card, tmp_path / "m.onnx"), threads=1)
+    path = write_cog(tmp_path / "b.tif", Raster(paint(), BOX))
+    pieces, whole = (
+        predicted(model, path, tmp_path / str(length), length) for length in (side, 4096)
+    )
+    for name in ("building", "damage", "flags"):
+        one, other = (np.asarray(getattr(layers, name), int) for layers in (pieces, whole))
+        assert other.any()
+        assert np.abs(one - other).max() <= 1  # counts: 1e-4 of probability may round either way
+    assert (pieces.landcover == whole.landcover).mean() > 0.9999
+
+
+def predicted(model: Model, path: Path, folder: Path, side: int) -> Layers:
     layers = blank_layers(folder, BOX)
     with open_imagery([look(path, None)], BOX) as imagery:
         date = Date(imagery, survey(imagery, "look"))
-        predict_layers(model, list(tiles((SIDE, SIDE), side, CARD)), (date, date), layers)
+        predict_layers(model, list(tiles((SIDE, SIDE), side, model.card)), (date, date), layers)
     return layers
 
 

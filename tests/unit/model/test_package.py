@@ -15,7 +15,7 @@ import torch
 
 from geomage.errors import ModelError
 from geomage.model import ModelCard, default_model_path, load_model
-from geomage.model.export import Probabilities, write_onnx
+from geomage.model.export import HALO, TRIM, WINDOW, Probabilities, write_onnx
 from geomage.model.network import Network
 
 RNG = np.random.default_rng(7)
@@ -72,6 +72,45 @@ def test_the_weights_of_the_loss_are_undone(tmp_path: Path, exported: Path, netw
 def test_the_card_comes_back(exported: Path, card: ModelCard):
     assert load_model(exported, threads=1).card == card
     assert ModelCard.from_json(card.to_json()) == card
+
+
+def test_a_card_from_before_windows_and_trim_is_read(card: ModelCard):
+    facts = json.loads(card.to_json())
+    del facts["window"], facts["trim"]
+    old = ModelCard.from_json(json.dumps(facts))
+    assert (old.window, old.trim) == (1024, 0)
+
+
+@pytest.fixture(scope="module")
+def trimmed(tmp_path_factory: pytest.TempPathFactory, network: Network, card: ModelCard) -> Path:
+    path = tmp_path_factory.mktemp("model") / "trimmed.onnx"
+    return write_onnx(network, replace(card, halo=HALO, window=WINDOW, trim=TRIM), path)
+
+
+@pytest.mark.parametrize("shape", [(1, 32, 32), (2, 64, 160)])
+def test_a_trimmed_file_answers_for_the_middle(trimmed: Path, network: Network, shape):
+    batch, y, x = shape
+    before, after = pair(batch, y + 2 * TRIM, x + 2 * TRIM)
+    said = load_model(trimmed, threads=1).predict(before, after)
+    with torch.no_grad():
+        whole = Probabilities(network, 1.0)(torch.from_numpy(before), torch.from_numpy(after))
+    for mine, theirs in zip((said.landcover, said.damage, said.flags), whole, strict=True):
+        assert mine.shape == (batch, theirs.shape[1], y, x)
+        np.testing.assert_allclose(mine, theirs[..., TRIM:-TRIM, TRIM:-TRIM], atol=1e-5)
+
+
+def test_a_trimmed_file_refuses_images_that_leave_nothing(trimmed: Path):
+    with pytest.raises(ModelError, match="leave nothing to answer"):
+        load_model(trimmed, threads=1).predict(*pair(1, 2 * TRIM, 2 * TRIM + 32))
+
+
+def test_a_card_that_lies_about_the_trim_is_found_out(tmp_path: Path, trimmed: Path):
+    model = onnx.load(trimmed)
+    card = replace(load_model(trimmed, threads=1).card, trim=TRIM - 32)
+    onnx.helper.set_model_props(model, {"geomage": card.to_json()})
+    onnx.save(model, tmp_path / "liar.onnx")
+    with pytest.raises(ModelError, match="trim"):
+        load_model(tmp_path / "liar.onnx", threads=1).predict(*pair(1, 2 * TRIM + 32, 448))
 
 
 def test_a_shipped_model_is_small_and_ours():
