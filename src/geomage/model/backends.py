@@ -92,8 +92,9 @@ def find_precision(backend: str, precision: str) -> str:
     """
     offered = find_backend(backend).precisions
     if precision not in offered:
+        near = near_names(precision.lower(), offered)
         raise InputError(
-            f"unknown precision {precision!r} of {backend}{near_names(precision.lower(), offered)}: "
+            f"unknown precision {precision!r} of {backend}{near}: "
             f"choose one of {', '.join(offered)}"
         )
     return precision

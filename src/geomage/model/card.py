@@ -90,6 +90,7 @@ _KINDS: tuple[tuple[tuple[str, ...], Callable[[object], bool], str], ...] = (
         "a whole number",
     ),
     (tuple(_FIXED), _is_words, "a list of words"),
+    (("precision",), lambda value: value in ("fp32", "int8"), "fp32 or int8"),
     (("recipe", "gates"), lambda value: isinstance(value, dict), "a table"),
 )
 
@@ -120,8 +121,6 @@ def _faults(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name in ("halo", "window", "trim"):
         if card.get(name, 0) % card["stride"]:
             yield name, f"is not a multiple of the stride {card['stride']}"
-    if card.get("precision", "fp32") not in ("fp32", "int8"):
-        yield "precision", "is not fp32 or int8"
     if card.get("trim", 0) > card["halo"]:
         yield "trim", f"is more than the halo, {card['halo']} px"
 
