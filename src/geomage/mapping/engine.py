@@ -20,7 +20,7 @@ from geomage.errors import InputError
 from geomage.geo import Scratch, Shift, ground_gsd, refuse_full
 from geomage.mapping.deliver import Shelf, deliver
 from geomage.mapping.imagery import Picture, open_imagery
-from geomage.mapping.job import MapJob, MapResult, refuse_output
+from geomage.mapping.job import MapJob, MapResult, open_model, refuse_output
 from geomage.mapping.layers import (
     Date,
     Layers,
@@ -33,7 +33,7 @@ from geomage.mapping.layers import (
 from geomage.mapping.plan import Plan, crs_name, make_plan, tiles
 from geomage.mapping.reasons import Views, reason_codes
 from geomage.mapping.survey import moved, residual_shift, survey
-from geomage.model import Model, ModelCard, load_model
+from geomage.model import Model, ModelCard
 
 _CACHE = 96 * 2**20  # bytes GDAL may keep of blocks it read
 
@@ -51,7 +51,7 @@ def map_rasters(job: MapJob) -> MapResult:
     """
     started = time.perf_counter()
     refuse_output(job)
-    card = load_model(job.model, threads=1).card
+    card = open_model(job, 1).card
     plan = make_plan(job, card)
     out = job.out.absolute()
     refuse_full(out, work_bytes(plan))
@@ -73,7 +73,7 @@ def _run(job: MapJob, plan: Plan, card: ModelCard, folder: Path) -> MapResult:
         first = _first(plan, stack)
         second, shift = _second(plan, first, stack)
         # Loaded here, so that the memory it works in is given back when the windows are done.
-        model = load_model(job.model, threads=job.jobs)
+        model = open_model(job, job.jobs)
         facts = _facts(job, plan, model)
         ran = predict_layers(model, windows, (first, second), layers)
         del model
@@ -158,6 +158,8 @@ def _facts(job: MapJob, plan: Plan, model: Model) -> dict[str, Any]:
             "gsd": job.gsd,
             "memory_bytes": job.memory_bytes,
             "jobs": job.jobs,
+            "backend": model.backend,
+            "precision": model.precision,
             "seed": job.seed,
         },
         "notes": list(plan.notes),
