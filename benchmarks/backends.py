@@ -1,6 +1,6 @@
 """How fast each backend and precision runs a model, in what memory, and what it costs in accuracy.
 
-    python -m benchmarks.backends [--model MODEL] [--int8 MODEL] [-o FILE] [--data DATA] [--side 1024]
+    python -m benchmarks.backends [--model MODEL] [--int8 MODEL] [-o FILE] [--data DATA]
 
 One thread, rounds in turn, medians of CPU time; memory is the peak of a process of its own above
 what it held before the model was opened. The loss is that of pooled F1 of building pixels on the

@@ -54,8 +54,10 @@ class Graph:
             if node.op_type == "Constant":
                 continue
             taken = [values[name] if name else None for name in node.input]
-            values[node.output[0]] = OPERATORS[node.op_type](options, *taken)
-            del taken
+            made = OPERATORS[node.op_type](options, *taken)
+            outputs = made if isinstance(made, tuple) else (made,)
+            values |= zip(node.output, outputs, strict=True)
+            del taken, made, outputs
             left.subtract(node.input)
             for name in {n for n in node.input if n and not left[n] and n not in OUTPUTS}:
                 del values[name]

@@ -21,7 +21,7 @@ from geomage.errors import ModelError
 __all__ = ["OPERATORS"]
 
 Options = Mapping[str, Any]
-Operator = Callable[..., Tensor]
+Operator = Callable[..., Tensor | tuple[Tensor, ...]]
 _TYPES = {1: torch.float32, 6: torch.int32, 7: torch.int64, 9: torch.bool, 11: torch.float64}
 
 
@@ -98,6 +98,14 @@ def _slice(
     ):
         cut[place] = slice(start, end, step)
     return x[tuple(cut)]
+
+
+def _split(options: Options, x: Tensor, sizes: Tensor | None = None) -> tuple[Tensor, ...]:
+    """Parts of given sizes, or as many equal ones as asked for; the last may be smaller."""
+    axis = options.get("axis", 0)
+    if sizes is None:
+        return x.split(-(-x.shape[axis] // options["num_outputs"]), axis)
+    return x.split(sizes.tolist(), axis)
 
 
 def _axes(options: Options, x: Tensor, axes: Tensor | None) -> list[int]:
@@ -183,6 +191,7 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
         "Sigmoid": _plain(torch.sigmoid),
         "Slice": _slice,
         "Softmax": lambda options, x: torch.softmax(x, options.get("axis", -1)),
+        "Split": _split,
         "Sub": _plain(torch.sub),
         "Transpose": lambda options, x: x.permute(options["perm"]),
         "Unsqueeze": _unsqueeze,
