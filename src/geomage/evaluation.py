@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
 from pathlib import Path
@@ -14,14 +14,17 @@ from tqdm import tqdm
 
 from geomage.errors import InputError
 from geomage.mapping import MapJob, map_rasters
+from geomage.model import DEFAULT_BACKEND, Gate
 from geomage.product import ProductPaths, Score, score_product, write_product
 
 __all__ = [
     "Evaluation",
+    "How",
     "LabelledPair",
     "evaluate_model",
     "find_pairs",
     "map_into",
+    "measure_gate",
     "score_job",
 ]
 
@@ -36,6 +39,18 @@ class LabelledPair:
     before: Path
     after: Path
     damage: Path
+
+
+@dataclass(frozen=True)
+class How:
+    """What runs a model, and how exactly."""
+
+    backend: str = DEFAULT_BACKEND
+    precision: str | None = None
+    accept_loss: bool = False
+
+
+FAITHFUL = How()
 
 
 @dataclass(frozen=True)
@@ -90,7 +105,12 @@ def _partner(before: Path, word: str) -> Path | None:
 
 
 def evaluate_model(
-    model: Path | str, folder: Path, *, gsd: float | None = None, jobs: int | None = None
+    model: Path | str,
+    folder: Path,
+    *,
+    gsd: float | None = None,
+    jobs: int | None = None,
+    how: How = FAITHFUL,
 ) -> Evaluation:
     """Map every labelled pair of a folder in a temporary place and score each map.
 
@@ -99,6 +119,7 @@ def evaluate_model(
         folder: see `find_pairs`.
         gsd: metres a pixel, for images without CRS.
         jobs: processes; None is this one, whose model takes all cores.
+        how: backend and precision.
     """
     scores = {}
     with tempfile.TemporaryDirectory(prefix="geomage-") as place:
@@ -111,9 +132,48 @@ def evaluate_model(
                 gsd=gsd,
                 jobs=jobs,
                 overwrite=True,
+                backend=how.backend,
+                precision=how.precision,
+                accept_loss=how.accept_loss,
             )
             scores[pair.name] = score_job(job, pair.damage)
     return Evaluation(scores)
+
+
+def measure_gate(
+    models: tuple[Path | str, Path | str],
+    folders: tuple[Path, ...],
+    how: How,
+    *,
+    gsd: float | None = None,
+    jobs: int | None = None,
+) -> Gate:
+    """Measure what a lower precision costs on real labelled pairs, through the engine that maps.
+
+    Args:
+        models: the fp32 model, and the file that is run in the lower precision.
+        folders: sets of pairs, see `find_pairs`; counts of all are pooled.
+        how: backend and precision of the second model.
+        gsd: metres a pixel, for images without CRS.
+        jobs: processes, see `evaluate_model`.
+    """
+
+    def over(model: Path | str, how: How) -> Evaluation:
+        found = [evaluate_model(model, one, gsd=gsd, jobs=jobs, how=how) for one in folders]
+        return Evaluation(
+            {f"{k}/{name}": s for k, e in enumerate(found) for name, s in e.pairs.items()}
+        )
+
+    full = over(models[0], FAITHFUL)
+    low = over(models[1], replace(how, accept_loss=True))
+    pixels = full.pooled.pixels
+    return Gate(
+        tuple(folder.resolve().name for folder in folders),
+        len(full.pairs),
+        pixels.tp + pixels.fn,
+        pixels.f1,
+        low.pooled.pixels.f1,
+    )
 
 
 def map_into(job: MapJob, say: Callable[[str], None] = lambda _: None) -> ProductPaths:

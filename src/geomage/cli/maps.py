@@ -12,6 +12,7 @@ import typer
 from geomage.cli.frame import PARTLY, done, examples, print_json, print_text, say
 from geomage.cli.options import (
     After,
+    Backend,
     Before,
     Gsd,
     Json,
@@ -19,6 +20,7 @@ from geomage.cli.options import (
     ModelName,
     Out,
     Overwrite,
+    Precision,
     Processes,
     Scheduler,
     Seed,
@@ -90,6 +92,8 @@ def map_(
         list[Path] | None, typer.Option("--after", help="One more image of the second date.")
     ] = None,
     model: ModelName = "default",
+    backend: Backend = "onnxruntime",
+    precision: Precision = None,
     gsd: Gsd = None,
     flips: Annotated[
         bool,
@@ -122,6 +126,8 @@ def map_(
         after=(*_some(after), *(more_after or ())),
         out=out,
         model=model,
+        backend=backend,
+        precision=precision,
         gsd=gsd,
         memory_bytes=read_bytes(memory),
         jobs=jobs,

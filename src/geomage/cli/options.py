@@ -38,6 +38,22 @@ After = Annotated[
     typer.Argument(metavar="AFTER", help="Image of the second date.", show_default=False),
 ]
 ModelName = Annotated[str, typer.Option("--model", help="A model file, or `default`.")]
+Backend = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="What runs the model: onnxruntime, openvino (extra [openvino]) or torch (extra "
+        "[train]; on a GPU where there is one).",
+    ),
+]
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="fp32, bf16 or int8; lower ones only where the model passed the accuracy gate.",
+        show_default="that of the model file",
+    ),
+]
 Sensor = Annotated[
     str,
     typer.Option(

@@ -11,10 +11,17 @@ from pathlib import Path
 from geomage.errors import MissingExtraError
 from geomage.learn.recipe import Recipe, read_recipe, shipped_recipe
 
-__all__ = ["Recipe", "export_run", "read_recipe", "shipped_recipe", "train_recipe"]
+__all__ = [
+    "Recipe",
+    "export_run",
+    "quantise_model",
+    "read_recipe",
+    "shipped_recipe",
+    "train_recipe",
+]
 
 
-def _require_torch() -> None:
+def require_training() -> None:
     """Say how to install what training needs; make its threads sleep, not spin, while they wait.
 
     Simulation shares the cores with training: spinning threads cost it a third. OpenMP reads the
@@ -42,7 +49,7 @@ def train_recipe(recipe: Recipe, out: Path, *, jobs: int = 2, pool: Path | None 
         jobs: processes that simulate.
         pool: folder of simulated pairs shared between runs; `out/pool` by default.
     """
-    _require_torch()
+    require_training()
     from geomage.learn.stream import open_stream  # noqa: PLC0415 -- the extra
     from geomage.learn.train import train  # noqa: PLC0415
 
@@ -51,7 +58,15 @@ def train_recipe(recipe: Recipe, out: Path, *, jobs: int = 2, pool: Path | None 
 
 def export_run(run: Path, path: Path, *, pool: Path | None = None) -> Path:
     """Export the last checkpoint of a run folder as one ONNX file."""
-    _require_torch()
+    require_training()
     from geomage.learn import export  # noqa: PLC0415 -- the extra
 
     return export.export_run(run, path, pool=pool)
+
+
+def quantise_model(model: Path | str, out: Path, *, pairs: int = 12) -> Path:
+    """Write the int8 form of a model, calibrated on simulated pairs; it has no gate yet."""
+    require_training()
+    from geomage.learn import quantise  # noqa: PLC0415 -- the extra
+
+    return quantise.quantise_model(model, out, pairs=pairs)

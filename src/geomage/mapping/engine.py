@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,14 @@ from geomage.mapping.blobs import RUN_TOGETHER
 from geomage.mapping.compose import SIDE, Said, compose, count, deliver
 from geomage.mapping.dates import Dates, read_dates
 from geomage.mapping.imagery import Picture
-from geomage.mapping.job import MapJob, MapResult, refuse_output
+from geomage.mapping.job import MapJob, MapResult, open_model, refuse_output
 from geomage.mapping.journal import Work, open_work
 from geomage.mapping.plan import Plan, crs_name, make_plan, work_bytes
 from geomage.mapping.predict import Predict, model_store
 from geomage.mapping.reasons import Shown, pixel_rims
 from geomage.mapping.regrid import Layer
 from geomage.mapping.runs import tile_runs
-from geomage.model import Model, ModelCard, load_model
+from geomage.model import Model, ModelCard
 from geomage.workers import Run, Workers, cores, open_workers
 
 _CACHE = 96 * 2**20  # bytes GDAL may keep of blocks it read
@@ -55,7 +56,7 @@ def map_rasters(job: MapJob, say: Callable[[str], None] = lambda _: None) -> Map
         RunError: workers were lost again and again; the same job goes on.
     """
     refuse_output(job)
-    model = load_model(job.model, threads=cores())
+    model = open_model(job, cores())
     plan = make_plan(job, model.card)
     out = job.out.absolute()
     refuse_full(out, work_bytes(plan))
@@ -103,9 +104,8 @@ class _Passes:
 
     def _predict(self, dates: Dates, store: TileStore) -> None:
         """Run the model on the tiles that are missing."""
-        task = Predict(
-            dates.first, dates.second, store, self.model.path, self.job.flips, self.plan.depth
-        )
+        opens = partial(open_model, self.job)
+        task = Predict(dates.first, dates.second, store, opens, self.job.flips, self.plan.depth)
         missing = store.missing()
         alone = self.job.scheduler is None and self.job.jobs in (None, 1)
         with tqdm(total=len(missing), desc="map", unit="tile", disable=None) as bar:
@@ -159,7 +159,13 @@ def _identity(job: MapJob, plan: Plan, model: Model) -> dict[str, Any]:
         },
         "work_gsd_m": ground_gsd(plan.work),
         "model": {**asdict(model.card), "sha256": _sha256(model.path)},
-        "parameters": {"gsd": job.gsd, "flips": job.flips, "seed": job.seed},
+        "parameters": {
+            "gsd": job.gsd,
+            "backend": model.backend,
+            "precision": model.precision,
+            "flips": job.flips,
+            "seed": job.seed,
+        },
         "notes": list(plan.notes),
     }
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from geomage.geo import Tiling
-from geomage.mapping.job import MapJob
+from geomage.mapping.job import MapJob, open_model
 from geomage.mapping.plan import Plan, make_plan, memory_bytes, work_bytes
 from geomage.mapping.predict import read_window
-from geomage.model import Model, load_model
+from geomage.model import Model
 from geomage.workers import cores
 
 __all__ = ["Forecast", "forecast"]
@@ -67,7 +67,7 @@ def forecast(job: MapJob) -> Forecast:
         InputError: as `map_rasters` would.
         BudgetError: the work would not fit in `job.memory_bytes`; the message says what would.
     """
-    model = load_model(job.model, threads=cores())
+    model = open_model(job, cores())
     plan = make_plan(job, model.card)
     tiling = Tiling(plan.work, model.card.window)
     seen = 0

@@ -13,6 +13,7 @@ import geopandas as gpd
 from geomage.errors import InputError, OutputError
 from geomage.geo import MEMORY, Scratch, true_path
 from geomage.geo import refuse_output as refuse_folder
+from geomage.model import DEFAULT_BACKEND, Model, load_model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,12 @@ class MapJob:
     """Images of the second date; none maps land cover and buildings only."""
     model: Path | str = "default"
     """An ONNX file, or the name of a shipped model."""
+    backend: str = DEFAULT_BACKEND
+    """What runs the model."""
+    precision: str | None = None
+    """What it computes in; that of the file when None."""
+    accept_loss: bool = False
+    """Run in a precision that has not passed the accuracy gate."""
     gsd: float | None = None
     """Side of a pixel in metres, for images without CRS."""
     memory_bytes: int = MEMORY
@@ -42,6 +49,17 @@ class MapJob:
     """Replace a product folder that stands at `out`."""
     seed: int = 0
     """Kept with the parameters; mapping itself draws nothing at random."""
+
+
+def open_model(job: MapJob, threads: int | None) -> Model:
+    """The model of a job, as the job wants it run."""
+    return load_model(
+        job.model,
+        threads,
+        backend=job.backend,
+        precision=job.precision,
+        accept_loss=job.accept_loss,
+    )
 
 
 @dataclass(frozen=True)

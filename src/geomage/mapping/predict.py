@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from geomage.mapping.date import Date, chip, open_date
 from geomage.mapping.imagery import Imagery
 from geomage.mapping.pipeline import run_pipeline
 from geomage.mapping.runs import TileRun
-from geomage.model import Model, ModelCard, Prediction, load_model
+from geomage.model import Model, ModelCard, Prediction
 from geomage.workers import threads_here
 
 __all__ = ["ONE_DATE", "TWO_DATES", "Predict", "model_store", "read_window"]
@@ -70,7 +70,8 @@ class Predict:
     first: Date
     second: Date | None
     store: TileStore
-    model: Path | str
+    model: Callable[[int], Model]
+    """Opens the model for so many threads; it travels."""
     flips: bool = False
     """Whether answers are means over the image and its three mirror images."""
     depth: int = 1
@@ -79,7 +80,7 @@ class Predict:
     def __call__(self, run: TileRun) -> int:
         """Fill the tiles of a run; returns how many they are."""
         todo = [key for key in run.keys if not self.store.has(key)]
-        for _ in self.run(todo, load_model(self.model, threads=threads_here())):
+        for _ in self.run(todo, self.model(threads_here())):
             pass
         return len(run.keys)
 

@@ -10,7 +10,15 @@ from typing import Any
 
 from geomage.errors import ModelError
 
-__all__ = ["DAMAGE_CLASSES", "FLAGS", "LANDCOVER_CLASSES", "METADATA_KEY", "ModelCard"]
+__all__ = [
+    "DAMAGE_CLASSES",
+    "FLAGS",
+    "INPUTS",
+    "LANDCOVER_CLASSES",
+    "METADATA_KEY",
+    "OUTPUTS",
+    "ModelCard",
+]
 
 LANDCOVER_CLASSES = (
     "bareland",
@@ -25,6 +33,8 @@ LANDCOVER_CLASSES = (
 DAMAGE_CLASSES = ("none", "minor", "major", "destroyed")
 FLAGS = ("water", "changed", "obscured")
 METADATA_KEY = "geomage"
+INPUTS = ("before", "after")
+OUTPUTS = ("landcover", "damage", "flags")
 
 _LONGEST = 1000  # letters of a text
 _FIXED = {
@@ -61,7 +71,15 @@ def _is_words(value: object) -> bool:
 
 _KINDS: tuple[tuple[tuple[str, ...], Callable[[object], bool], str], ...] = (
     (
-        ("name", "version", "normalisation", "licence", "trained_on", "geomage_version"),
+        (
+            "name",
+            "version",
+            "normalisation",
+            "licence",
+            "trained_on",
+            "geomage_version",
+            "calibration",
+        ),
         _is_text,
         f"a line of text of at most {_LONGEST} letters",
     ),
@@ -72,7 +90,8 @@ _KINDS: tuple[tuple[tuple[str, ...], Callable[[object], bool], str], ...] = (
         "a whole number",
     ),
     (tuple(_FIXED), _is_words, "a list of words"),
-    (("recipe",), lambda value: isinstance(value, dict), "a table"),
+    (("precision",), lambda value: value in ("fp32", "int8"), "fp32 or int8"),
+    (("recipe", "gates"), lambda value: isinstance(value, dict), "a table"),
 )
 
 
@@ -151,6 +170,12 @@ class ModelCard:
     licence: str = "Apache-2.0"
     trained_on: str = ""
     geomage_version: str = ""
+    precision: str = "fp32"
+    """What the weights are kept in: fp32 or int8."""
+    calibration: str = ""
+    """What an int8 model was calibrated on."""
+    gates: dict[str, Any] = field(default_factory=dict)
+    """What lower precision was measured to cost on real data, by "backend/precision"."""
 
     def __post_init__(self) -> None:
         _refuse(vars(self))

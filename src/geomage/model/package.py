@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,13 +12,15 @@ import numpy as np
 import onnxruntime as ort
 from jaxtyping import Float, Float32
 
-from geomage.errors import ModelError
-from geomage.model.card import METADATA_KEY, ModelCard
+from geomage.errors import GeomageError, ModelError
+from geomage.model.backends import DEFAULT_BACKEND, Runner, find_backend, find_precision
+from geomage.model.card import INPUTS, METADATA_KEY, ModelCard
+from geomage.model.gate import refuse_ungated
+from geomage.model.run_onnxruntime import open_session, run_session
 
 __all__ = ["Model", "Prediction", "default_model_path", "load_model"]
 
 LARGEST_FILE = 512 * 2**20  # bytes; a model beyond it is refused before it is read
-INPUTS = ("before", "after")
 CHANNELS = {"landcover": 8, "damage": 4, "flags": 3}
 
 
@@ -34,12 +37,16 @@ class Prediction:
 
 
 class Model:
-    """A loaded model: its card and how to run it."""
+    """A loaded model: its card, what runs it and how exactly."""
 
-    def __init__(self, path: Path, session: ort.InferenceSession, card: ModelCard) -> None:
+    def __init__(
+        self, path: Path, card: ModelCard, run: Runner, backend: str, precision: str
+    ) -> None:
         self.path = path
         self.card = card
-        self._session = session
+        self.backend = backend
+        self.precision = precision
+        self._run = run
 
     def predict(
         self, before: Float[np.ndarray, "batch 3 y x"], after: Float[np.ndarray, "_ 3 _ _"]
@@ -49,11 +56,8 @@ class Model:
         The answers leave out `card.trim` px at each side of the images.
         """
         _check_images(before, after, self.card)
-        feed = {
-            name: np.ascontiguousarray(image, np.float32)
-            for name, image in zip(INPUTS, (before, after), strict=True)
-        }
-        said = self._session.run(list(CHANNELS), feed)
+        images = (np.ascontiguousarray(image, np.float32) for image in (before, after))
+        said = self._run(*images)
         self._check_answers(said, before.shape)
         return Prediction(*said)
 
@@ -73,47 +77,88 @@ def default_model_path() -> Path:
     return Path(__file__).parent / "weights" / "default.onnx"
 
 
-def load_model(path_or_name: Path | str = "default", threads: int | None = None) -> Model:
+def load_model(
+    path_or_name: Path | str = "default",
+    threads: int | None = None,
+    *,
+    backend: str = DEFAULT_BACKEND,
+    precision: str | None = None,
+    accept_loss: bool = False,
+) -> Model:
     """Open a model file, or the shipped one by the name "default".
+
+    Every file is opened by ONNX Runtime first, whatever runs it in the end: it takes no weights
+    from outside, and what it cannot open goes no further.
 
     Args:
         path_or_name: an ONNX file exported by geomage, or "default".
         threads: threads inside one call; all cores of this process when None.
+        backend: one of `BACKENDS`.
+        precision: what it computes in; that of the file when None. Lower ones than fp32 must have
+            passed the accuracy gate, as the card of the model says.
+        accept_loss: run in a precision that has not passed the gate.
 
     Raises:
-        ModelError: the file is missing, is not ONNX, keeps its weights outside, or was not
-            exported by geomage.
+        ModelError: the file is missing, is not ONNX, keeps its weights outside, was not exported by
+            geomage, or has not passed the gate for this precision.
+        InputError: no such backend or precision.
+        MissingExtraError: the backend is not installed.
     """
+    runs = find_backend(backend)
+    if precision is not None:
+        find_precision(backend, precision)
     path = default_model_path() if str(path_or_name) == "default" else Path(path_or_name)
     if not path.is_file():
         raise ModelError(f"{path}: no such model file; give an ONNX file exported by geomage")
     if not 0 < path.stat().st_size <= LARGEST_FILE:
         raise ModelError(f"{path}: {path.stat().st_size} bytes cannot be a model of geomage")
-    session = _open(path, threads or len(os.sched_getaffinity(0)))
+    content, threads = path.read_bytes(), threads or len(os.sched_getaffinity(0))
+    with _blamed(path, "cannot be opened as an ONNX model"):
+        session = open_session(content, threads if backend == DEFAULT_BACKEND else 1)
+    card = _read_card(path, session)
+    _check_signature(path, session)
+    precision = _agreed(path, card, backend, precision)
+    if not accept_loss:
+        refuse_ungated(path, card, backend, precision)
+    if backend == DEFAULT_BACKEND:
+        return Model(path, card, run_session(session), backend, precision)
+    del session
+    module = runs.require()
+    with _blamed(path, f"cannot be run by {backend}"):
+        run = module.open_runner(content, threads, precision)
+    return Model(path, card, run, backend, precision)
+
+
+@contextmanager
+def _blamed(path: Path, what: str) -> Iterator[None]:
+    """Turn what a library raises into a ModelError of one line; they have no common base."""
+    try:
+        yield
+    except GeomageError as error:
+        raise ModelError(f"{path}: {error}") from error
+    except Exception as error:
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise ModelError(f"{path}: {what}: {reason}") from error
+
+
+def _read_card(path: Path, session: ort.InferenceSession) -> ModelCard:
     text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
     if text is None:
         raise ModelError(f"{path}: an ONNX file, but not exported by geomage (it has no card)")
-    try:
-        card = ModelCard.from_json(text)
-    except ModelError as error:
-        raise ModelError(f"{path}: {error}") from error
-    _check_signature(path, session)
-    return Model(path, session, card)
+    with _blamed(path, "its card cannot be read"):
+        return ModelCard.from_json(text)
 
 
-def _open(path: Path, threads: int) -> ort.InferenceSession:
-    """Build a session from bytes, so that no weight can come from another file."""
-    options = ort.SessionOptions()
-    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return ort.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime has no common base of its errors
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        raise ModelError(f"{path}: cannot be opened as an ONNX model: {reason}") from error
+def _agreed(path: Path, card: ModelCard, backend: str, precision: str | None) -> str:
+    """The precision asked for, if the weights in the file and the backend can serve it."""
+    if precision is None:
+        return find_precision(backend, card.precision)
+    if (card.precision == "int8") != (precision == "int8"):
+        raise ModelError(
+            f"{path}: keeps its weights in {card.precision} and cannot be run in {precision}; "
+            "make an int8 model with geomage quantise, or give the fp32 one"
+        )
+    return precision
 
 
 def _check_signature(path: Path, session: ort.InferenceSession) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +71,7 @@ def predicted(
     model: Model, dates: tuple[Date, Date | None], folder: Path, **options: object
 ) -> TileStore:
     store = model_store(folder, BOX, model.card, two_dates=dates[1] is not None)
-    task = Predict(*dates, store, model.path, **options)
+    task = Predict(*dates, store, partial(load_model, model.path), **options)
     list(task.run(store.missing(), model))
     assert store.missing() == []
     return store
@@ -120,7 +121,7 @@ def test_depth_runs_and_what_is_there_already_change_no_byte(tmp_path: Path, ima
     date = date_of(image, tmp_path / "seen")
     stores = [predicted(model, (date, date), tmp_path / f"d{n}", depth=n) for n in (1, 3)]
     third = model_store(tmp_path / "d9", BOX, model.card, two_dates=True)
-    task = Predict(date, date, third, model.path)
+    task = Predict(date, date, third, partial(load_model, model.path))
     for key in reversed(list(third.tiling)):
         task(TileRun((key,)))
     kept = third.path(key).stat().st_mtime_ns
@@ -136,7 +137,9 @@ def test_tiles_without_data_are_blank_and_not_run(tmp_path: Path, image: Path) -
     seen[:256, :200] = True
     date = date_of(image, tmp_path / "seen", seen)
     store = model_store(tmp_path / "model", BOX, model.card, two_dates=False)
-    ran = list(Predict(date, None, store, model.path).run(store.missing(), model))
+    ran = list(
+        Predict(date, None, store, partial(load_model, model.path)).run(store.missing(), model)
+    )
     assert ran == [next(iter(store.tiling))]
     assert store.missing() == []
     assert sum(map(store.holds, store.tiling)) == 1

@@ -1,0 +1,55 @@
+"""An int8 model from an fp32 one, its ranges measured on simulated pairs only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from geomage.data import StreamParams
+from geomage.errors import InputError, ModelError
+from geomage.learn.recipe import build, shipped_recipe
+from geomage.learn.stream import MarkedPairs
+from geomage.model import Model, load_model
+from geomage.model.quantise import Pair, quantise_onnx
+
+__all__ = ["CALIBRATION_PAIRS", "quantise_model"]
+
+CALIBRATION_PAIRS = 12
+FIRST = 10**6  # index in the stream; no recipe trains on pairs this far
+MOST = 1000
+
+
+def quantise_model(model: Path | str, out: Path, *, pairs: int = CALIBRATION_PAIRS) -> Path:
+    """Write the int8 form of a model, without a gate.
+
+    The pairs come from the stream the model was trained on, as its card tells it, from an index no
+    training reaches.
+
+    Raises:
+        ModelError: the model cannot be read, or is no fp32 one.
+        InputError: too many pairs or none.
+    """
+    if not 1 <= pairs <= MOST:
+        raise InputError(f"--pairs {pairs} is outside 1..{MOST}: choose a number within")
+    full = load_model(model, threads=1, accept_loss=True)
+    if full.card.precision != "fp32":
+        raise ModelError(f"{full.path}: is {full.card.precision} already; give the fp32 model")
+    words = f"{pairs} simulated pairs, {FIRST}..{FIRST + pairs - 1} of its stream; no real image"
+    return quantise_onnx(full.path, out, _simulated(full, pairs), words)
+
+
+def _simulated(model: Model, count: int) -> Iterator[Pair]:
+    table = model.card.recipe.get("stream") or shipped_recipe().stream
+    stream = MarkedPairs(build(StreamParams, table, f"{model.path}, stream"))
+    for index in tqdm(range(FIRST, FIRST + count), "calibrate", unit="pair", disable=None):
+        yield _cut(stream.stack(index), model.card.stride)
+
+
+def _cut(stack: np.ndarray, stride: int) -> Pair:
+    """Both dates of a stored pair, sides brought to multiples of the stride."""
+    y, x = (side // stride * stride for side in stack.shape[1:])
+    images: Pair = stack[:6, :y, :x].astype(np.float32).reshape(2, 3, y, x) / np.float32(255)
+    return images

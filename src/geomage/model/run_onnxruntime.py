@@ -1,0 +1,38 @@
+"""ONNX Runtime on the CPU: the default, and the one that opens every file first."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnxruntime as ort
+
+from geomage.model.backends import Runner
+from geomage.model.card import INPUTS, OUTPUTS
+
+__all__ = ["open_runner", "open_session", "run_session"]
+
+
+def open_session(content: bytes, threads: int) -> ort.InferenceSession:
+    """Build a session from bytes, so that no weight can come from another file."""
+    options = ort.SessionOptions()
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def run_session(session: ort.InferenceSession) -> Runner:
+    """Run an open session."""
+
+    def run(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        said = session.run(list(OUTPUTS), dict(zip(INPUTS, (before, after), strict=True)))
+        return (said[0], said[1], said[2])
+
+    return run
+
+
+def open_runner(content: bytes, threads: int, precision: str) -> Runner:
+    """Make a model ready; its file decides the precision."""
+    assert precision in {"fp32", "int8"}
+    return run_session(open_session(content, threads))
