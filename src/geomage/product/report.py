@@ -108,7 +108,7 @@ def _titles(found: Findings, drawn: int) -> dict[str, str]:
     areas = [found.not_analysed, *([] if found.flood is None else [found.flood])]
     hidden = sum(len(one) - len(_seen(one.geometry, found)) for one in areas)
     if hidden:
-        parts.append(f"{hidden:,} areas too small to draw in products.gpkg only")
+        parts.append(f"{hidden:,} small areas not drawn: products.gpkg has them")
     return {
         "title": escape(f"{kind}: {names['after'] or names['before']}"),
         "heading": escape(f"{kind}: {names['after'] or names['before']}"),
