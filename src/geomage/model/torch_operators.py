@@ -104,8 +104,8 @@ def _split(options: Options, x: Tensor, sizes: Tensor | None = None) -> tuple[Te
     """Parts of given sizes, or as many equal ones as asked for; the last may be smaller."""
     axis = options.get("axis", 0)
     if sizes is None:
-        return x.split(-(-x.shape[axis] // options["num_outputs"]), axis)
-    return x.split(sizes.tolist(), axis)
+        return torch.split(x, -(-x.shape[axis] // options["num_outputs"]), axis)
+    return torch.split(x, sizes.tolist(), axis)
 
 
 def _axes(options: Options, x: Tensor, axes: Tensor | None) -> list[int]:
