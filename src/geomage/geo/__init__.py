@@ -11,6 +11,7 @@ from geomage.geo.blocks import (
     block_windows,
     held_windows,
     is_held,
+    stands_in_blocks,
 )
 from geomage.geo.cog import mosaic_to_cog, raster_to_cog, write_cog
 from geomage.geo.folder import (
@@ -91,6 +92,7 @@ __all__ = [
     "vectorise",
     "vectorise_tiles",
     "warp_crs",
+    "stands_in_blocks",
     "window_box",
     "write_cog",
     "write_vectors",

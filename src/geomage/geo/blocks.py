@@ -12,18 +12,31 @@ from itertools import product
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
-__all__ = ["BLOCK_CACHE", "absent_value", "block_windows", "held_windows", "is_held"]
+__all__ = ["BLOCKS_SIDE", "BLOCK_CACHE", "absent_value", "block_windows", "held_windows", "is_held", "stands_in_blocks"]
 
 BLOCK_CACHE = 64 * 2**20
 """Bytes of blocks GDAL may keep (GDAL_CACHEMAX) where a raster is read once from end to end; its
 own default is a twentieth of the machine's memory."""
 
-_SIDE = 2048  # px
+BLOCKS_SIDE = 2048
+"""Side in px of windows of whole blocks, about."""
+
 _TIFFS = ("GTiff", "COG")
+_STREAMS = ("PNG", "JPEG")
+_LARGEST_BLOCK = 4096**2  # px
+
+
+def stands_in_blocks(dataset: DatasetReader) -> bool:
+    """Whether parts of a raster can be decoded without what lies before them.
+
+    Not in PNG and JPEG, nor where a block is larger than 4096 x 4096 px.
+    """
+    high, wide = dataset.block_shapes[0]
+    return dataset.driver not in _STREAMS and high * wide <= _LARGEST_BLOCK
 
 
 def held_windows(
-    dataset: DatasetReader, bands: Sequence[int] | None = None, side: int = _SIDE
+    dataset: DatasetReader, bands: Sequence[int] | None = None, side: int = BLOCKS_SIDE
 ) -> Iterator[Window]:
     """Yield the windows of `block_windows` that hold a block of any of the bands.
 
@@ -37,7 +50,7 @@ def held_windows(
             yield window
 
 
-def block_windows(dataset: DatasetReader, side: int = _SIDE) -> Iterator[Window]:
+def block_windows(dataset: DatasetReader, side: int = BLOCKS_SIDE) -> Iterator[Window]:
     """Part a raster into windows of whole blocks, row by row, so that each is decoded once.
 
     Args:

@@ -75,6 +75,21 @@ class TileStore:
         """Write a tile of nothing but `fill`."""
         self._put(key, b"")
 
+    def hand_over(self, key: TileKey, other: TileStore) -> None:
+        """Move a tile to another store on the same disk.
+
+        Raises:
+            OutputError: it cannot be moved.
+        """
+        target = other.path(key)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self.path(key).replace(target)
+        except OSError as error:
+            raise OutputError(
+                f"cannot write {target}: {why_unwritten(error, other.folder)}"
+            ) from error
+
     def read(self, window: Window, bands: tuple[int, ...] | None = None) -> np.ndarray:
         """Read any window of the grid, (band, y, x); what was not written is `fill`.
 

@@ -13,7 +13,7 @@ from odc.geo.geobox import GeoBox
 
 from geomage.geo import ground_gsd, vectorise
 from geomage.mapping.blobs import Buildings
-from geomage.mapping.reasons import BEYOND, COARSE, NO_FIRST, NO_SECOND_DATE, REASONS
+from geomage.mapping.reasons import BEYOND, NO_FIRST, NO_SECOND_DATE, REASONS
 
 UNSEEN = 255  # in the damage raster
 _SHARE = 0.5  # of a building that must be seen at the second date
@@ -169,7 +169,7 @@ def _reasons(unseen: np.ndarray, seen: np.ndarray, *, two_dates: bool) -> np.nda
     """(n,) object: the commonest reason of buildings not seen, None for those seen."""
     if not two_dates:
         return np.full(len(seen), NO_SECOND_DATE, object)
-    commonest = unseen[:, : COARSE + 1].argmax(axis=1)
+    commonest = unseen[:, :BEYOND].argmax(axis=1)
     words = [
         None if ok else REASONS[int(c) or NO_FIRST] for ok, c in zip(seen, commonest, strict=True)
     ]

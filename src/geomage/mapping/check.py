@@ -61,7 +61,9 @@ def check_images(job: MapJob) -> Findings:
     dates += [("after", picture) for picture in plan.after]
     facts["images"] = [_image(role, picture) for role, picture in dates]
     facts["grid"] = _grid(plan)
-    return Findings(facts, tuple(_remarks(plan, card, facts, found.shift)))
+    facts["damage"] = [asdict(one) for one in found.damage]
+    said = [str(one) for one in found.damage]
+    return Findings(facts, (*said, *_remarks(plan, card, facts, found.shift)))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from geomage.data import Stretch
 from geomage.mapping.imagery import Imagery, Picture, open_imagery
 from geomage.mapping.regrid import Layer
 
-__all__ = ["Date", "chip", "open_date"]
+__all__ = ["Chip", "Date", "chip", "open_date"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class Date:
     """Mean counts of what is seen; shown to the model where nothing is."""
     seen: Layer
     """One band, not 0 where the date holds data."""
+    lost: Layer | None = None
+    """One band, not 0 where its images are damaged; None where they are whole."""
 
 
 @contextmanager
@@ -38,8 +40,19 @@ def open_date(date: Date) -> Iterator[Imagery]:
         yield imagery
 
 
-def chip(imagery: Imagery, date: Date, window: Window) -> np.ndarray:
-    """Float32 (1, 3, y, x) in 0..1 of one window; no data shows the mean colour of the date.
+@dataclass(frozen=True)
+class Chip:
+    """One window of a date as the model sees it."""
+
+    image: np.ndarray
+    """Float32 (1, 3, y, x) in 0..1."""
+    lost: np.ndarray
+    """Bool (y, x), what is damaged where the date is said to hold data: a part that was whole where
+    it was looked at, and is not where a shift has moved it."""
+
+
+def chip(imagery: Imagery, date: Date, window: Window) -> Chip:
+    """One window; no data shows the mean colour of the date.
 
     The window may reach beyond the grid: there lies its mirror image, the same for every window.
     """
@@ -47,13 +60,15 @@ def chip(imagery: Imagery, date: Date, window: Window) -> np.ndarray:
     cols = _mirrored(window.col_off, window.width, int(date.box.shape[1]))
     top, left = int(rows.min()), int(cols.min())
     there = Window(left, top, int(cols.max()) + 1 - left, int(rows.max()) + 1 - top)
-    values, valid, _ = imagery.read(there)
-    valid &= date.seen.read(there)[0] > 0
+    view, seen = imagery.view(there), date.seen.read(there)[0] > 0
+    valid = view.seen & seen
     colour = np.array(date.colour)[:, None, None]
-    image = np.where(valid, values, colour).astype("float32") / 255
+    image = np.where(valid, view.values, colour).astype("float32") / 255
+    lost = view.lost & seen
     if image.shape[1:] == (len(rows), len(cols)):
-        return image[None]
-    return image[:, (rows - top)[:, None], cols - left][None]
+        return Chip(image[None], lost)
+    places = ((rows - top)[:, None], cols - left)
+    return Chip(image[(slice(None), *places)][None], lost[places])
 
 
 def _mirrored(start: int, count: int, size: int) -> np.ndarray:

@@ -17,7 +17,13 @@ from geomage.data import Stretch
 from geomage.errors import InputError
 from geomage.geo import Shift, TileKey, TileStore, Tiling, ground_gsd
 from geomage.mapping.date import Date, open_date
-from geomage.mapping.imagery import Picture, find_stretch, open_imagery
+from geomage.mapping.imagery import (
+    Damage,
+    Picture,
+    find_stretch,
+    join_damage,
+    open_imagery,
+)
 from geomage.mapping.journal import Work
 from geomage.mapping.regrid import Layer
 from geomage.mapping.runs import TileRun, tile_runs
@@ -44,6 +50,8 @@ class Dates:
     first: Date
     second: Date | None
     shift: Shift | None
+    damage: tuple[Damage, ...] = ()
+    """Of the images of both dates."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +61,16 @@ class _LookAt:
     pictures: tuple[Picture, ...]
     stretch: Stretch
     store: TileStore
+    lost: TileStore
 
     def __call__(self, run: TileRun) -> dict[TileKey, Look]:
         tiling, found = self.store.tiling, {}
         with open_imagery(self.pictures, tiling.box, self.stretch) as imagery:
             for key in run.keys:
-                bits, found[key] = look_tile(imagery, tiling, key)
+                bits, lost, found[key] = look_tile(imagery, tiling, key)
                 self.store.write(key, bits)
+                if found[key].damage:
+                    self.lost.write(key, lost)
         return found
 
 
@@ -78,8 +89,8 @@ def read_dates(
         InputError: a date holds no data.
     """
     before, after = pictures
-    first = _date(before, tiling, work.folder / "seen_before")
-    second = _date(after, tiling, work.folder / "seen_after") if after else None
+    first = _date(before, tiling, work.folder, "before")
+    second = _date(after, tiling, work.folder, "after") if after else None
     done = work.folder / _DONE
     if done.exists():
         record = json.loads(done.read_text(encoding="utf-8"))
@@ -91,30 +102,36 @@ def read_dates(
     return _told(first, second, record)
 
 
-def _date(pictures: tuple[Picture, ...], tiling: Tiling, folder: Path) -> Date:
+def _date(pictures: tuple[Picture, ...], tiling: Tiling, folder: Path, name: str) -> Date:
     """A date of which only the images are known."""
-    seen = Layer(TileStore(folder, tiling, ("seen",)), (0,), tiling.box)
-    return Date(pictures, tiling.box, find_stretch(pictures), (0, 0, 0), seen)
+    seen, lost = (
+        Layer(TileStore(folder / f"{what}_{name}", tiling, (what,)), (0,), tiling.box)
+        for what in ("seen", "lost")
+    )
+    return Date(pictures, tiling.box, find_stretch(pictures), (0, 0, 0), seen, lost)
 
 
 def _look(first: Date, second: Date | None, work: Work, run: Run) -> dict[str, Any]:
     """Fill the tiles of what is seen; returns what else was found, as JSON values."""
-    colours = [_sight(first, "look at the first date", work, run)]
-    if second is None:
-        return {"colours": colours, "shift": None}
-    try:
-        colours.append(_sight(second, "look at the second date", work, run))
-    except InputError as error:
-        raise InputError(f"{error} where {_names(first.pictures)} lies") from error
-    return {"colours": colours, "shift": asdict(_shift(first, second))}
+    sights = [_sight(first, "look at the first date", work, run)]
+    shift = None
+    if second is not None:
+        try:
+            sights.append(_sight(second, "look at the second date", work, run))
+        except InputError as error:
+            raise InputError(f"{error} where {_names(first.pictures)} lies") from error
+        shift = asdict(_shift(first, second))
+    return {"sights": sights, "shift": shift}
 
 
-def _sight(date: Date, label: str, work: Work, run: Run) -> list[float]:
-    """Look at all tiles of one date; returns its mean colour."""
-    store = date.seen.store
-    shutil.rmtree(store.folder, ignore_errors=True)  # of a run that was killed while it looked
+def _sight(date: Date, label: str, work: Work, run: Run) -> dict[str, Any]:
+    """Look at all tiles of one date; returns its mean colour, and what is damaged."""
+    store, lost = date.seen.store, date.lost.store
+    raw = replace(store, folder=store.folder.with_name(f"raw_{store.folder.name}"))
+    for folder in (store.folder, raw.folder):  # of a run that was killed while it looked
+        shutil.rmtree(folder, ignore_errors=True)
     looks: dict[TileKey, Look] = {}
-    task = _LookAt(date.pictures, date.stretch, store)
+    task = _LookAt(date.pictures, date.stretch, raw, lost)
     with tqdm(total=len(store.tiling), desc=label, unit="tile", leave=False, disable=None) as bar:
         for found in run(task, list(tile_runs(store.tiling, 8)), work.mark):
             looks |= found
@@ -122,11 +139,18 @@ def _sight(date: Date, label: str, work: Work, run: Run) -> list[float]:
     sighting = join_looks(store.tiling, looks)
     for key, look in looks.items():
         if look.black:
-            bits = seen_tile(store.read_tile(key), sighting, store.tiling, key)
-            store.write(key, bits)
+            store.write(key, seen_tile(raw.read_tile(key), sighting, store.tiling, key))
+        else:
+            raw.hand_over(key, store)
+    shutil.rmtree(raw.folder, ignore_errors=True)
+    damage = join_damage(one for key in sorted(looks) for one in looks[key].damage)
     if not any(map(store.holds, store.tiling)):
-        raise InputError(f"nothing to map: {_names(date.pictures)} holds no data")
-    return [float(value) for value in sighting.colour]
+        why = f"; {'; '.join(map(str, damage))}" if damage else ""
+        raise InputError(f"nothing to map: {_names(date.pictures)} holds no data{why}")
+    return {
+        "colour": [float(value) for value in sighting.colour],
+        "damage": [asdict(one) for one in damage],
+    }
 
 
 def _shift(first: Date, second: Date) -> Shift:
@@ -140,12 +164,19 @@ def _shift(first: Date, second: Date) -> Shift:
 
 def _told(first: Date, second: Date | None, record: dict[str, Any]) -> Dates:
     """The dates with what was found of them, the second moved by its shift."""
-    first = replace(first, colour=tuple(record["colours"][0]))
+    sights = record["sights"]
+    damage = tuple(Damage(**one) for sight in sights for one in sight["damage"])
+    first = _found(first, sights[0])
     if second is None:
-        return Dates(first, None, None)
-    second = replace(second, colour=tuple(record["colours"][1]))
+        return Dates(first, None, None, damage)
     shift = Shift(**record["shift"])
-    return Dates(first, _moved(second, shift), shift)
+    return Dates(first, _moved(_found(second, sights[1]), shift), shift, damage)
+
+
+def _found(date: Date, sight: dict[str, Any]) -> Date:
+    """The date with what was found of it."""
+    lost = date.lost if sight["damage"] else None
+    return replace(date, colour=tuple(sight["colour"]), lost=lost)
 
 
 def _moved(date: Date, shift: Shift) -> Date:
@@ -158,8 +189,13 @@ def _moved(date: Date, shift: Shift) -> Date:
     return replace(
         date,
         box=GeoBox(date.box.shape, moved, date.box.crs),
-        seen=replace(date.seen, shift=(round(cols), round(rows))),
+        seen=_behind(date.seen, cols, rows),
+        lost=None if date.lost is None else _behind(date.lost, cols, rows),
     )
+
+
+def _behind(layer: Layer, cols: float, rows: float) -> Layer:
+    return replace(layer, shift=(round(cols), round(rows)))
 
 
 def _names(pictures: tuple[Picture, ...]) -> str:

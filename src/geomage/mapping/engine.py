@@ -23,6 +23,7 @@ from geomage import __version__
 from geomage.geo import TileStore, Tiling, ground_gsd, refuse_full
 from geomage.mapping.blobs import RUN_TOGETHER
 from geomage.mapping.compose import SIDE, Said, compose, count, deliver
+from geomage.mapping.date import Date
 from geomage.mapping.dates import Dates, read_dates
 from geomage.mapping.imagery import Picture
 from geomage.mapping.job import MapJob, MapResult, open_model, refuse_output
@@ -68,7 +69,7 @@ def map_rasters(job: MapJob, say: Callable[[str], None] = lambda _: None) -> Map
     ):
         if work.resumed:
             say(f"note: going on with the work that an earlier run left in {work.folder}")
-        result = _Passes(job, plan, model, work, run).result()
+        result = _Passes(job, plan, model, work, run, say).result()
         return replace(result, facts={**identity, **result.facts})
 
 
@@ -81,12 +82,15 @@ class _Passes:
     model: Model
     work: Work
     run: Run
+    say: Callable[[str], None]
 
     def result(self) -> MapResult:
         """Do all passes."""
         plan, card = self.plan, self.model.card
         store = model_store(self.work.folder / "model", plan.work, card, two_dates=bool(plan.after))
         dates = read_dates((plan.before, plan.after), store.tiling, self.work, self.run)
+        for damage in dates.damage:
+            self.say(f"note: {damage}")
         self._predict(dates, store)
         said = _said(plan, card, dates, store)
         tiling = Tiling(plan.product, SIDE)
@@ -127,12 +131,16 @@ def _said(plan: Plan, card: ModelCard, dates: Dates, store: TileStore) -> Said:
     def seen(layer: Layer) -> Layer:
         return replace(layer, box=plan.product)
 
+    def lost(date: Date | None) -> Layer | None:
+        return None if date is None or date.lost is None else seen(date.lost)
+
     shown = Shown(
         first=seen(dates.first.seen),
         second=None if dates.second is None else seen(dates.second.seen),
         obscured=layer(8) if two else None,
         rims=(pixel_rims(plan.before, plan.product), pixel_rims(plan.after, plan.product)),
         coarse=plan.coarse,
+        lost=(lost(dates.first), lost(dates.second)),
     )
     return Said(
         landcover=Layer(store, (0,), plan.product),
@@ -178,6 +186,7 @@ def _found_facts(dates: Dates, store: TileStore, run_together: float) -> dict[st
     return {
         "stretch": stretch,
         "shift": None if dates.shift is None else asdict(dates.shift),
+        "damage": [asdict(one) for one in dates.damage],
         "windows": {
             "side_px": store.tiling.side,
             "run": sum(map(store.holds, store.tiling)),

@@ -3,35 +3,44 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
 import shapely
 from odc.geo.geobox import GeoBox
-from rasterio.enums import Resampling
+from rasterio.enums import MaskFlags, Resampling
 from rasterio.errors import NotGeoreferencedWarning
+from rasterio.io import DatasetReader
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
+from shapely import Polygon
 
 from geomage.data import Stretch
-from geomage.errors import BudgetError, InputError
+from geomage.errors import BudgetError, InputError, RunError
 from geomage.geo import (
     RasterFacts,
     check_raster,
     decoding,
     footprint,
     is_earthly,
+    is_held,
     open_raster,
     pixel_box,
+    stands_in_blocks,
     unread_place,
     upright_box,
     warp_crs,
+    window_box,
 )
 from geomage.mapping.stretch import holds_values, measure_stretch, to_counts
 
+SQUARE = 64  # px, parts of the grid that are read by themselves where a file is damaged
+_KERNEL = 8  # px, more than resampling takes from beside a pixel
 LARGEST = 4 * 10**10  # px of one image; beyond it a header is taken for a mistake
 
 
@@ -42,6 +51,8 @@ class Picture:
     facts: RasterFacts
     box: GeoBox
     bands: tuple[int, int, int]
+    stamp: tuple[int, int] | None = None
+    """Of its file when the work began: bytes, and time of the last change in nanoseconds."""
 
     @property
     def path(self) -> Path:
@@ -89,7 +100,7 @@ def place(facts: RasterFacts, gsd: float | None) -> Picture:
     Raises:
         InputError: fewer than three bands; neither CRS nor `gsd`.
     """
-    return Picture(facts, _grid(facts, gsd), _rgb(facts))
+    return Picture(facts, _grid(facts, gsd), _rgb(facts), file_stamp(facts.path))
 
 
 def _rgb(facts: RasterFacts) -> tuple[int, int, int]:
@@ -128,6 +139,50 @@ def _grid(facts: RasterFacts, gsd: float | None) -> GeoBox:
     return pixel_box(facts.shape, gsd)
 
 
+@dataclass(frozen=True)
+class Damage:
+    """Parts of the grid, squares of 64 px at most, in which a file cannot be decoded."""
+
+    file: str
+    """Its name."""
+    column: int
+    """Of the middle of the first part, in pixels of the file, as `row`."""
+    row: int
+    parts: int = 1
+    """How many."""
+
+    def __str__(self) -> str:
+        place = f"around column {self.column}, row {self.row}"
+        many = f"{self.parts} squares of 64 px cannot be read, the first {place}"
+        one = f"a square of 64 px cannot be read {place}"
+        return f"{self.file} is damaged: {one if self.parts == 1 else many}; fetch it again"
+
+
+def join_damage(found: Iterable[Damage]) -> tuple[Damage, ...]:
+    """One for each file, of its first part and the number of all."""
+    joined: dict[str, Damage] = {}
+    for one in found:
+        first = joined.get(one.file, replace(one, parts=0))
+        joined[one.file] = replace(first, parts=first.parts + one.parts)
+    return tuple(joined.values())
+
+
+@dataclass(frozen=True)
+class View:
+    """What the images of one date show of a window."""
+
+    values: np.ndarray
+    """Uint8 (3, y, x), 0 where there is no data."""
+    seen: np.ndarray
+    """Bool (y, x), where there is data."""
+    black: np.ndarray
+    """Bool (y, x), where the stored value was zero in all bands."""
+    lost: np.ndarray
+    """Bool (y, x), where there may be data in parts that cannot be decoded."""
+    damage: tuple[Damage, ...]
+    """These parts."""
+
+
 class Imagery:
     """Open images of one date, read window by window on one grid. Made by `open_imagery`."""
 
@@ -136,37 +191,168 @@ class Imagery:
     ) -> None:
         self.box = box
         self.stretch = stretch
-        self._sources = [
-            (picture, vrt, shapely.box(*_pixel_bounds(picture.box, box)))
-            for picture, vrt in sources
-        ]
+        self._sources = [_Source(picture, box, vrt) for picture, vrt in sources]
 
     def read(self, window: Window) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Read one window of the grid.
+        """Read one window of the grid: values, seen and black of `view`."""
+        view = self.view(window)
+        return view.values, view.seen, view.black
 
-        Returns:
-            uint8 (3, y, x), 0 where there is no data; bool (y, x), where there is data; bool
-            (y, x), where the stored value was zero in all bands.
+    def view(self, window: Window) -> View:
+        """Read one window of the grid; parts that cannot be decoded hold no data.
+
+        Raises:
+            RunError: an image changed since the work began.
         """
         size = (window.height, window.width)
         out = np.zeros((3, *size), "uint8")
-        seen, black = np.zeros(size, bool), np.zeros(size, bool)
-        here = shapely.box(
-            window.col_off,
-            window.row_off,
-            window.col_off + window.width,
-            window.row_off + window.height,
-        )
-        for picture, vrt, reach in self._sources:
-            if not reach.intersects(here) or seen.all():
+        seen, black, lost = (np.zeros(size, bool) for _ in range(3))
+        damage: list[Damage] = []
+        for source in self._sources:
+            if seen.all() or not source.reaches(window):
                 continue
-            values, valid = _read(picture, vrt, window)
+            values, valid, broken = source.read(window)
             new = valid & ~seen
             dark = new & (values == 0).all(axis=0)
             np.copyto(out, to_counts(self.stretch, values, valid), where=new)
             black |= dark
             seen |= new
-        return out, seen, black
+            for part in broken:
+                lost[part.toslices()] = True
+                damage.append(source.damage(_within(window, part)))
+        return View(out, seen, black, lost & ~seen, join_damage(damage))
+
+
+class _Source:
+    """One image on the grid.
+
+    Some decoders hand over noise where a file is damaged and mention it only once: a block that is
+    read again from a cache would pass for sound. So the file is opened anew for each window from
+    the first damage on, and after each part that cannot be decoded.
+    """
+
+    def __init__(self, picture: Picture, box: GeoBox, vrt: WarpedVRT) -> None:
+        self.picture = picture
+        self._box = box
+        self._rim = shapely.box(*_pixel_bounds(picture.box, box))
+        self._vrt: WarpedVRT | None = vrt
+        self._dataset = vrt.src_dataset
+        self._in_blocks = stands_in_blocks(self._dataset)
+        self._sparse = _may_be_sparse(self._dataset)
+
+    def reaches(self, window: Window) -> bool:
+        """Whether the image may hold something of a window."""
+        return bool(self._rim.intersects(_outline(window)))
+
+    def read(self, window: Window) -> tuple[np.ndarray, np.ndarray, list[Window]]:
+        """Stored values (3, y, x), validity (y, x), and parts of the window that are damaged."""
+        absent = self._absent(window)
+        if absent is not None:
+            return *absent, []
+        try:
+            values, valid = self._read_whole(window)
+            broken: list[Window] = []
+        except InputError:
+            refuse_changed(self.picture)
+            if not self._in_blocks:
+                raise
+            self._vrt = None
+            values, valid, broken = self._read_parts(window)
+        refuse_changed(self.picture)
+        return values, valid, broken
+
+    def _absent(self, window: Window) -> tuple[np.ndarray, np.ndarray] | None:
+        """What reading gives where the file holds no block; None where it must be read.
+
+        It is no data where the file says so by a value or by alpha, else pure black, which is
+        known without reading inside the image and not along its rim.
+        """
+        facts, size = self.picture.facts, (int(window.height), int(window.width))
+        if self._vrt is None or not self._sparse or self._holds(window):
+            return None
+        hidden = facts.nodata is not None or "alpha" in facts.bands
+        if not hidden and not self._rim.buffer(-_KERNEL).contains(_outline(window)):
+            return None
+        return np.zeros((3, *size), facts.dtype), np.full(size, not hidden)
+
+    def _holds(self, window: Window) -> bool:
+        """Whether the file holds a block of what a window of the grid is made of."""
+        box, own = window_box(self._box, window), self.picture.box
+        left, top, right, bottom = _pixel_bounds(box, own)
+        margin = _KERNEL * max(1.0, (right - left) / window.width, (bottom - top) / window.height)
+        place = Window.from_slices(
+            (max(0, int(top - margin)), max(0, int(bottom + margin) + 1)),
+            (max(0, int(left - margin)), max(0, int(right + margin) + 1)),
+        )
+        return is_held(self._dataset, place)
+
+    def _read_whole(self, window: Window) -> tuple[np.ndarray, np.ndarray]:
+        if self._vrt is not None:
+            return _read(self.picture, self._vrt, window)
+        with _opened(self.picture) as dataset:
+            return self._read_from(dataset, window)
+
+    def _read_from(self, dataset: DatasetReader, window: Window) -> tuple[np.ndarray, np.ndarray]:
+        box = window_box(self._box, window)
+        with WarpedVRT(dataset, **_warp(self.picture, box)) as vrt:
+            return _read(self.picture, vrt, Window(0, 0, window.width, window.height))
+
+    def _read_parts(self, window: Window) -> tuple[np.ndarray, np.ndarray, list[Window]]:
+        """The same in squares of the grid, each by itself."""
+        size = (int(window.height), int(window.width))
+        values = np.zeros((3, *size), self.picture.facts.dtype)
+        valid = np.zeros(size, bool)
+        parts = [part for part in _squares(window) if self.reaches(_within(window, part))]
+        left, broken = deque(parts), []
+        while left:
+            with suppress(InputError), _opened(self.picture) as dataset:
+                while left:
+                    broken.append(left.popleft())
+                    here = broken[-1].toslices()
+                    found = self._read_from(dataset, _within(window, broken[-1]))
+                    values[(slice(None), *here)], valid[here] = found
+                    broken.pop()
+        return values, valid, broken
+
+    def damage(self, window: Window) -> Damage:
+        """Where a window of the grid lies in the file."""
+        facts, crs = self.picture.facts, self.picture.box.crs
+        middle = footprint(window_box(self._box, window), crs).centroid
+        col, row = ~self.picture.box.affine @ (middle.x, middle.y)
+        rows, cols = facts.shape
+        return Damage(
+            facts.path.name, min(max(int(col), 0), cols - 1), min(max(int(row), 0), rows - 1)
+        )
+
+
+def _outline(window: Window) -> Polygon:
+    left, top = window.col_off, window.row_off
+    return shapely.box(left, top, left + window.width, top + window.height)
+
+
+def _may_be_sparse(dataset: DatasetReader) -> bool:
+    """Whether what an absent block means is plain: one no-data value or none, and no mask."""
+    masks = {flag for flags in dataset.mask_flag_enums for flag in flags}
+    by_mask = MaskFlags.per_dataset in masks and MaskFlags.alpha not in masks
+    return not by_mask and len(set(map(str, dataset.nodatavals))) == 1
+
+
+def _squares(window: Window) -> Iterator[Window]:
+    """A window cut along lines of the grid, 64 px apart; each part in pixels of the window."""
+    left, top = int(window.col_off), int(window.row_off)
+    right, bottom = left + int(window.width), top + int(window.height)
+    rows, cols = (
+        [start, *range((start // SQUARE + 1) * SQUARE, end, SQUARE), end]
+        for start, end in ((top, bottom), (left, right))
+    )
+    for (north, south), (west, east) in product(pairwise(rows), pairwise(cols)):
+        yield Window(west - left, north - top, east - west, south - north)
+
+
+def _within(window: Window, part: Window) -> Window:
+    """A part of a window, in pixels of the grid."""
+    col, row = int(window.col_off) + part.col_off, int(window.row_off) + part.row_off
+    return Window(col, row, part.width, part.height)
 
 
 def find_stretch(pictures: Sequence[Picture]) -> Stretch:
@@ -185,12 +371,39 @@ def open_imagery(
     with ExitStack() as stack:
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        datasets = [stack.enter_context(open_raster(picture.path)) for picture in pictures]
         sources = []
-        for picture, dataset in zip(pictures, datasets, strict=True):
-            options = _warp(picture, box)
-            sources.append((picture, stack.enter_context(WarpedVRT(dataset, **options))))
+        for picture in pictures:
+            dataset = stack.enter_context(_opened(picture))
+            vrt = stack.enter_context(WarpedVRT(dataset, **_warp(picture, box)))
+            sources.append((picture, vrt))
         yield Imagery(sources, box, stretch)
+
+
+@contextmanager
+def _opened(picture: Picture) -> Iterator[DatasetReader]:
+    """Open the file of an image that is still the one that the work began with."""
+    refuse_changed(picture)
+    with open_raster(picture.path) as dataset:
+        yield dataset
+
+
+def refuse_changed(picture: Picture) -> None:
+    """Raise RunError when a file is not as it was when its header was read, by size and time."""
+    if picture.stamp is None or file_stamp(picture.path) == picture.stamp:
+        return
+    raise RunError(
+        f"{picture.path} changed while it was read, so that the work is void: run the same command "
+        "again once it is whole"
+    )
+
+
+def file_stamp(path: Path) -> tuple[int, int] | None:
+    """Size in bytes and time of the last change in nanoseconds; None where nothing stands."""
+    try:
+        said = path.stat()
+    except OSError:
+        return None
+    return said.st_size, said.st_mtime_ns
 
 
 def _warp(picture: Picture, box: GeoBox) -> dict[str, object]:

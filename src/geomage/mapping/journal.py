@@ -2,11 +2,14 @@
 
 It lies beside the output, hidden, and holds `job.json`: everything that the bytes of the result
 depend on, inputs and model by their content. A run of the same job goes on where the last one
-ended; a run of another job starts anew. Tiles appear in it whole or not at all.
+ended; a run of another job starts anew, in a folder that the hash of its job names, so that a
+worker which a killed run left behind on another machine cannot write among its tiles. Tiles appear
+in it whole or not at all.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping
@@ -30,14 +33,12 @@ class Work:
     """A working folder that this process alone holds."""
 
     folder: Path
+    """Of this very job."""
+    mark: Path
+    """The file that says which job it is; it stands as it is while the job runs."""
     scratch: Scratch
     resumed: bool
     """Whether a killed run of the same job left it."""
-
-    @property
-    def mark(self) -> Path:
-        """The file that says which job it is; it stands as it is while the job runs."""
-        return self.folder / _MARK
 
 
 def work_folder(out: Path) -> Path:
@@ -68,7 +69,11 @@ def open_work(out: Path, job: Mapping[str, Any]) -> Iterator[Work]:
         raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
     scratch = hold_alone(folder)
     try:
-        yield Work(folder, scratch, _claimed(folder, job))
+        text = json.dumps(job, indent=1, sort_keys=True, allow_nan=False) + "\n"
+        resumed = _claimed(folder, text)
+        own = folder / hashlib.sha256(text.encode()).hexdigest()[:16]
+        own.mkdir(exist_ok=True)
+        yield Work(own, folder / _MARK, scratch, resumed)
     except InputError:
         scratch.discard()
         raise
@@ -82,9 +87,8 @@ def open_work(out: Path, job: Mapping[str, Any]) -> Iterator[Work]:
         raise
 
 
-def _claimed(folder: Path, job: Mapping[str, Any]) -> bool:
+def _claimed(folder: Path, text: str) -> bool:
     """Whether the folder holds work of this very job; if not it is emptied and marked."""
-    text = json.dumps(job, indent=1, sort_keys=True, allow_nan=False) + "\n"
     mark = folder / _MARK
     try:
         if mark.read_text(encoding="utf-8") == text:
@@ -93,7 +97,10 @@ def _claimed(folder: Path, job: Mapping[str, Any]) -> bool:
         pass  # none, or what a crash of the machine left of it
     mark.unlink(missing_ok=True)  # first, so that what is half removed is never taken for whole
     for one in folder.iterdir():
-        shutil.rmtree(one) if one.is_dir() and not one.is_symlink() else one.unlink()
+        if one.is_dir() and not one.is_symlink():
+            shutil.rmtree(one, ignore_errors=True)  # a worker left behind may write there
+        else:
+            one.unlink()
     part = folder / f".{_MARK}.part"
     part.write_text(text, encoding="utf-8")
     part.replace(mark)

@@ -38,6 +38,7 @@ class Chips:
     before: np.ndarray  # float32 (1, 3, y, x) in 0..1
     after: np.ndarray
     seen: np.ndarray  # (y, x) bool of the core: where the first date holds data
+    lost: np.ndarray  # (y, x) bool of both: where the second date turned out damaged
 
 
 def model_store(folder: Path, box: GeoBox, card: ModelCard, *, two_dates: bool) -> TileStore:
@@ -94,10 +95,10 @@ class Predict:
             def read(key: TileKey) -> Chips:
                 return self._chips(first, second, key, model.card)
 
-            def compute(chips: Chips) -> tuple[Prediction, np.ndarray]:
-                return answer(model, chips, flips=self.flips), chips.seen
+            def compute(chips: Chips) -> tuple[Prediction, np.ndarray, np.ndarray]:
+                return answer(model, chips, flips=self.flips), chips.seen, chips.lost
 
-            def write(key: TileKey, said: tuple[Prediction, np.ndarray]) -> None:
+            def write(key: TileKey, said: tuple[Prediction, np.ndarray, np.ndarray]) -> None:
                 self.store.write(key, self._counts(*said, model.card))
 
             yield from run_pipeline(keys, read, compute, write, depth=self.depth)
@@ -119,10 +120,14 @@ class Predict:
         after = before
         if second is not None and self.second is not None:
             after = chip(second, self.second, window)
-        return Chips(before, after, self.first.seen.read(core)[0] > 0)
+        seen = self.first.seen.read(core)[0] > 0
+        rows, cols = (slice(card.halo, card.halo + side) for side in seen.shape)
+        return Chips(before.image, after.image, seen, after.lost[rows, cols])
 
-    def _counts(self, said: Prediction, seen: np.ndarray, card: ModelCard) -> np.ndarray:
-        """(band, y, x) uint8 of the core, 0 where nothing is seen."""
+    def _counts(
+        self, said: Prediction, seen: np.ndarray, lost: np.ndarray, card: ModelCard
+    ) -> np.ndarray:
+        """(band, y, x) uint8 of the core, 0 where nothing is seen; what is lost is obscured."""
         rim = card.halo - card.trim
         rows, cols = (slice(rim, rim + side) for side in seen.shape)
         landcover = said.landcover[0][:, rows, cols]
@@ -132,6 +137,7 @@ class Predict:
         if self.second is not None:
             out[2:6] = _counts_of(said.damage[0][:, rows, cols])
             out[6:9] = _counts_of(said.flags[0][:, rows, cols])
+            out[8][lost] = 255
         out *= seen
         return out
 

@@ -12,18 +12,21 @@ import shapely
 from affine import Affine
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
+from scipy import ndimage
 
 from geomage.geo import TileKey, Tiling, footprint, rasterise, vectorise
-from geomage.mapping.imagery import Picture
+from geomage.mapping.imagery import SQUARE, Picture
 from geomage.mapping.regrid import Layer
 
-NO_FIRST, OUTSIDE, NO_SECOND, OBSCURED, COARSE, BEYOND = 1, 2, 3, 4, 5, 6
+NO_FIRST, OUTSIDE, NO_SECOND, OBSCURED, COARSE, FIRST_DAMAGED, SECOND_DAMAGED, BEYOND = range(1, 9)
 REASONS: Mapping[int, str] = {
     NO_FIRST: "no data at first date",
     OUTSIDE: "outside the second image",
     NO_SECOND: "no data at second date",
     OBSCURED: "obscured at second date",
     COARSE: "second image too coarse",
+    FIRST_DAMAGED: "first image damaged",
+    SECOND_DAMAGED: "second image damaged",
 }
 NO_SECOND_DATE = "no second image"
 _SPECK = 36  # px, patches smaller than this take the state of what surrounds them
@@ -37,6 +40,8 @@ class Views:
     first: np.ndarray  # bool, the first date holds data
     second: np.ndarray | None  # bool, the second does; None without one
     obscured: np.ndarray | None  # uint8, probability times 255; None without a second date
+    lost: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
+    """Bool, where images of each date are damaged; None where they are whole."""
 
 
 def reason_codes(
@@ -72,6 +77,8 @@ class Shown:
     """Outlines of the images of each date, of `pixel_rims`."""
     coarse: bool
     """The second date is too coarse for the model."""
+    lost: tuple[Layer | None, Layer | None] = (None, None)
+    """Bits, where the images of each date are damaged; None where they are whole."""
 
 
 def reason_tile(shown: Shown, tiling: Tiling, key: TileKey) -> np.ndarray:
@@ -89,6 +96,7 @@ def reason_tile(shown: Shown, tiling: Tiling, key: TileKey) -> np.ndarray:
         shown.first.read(window)[0] > 0,
         None if shown.second is None else shown.second.read(window)[0] > 0,
         None if shown.obscured is None else shown.obscured.read(window)[0],
+        (_bits(shown.lost[0], window), _bits(shown.lost[1], window)),
     )
     inside = (within_window(shown.rims[0], window), within_window(shown.rims[1], window))
     codes = _coded(views, inside, coarse=shown.coarse)
@@ -104,12 +112,25 @@ def _coded(views: Views, inside: tuple[np.ndarray, np.ndarray], *, coarse: bool)
         if coarse:
             codes[:] = COARSE
         codes[~views.second] = NO_SECOND
+        if views.lost[1] is not None:
+            codes[views.lost[1] | ((codes == OBSCURED) & _beside(views.lost[1]))] = SECOND_DAMAGED
         codes[~inside[1]] = OUTSIDE
         if codes.size > _SPECK:
             codes = rasterio.features.sieve(codes, _SPECK)
     codes[~views.first] = NO_FIRST
+    if views.lost[0] is not None:
+        codes[views.lost[0]] = FIRST_DAMAGED
     codes[~inside[0] & ~views.first] = BEYOND
     return codes
+
+
+def _beside(lost: np.ndarray) -> np.ndarray:
+    """(y, x) bool: what lies so near to damage that a shift between the dates may make it lost."""
+    return np.asarray(ndimage.maximum_filter(lost, 2 * SQUARE + 3))
+
+
+def _bits(layer: Layer | None, window: Window) -> np.ndarray | None:
+    return None if layer is None else layer.read(window)[0] > 0
 
 
 def pixel_rims(pictures: tuple[Picture, ...], box: GeoBox) -> np.ndarray:

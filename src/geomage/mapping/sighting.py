@@ -17,7 +17,7 @@ from rasterio.windows import Window
 from geomage.geo import Shift, TileKey, Tiling, ground_gsd
 from geomage.geo.components import TileParts, join, label_mask, tile_parts
 from geomage.geo.shift import is_shown, shift_of_blocks, spread_places
-from geomage.mapping.imagery import Imagery
+from geomage.mapping.imagery import Damage, Imagery
 from geomage.mapping.regrid import Layer
 
 __all__ = [
@@ -47,6 +47,7 @@ class Look:
     bright: int  # px of these
     black: int  # px seen and pure black
     dark: TileParts  # what is black or not seen and touches the border of the tile
+    damage: tuple[Damage, ...] = ()  # parts that cannot be decoded
 
 
 @dataclass(frozen=True)
@@ -59,25 +60,29 @@ class Sighting:
     black: int  # px of pure black, seen or no data
 
 
-def look_tile(imagery: Imagery, tiling: Tiling, key: TileKey) -> tuple[np.ndarray, Look]:
+def look_tile(
+    imagery: Imagery, tiling: Tiling, key: TileKey
+) -> tuple[np.ndarray, np.ndarray, Look]:
     """Read the images of one date in one tile.
 
     Memory: 12 bytes a pixel beside what reading takes.
 
     Returns:
-        (1, y, x) uint8, to be kept for `seen_tile`: 0 no data, 1 seen, 2 seen and pure black; and
-        the answer for `join_looks`.
+        (1, y, x) uint8, to be kept for `seen_tile`: 0 no data, 1 seen, 2 seen and pure black;
+        (1, y, x) uint8, 1 where an image is damaged; and the answer for `join_looks`.
     """
-    values, seen, black = imagery.read(tiling.core(key))
+    view = imagery.view(tiling.core(key))
+    seen, black = view.seen, view.black
     black &= seen
     bright = seen & ~black
     bits = np.where(black, _BLACK, seen).astype("uint8")
     parts = tile_parts(label_mask(~bright), mark=~seen | _edge(tiling, key))
-    return bits[None], Look(
-        colour=values.sum(axis=(1, 2), where=bright, dtype="float64"),
+    return bits[None], view.lost[None].astype("uint8"), Look(
+        colour=view.values.sum(axis=(1, 2), where=bright, dtype="float64"),
         bright=int(bright.sum()),
         black=int(black.sum()),
         dark=parts.at_rim(),
+        damage=view.damage,
     )
 
 

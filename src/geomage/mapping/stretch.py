@@ -6,18 +6,22 @@ programs leave where they had nothing to say. What is left is brought to counts 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import pairwise, product
 
 import numpy as np
 from rasterio.io import DatasetReader
+from rasterio.windows import Window
 
 from geomage.data import Stretch, measure_values
 from geomage.errors import InputError
-from geomage.geo import decoding
+from geomage.geo import decoding, open_raster, stands_in_blocks
 
 LARGEST_VALUE = 1e30  # of a stored number that can be a measurement
 _SMALLEST_SPAN = 1e-30  # between the percentiles, below which an image shows nothing
 _SIDE = 1024  # px, of the coarse reading the percentiles come from
+_PARTS = 8  # along each side, in which a damaged image is read
 
 
 def measure_stretch(
@@ -70,11 +74,42 @@ def to_counts(stretch: Stretch, stored: np.ndarray, valid: np.ndarray) -> np.nda
 
 
 def _sample(dataset: DatasetReader, bands: list[int]) -> np.ndarray:
-    """Valid values of a coarse reading, all bands together; zero in all bands is no value."""
+    """Valid values of a coarse reading, all bands together; zero in all bands is no value.
+
+    Where the file is damaged it is read in 8 x 8 parts, and those that can be decoded are taken.
+    """
     step = max(1, -(-max(dataset.shape) // _SIDE))
-    size = (len(bands), -(-dataset.height // step), -(-dataset.width // step))
+    try:
+        return _values(dataset, bands, Window(0, 0, dataset.width, dataset.height), step)
+    except InputError as error:
+        if not stands_in_blocks(dataset):
+            raise
+        parts = list(_sound_parts(dataset, bands, step))
+        if not any(part.size for part in parts):
+            raise error from None
+        return np.concatenate(parts)
+
+
+def _sound_parts(dataset: DatasetReader, bands: list[int], step: int) -> Iterator[np.ndarray]:
+    """Valid values of each part that can be decoded.
+
+    The file is opened anew for each: what a decoder hands over for a damaged block may be kept,
+    and would pass for sound.
+    """
+    rows, cols = (
+        np.linspace(0, side, _PARTS + 1).astype(int).tolist()
+        for side in (dataset.height, dataset.width)
+    )
+    for (top, bottom), (left, right) in product(pairwise(rows), pairwise(cols)):
+        if top < bottom and left < right:
+            with suppress(InputError), open_raster(dataset.name) as again:
+                yield _values(again, bands, Window(left, top, right - left, bottom - top), step)
+
+
+def _values(dataset: DatasetReader, bands: list[int], window: Window, step: int) -> np.ndarray:
+    size = (len(bands), -(-int(window.height) // step), -(-int(window.width) // step))
     with decoding(dataset.name):
-        values = dataset.read(bands, out_shape=size)
-        seen = dataset.read_masks(bands, out_shape=size).astype(bool).any(axis=0)
+        values = dataset.read(bands, window=window, out_shape=size)
+        seen = dataset.read_masks(bands, window=window, out_shape=size).astype(bool).any(axis=0)
     seen &= holds_values(values) & (values != 0).any(axis=0)
     return np.asarray(values[:, seen].ravel(), "float64")

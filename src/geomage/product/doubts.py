@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from geomage.mapping import REASONS
+from geomage.mapping.reasons import FIRST_DAMAGED, SECOND_DAMAGED
 from geomage.product.wording import area as in_units
 from geomage.product.wording import percent
 
 __all__ = ["doubts", "partly_analysed"]
 
 _NEGLIGIBLE: Final = 0.0005  # of the area; less rounds to 0.0 % and is called analysed
+_DAMAGED: Final = {REASONS[FIRST_DAMAGED], REASONS[SECOND_DAMAGED]}
 _MUCH: Final = 0.2  # of the area mapped as building
 
 
@@ -31,6 +34,7 @@ def doubts(
     """
     return [
         *(_sentence(str(note)) for note in facts.get("notes") or ()),
+        *_damage(facts),
         *_shift(facts),
         *_unseen(area),
         *_pixels(facts),
@@ -41,16 +45,28 @@ def doubts(
 
 
 def partly_analysed(area: Mapping[str, Any]) -> bool:
-    """Whether so much of the area was not analysed that it is worth a word: 0.05 % of it.
+    """Whether so much of the area was not analysed that it is worth a word.
+
+    That is 0.05 % of it, or any where an image is damaged.
 
     Args:
         area: the areas of `summary.summarise`.
     """
+    if _DAMAGED & set(area["not_analysed_by_reason_m2"]):
+        return True
     return bool(area["not_analysed_m2"] >= _NEGLIGIBLE * area["of_interest_m2"] > 0)
 
 
 def _sentence(note: str) -> str:
     return f"{note[:1].upper()}{note[1:].rstrip('.')}."
+
+
+def _damage(facts: Mapping[str, Any]) -> Iterable[str]:
+    for one in facts.get("damage") or ():
+        yield (
+            f"{one['file']} is damaged: {one['parts']} squares of 64 px cannot be read, the first"
+            f" around column {one['column']}, row {one['row']}. Fetch it again, and map again."
+        )
 
 
 def _shift(facts: Mapping[str, Any]) -> Iterable[str]:

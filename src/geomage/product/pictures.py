@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,9 +19,9 @@ from rasterio.io import DatasetReader
 from rasterio.vrt import WarpedVRT
 
 from geomage.errors import InputError
-from geomage.geo import ground_gsd, open_raster
+from geomage.geo import decoding, ground_gsd, open_raster
 from geomage.mapping.stretch import holds_values
-from geomage.product.shrinking import Shrunk, shrunk
+from geomage.product.shrinking import Shrunk, salvaged, shrunk
 
 __all__ = ["LARGEST_PX", "Picture", "take_picture"]
 
@@ -46,6 +47,9 @@ class Picture:
     def data_uri(self) -> str:
         """The image as text."""
         return "data:image/jpeg;base64," + base64.b64encode(self.jpeg).decode("ascii")
+
+
+Painted = tuple[np.ndarray, np.ndarray]
 
 
 def picture_box(box: GeoBox, largest_px: int = LARGEST_PX) -> GeoBox:
@@ -89,15 +93,25 @@ def take_picture(
 
 def _painted(
     path: Path, box: GeoBox, small: GeoBox, shift_m: tuple[float, float]
-) -> tuple[np.ndarray, np.ndarray]:
-    """(uint8 (3, y, x) colours, bool (y, x) where the image has data) on the small grid."""
-    with (
-        open_raster(path) as dataset,
-        shrunk(dataset, _rgb_bands(dataset), _ratio(dataset, box, small)) as source,
-        WarpedVRT(source.image, **_onto(source, box, small, shift_m)) as warped,
-    ):
-        values, seen = warped.read(source.bands), warped.dataset_mask() > 0
-    return _counts(values, seen)
+) -> Painted:
+    """(uint8 (3, y, x) colours, bool (y, x) where the image has data) on the small grid.
+
+    Blocks that cannot be decoded are no data.
+    """
+
+    def painted(made: Callable[..., AbstractContextManager[Shrunk]]) -> Painted:
+        with (
+            open_raster(path) as dataset,
+            made(dataset, _rgb_bands(dataset), _ratio(dataset, box, small)) as source,
+            WarpedVRT(source.image, **_onto(source, box, small, shift_m)) as warped,
+            decoding(path),
+        ):
+            return _counts(warped.read(source.bands), warped.dataset_mask() > 0)
+
+    try:
+        return painted(shrunk)
+    except InputError:
+        return painted(salvaged)
 
 
 def _ratio(dataset: DatasetReader, box: GeoBox, small: GeoBox) -> float:

@@ -15,10 +15,12 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import DatasetReader, MemoryFile
 from rasterio.windows import Window
 
+from geomage.errors import InputError
 from geomage.geo import decoding, held_windows
+from geomage.geo.blocks import BLOCKS_SIDE
 from geomage.mapping.stretch import holds_values
 
-__all__ = ["shrunk"]
+__all__ = ["salvaged", "shrunk"]
 
 _MOST: Final = 4.0
 """Pixels along each side that the warper may average into one: it holds all of them at once."""
@@ -63,6 +65,22 @@ def shrunk(dataset: DatasetReader, bands: Sequence[int], ratio: float) -> Iterat
         yield Shrunk(copy, list(range(1, len(bands) + 1)), scale)
 
 
+@contextmanager
+def salvaged(dataset: DatasetReader, bands: Sequence[int], ratio: float) -> Iterator[Shrunk]:
+    """Yield a copy as `shrunk` does of an image that is damaged: its bad blocks are no data.
+
+    Args:
+        dataset: the image, just opened: what a decoder handed over for a bad block before may be
+            kept, and would pass for sound.
+        bands: see `shrunk`.
+        ratio: see `shrunk`.
+    """
+    factor = max(1, int(ratio))
+    values, seen = _means(dataset, bands, factor, 1, spare=True)
+    with _held(dataset, values, seen, Affine.scale(factor)) as copy:
+        yield Shrunk(copy, list(range(1, len(bands) + 1)), Affine.scale(factor))
+
+
 def _overview(
     dataset: DatasetReader, bands: Sequence[int], factor: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -74,14 +92,28 @@ def _overview(
 
 
 def _means(
-    dataset: DatasetReader, bands: Sequence[int], factor: int
+    dataset: DatasetReader,
+    bands: Sequence[int],
+    factor: int,
+    side: int = BLOCKS_SIDE,
+    *,
+    spare: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Means over squares of `factor` pixels, as `_overview`; every block is decoded once."""
+    """Means over squares of `factor` pixels, as `_overview`; every block is decoded once.
+
+    `spare` leaves out windows of about `side` px that cannot be decoded.
+    """
     shape = (-(-dataset.height // factor), -(-dataset.width // factor))
     sums, count = np.zeros((len(bands), *shape)), np.zeros(shape)
-    for window in held_windows(dataset, bands):
-        values = dataset.read(list(bands), window=window)
-        seen = (dataset.dataset_mask(window=window) > 0) & holds_values(values)
+    for window in held_windows(dataset, bands, side):
+        try:
+            with decoding(dataset.name):
+                values = dataset.read(list(bands), window=window)
+                seen = (dataset.dataset_mask(window=window) > 0) & holds_values(values)
+        except InputError:
+            if not spare:
+                raise
+            continue
         rows, cols, places = _squares(window, factor)
         count[rows, cols] += _summed(seen, places)
         for band, own in enumerate(values):

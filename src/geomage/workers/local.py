@@ -1,13 +1,13 @@
 """Processes on this machine: one key at a time, each in any process, in any order.
 
 A worker is told a key over its own pipe and answers with what came of it. Where the parent ends,
-however it ends, the pipe closes and the worker ends; where a worker ends, its key goes to a fresh
-one.
+however it ends, the worker ends at once; where a worker ends, its key goes to a fresh one.
 """
 
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
+from threading import Thread
 from typing import Any
 
 from geomage.errors import RunError
@@ -158,6 +159,7 @@ class _Crew:
 def _work(task: Task, threads: int, pipe: Connection) -> None:
     """Do what comes over the pipe until it closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C and ends its workers
+    Thread(target=_end_with_parent, daemon=True).start()
     take_threads(threads)
     while True:
         try:
@@ -169,6 +171,14 @@ def _work(task: Task, threads: int, pipe: Connection) -> None:
             pipe.send(answer)
         except OSError:
             return
+
+
+def _end_with_parent() -> None:
+    """End this process as soon as the one that hired it is gone, whatever the task is at."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 def _how(code: int | None) -> str:

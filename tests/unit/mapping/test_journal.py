@@ -39,7 +39,11 @@ def test_another_job_starts_anew(tmp_path, other):
     begin(tmp_path / "out")
     with open_work(tmp_path / "out", other) as work:
         assert not work.resumed
-        assert [path.name for path in work.folder.iterdir()] == ["job.json"]
+        assert list(work.folder.iterdir()) == []
+        assert {path.name for path in work_folder(tmp_path / "out").iterdir()} == {
+            "job.json",
+            work.folder.name,
+        }
 
 
 @pytest.mark.parametrize("mark", [b"", b"{", b"\xff\xfe"])

@@ -34,7 +34,7 @@ def sighted(imagery: Imagery, tiling: Tiling, folder: Path) -> tuple[Sighting, T
     seen = TileStore(folder / "seen", tiling, ("seen",))
     looks = {}
     for key in reversed(list(tiling)):
-        bits, looks[key] = look_tile(imagery, tiling, key)
+        bits, _, looks[key] = look_tile(imagery, tiling, key)
         raw.write(key, bits)
     sighting = join_looks(tiling, looks)
     for key in tiling:
