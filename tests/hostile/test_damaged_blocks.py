@@ -47,7 +47,9 @@ def spoil(path: Path, row: int = 2, col: int = 3) -> Path:
             int(dataset.get_tag_item(f"BLOCK_{what}_{col}_{row}", "TIFF", bidx=1))
             for what in ("OFFSET", "SIZE")
         )
-        noise = b"\x55\xff\x33\x12" * 40 if dataset.profile["compress"] == "jpeg" else b"\xff" * size
+        noise = (
+            b"\x55\xff\x33\x12" * 40 if dataset.profile["compress"] == "jpeg" else b"\xff" * size
+        )
     data = bytearray(path.read_bytes())
     middle = offset + (size - len(noise)) // 2
     data[middle : middle + len(noise)] = noise

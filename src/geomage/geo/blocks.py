@@ -12,7 +12,15 @@ from itertools import product
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
-__all__ = ["BLOCKS_SIDE", "BLOCK_CACHE", "absent_value", "block_windows", "held_windows", "is_held", "stands_in_blocks"]
+__all__ = [
+    "BLOCKS_SIDE",
+    "BLOCK_CACHE",
+    "absent_value",
+    "block_windows",
+    "held_windows",
+    "is_held",
+    "stands_in_blocks",
+]
 
 BLOCK_CACHE = 64 * 2**20
 """Bytes of blocks GDAL may keep (GDAL_CACHEMAX) where a raster is read once from end to end; its

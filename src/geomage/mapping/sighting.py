@@ -77,12 +77,16 @@ def look_tile(
     bright = seen & ~black
     bits = np.where(black, _BLACK, seen).astype("uint8")
     parts = tile_parts(label_mask(~bright), mark=~seen | _edge(tiling, key))
-    return bits[None], view.lost[None].astype("uint8"), Look(
-        colour=view.values.sum(axis=(1, 2), where=bright, dtype="float64"),
-        bright=int(bright.sum()),
-        black=int(black.sum()),
-        dark=parts.at_rim(),
-        damage=view.damage,
+    return (
+        bits[None],
+        view.lost[None].astype("uint8"),
+        Look(
+            colour=view.values.sum(axis=(1, 2), where=bright, dtype="float64"),
+            bright=int(bright.sum()),
+            black=int(black.sum()),
+            dark=parts.at_rim(),
+            damage=view.damage,
+        ),
     )
 
 

@@ -91,9 +91,7 @@ def take_picture(
     return Picture(width, height, file.getvalue())
 
 
-def _painted(
-    path: Path, box: GeoBox, small: GeoBox, shift_m: tuple[float, float]
-) -> Painted:
+def _painted(path: Path, box: GeoBox, small: GeoBox, shift_m: tuple[float, float]) -> Painted:
     """(uint8 (3, y, x) colours, bool (y, x) where the image has data) on the small grid.
 
     Blocks that cannot be decoded are no data.
