@@ -100,7 +100,7 @@ def test_a_map_killed_in_any_pass_goes_on_to_the_same_bytes(
     assert hashes(out) == bench.whole
     assert {path: seen[path] for path in done} == done
     left = {path.name for path in tmp_path.iterdir()}
-    assert left == {"out", "end", "end.said"} or left == {"out", "end"}
+    assert left <= {"out", "end", "end.said"}
 
 
 def test_a_map_killed_again_and_again_with_its_workers_goes_on(

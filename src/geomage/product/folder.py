@@ -19,7 +19,7 @@ from geopandas import GeoDataFrame
 from odc.geo.geobox import GeoBox
 
 from geomage import __version__
-from geomage.errors import InputError
+from geomage.errors import InputError, RunError
 from geomage.geo import BLOCK_CACHE, check_raster, fresh_folder, write_vectors
 from geomage.geo.stac import write_item
 from geomage.product.doubts import doubts
@@ -74,6 +74,7 @@ def write_product(
 
     Raises:
         InputError: a raster is missing, or the buildings lack a column.
+        RunError: an image changed since it was mapped.
         OutputError: the folder exists or cannot be written.
     """
     missing = [name for name in _NEEDED if name not in result.rasters]
@@ -81,6 +82,7 @@ def write_product(
         raise InputError(f"the mapping run has no raster {missing}; it has {[*result.rasters]}")
     moment = created or _now()
     sources = _sources(before_paths, after_paths)
+    _refuse_changed(sources, result.facts)
     with (
         fresh_folder(out, overwrite=overwrite) as folder,
         rasterio.Env(GDAL_CACHEMAX=BLOCK_CACHE),
@@ -157,6 +159,17 @@ def _sources(before: Sequence[Path], after: Sequence[Path]) -> list[Source]:
     if not before:
         raise InputError("a product needs at least one image before the event")
     return [Source(i, path, role, sha256_of(path)) for i, (path, role) in enumerate(roles, 1)]
+
+
+def _refuse_changed(sources: Sequence[Source], facts: Mapping[str, Any]) -> None:
+    """Raise RunError when an image is no longer the one that was mapped."""
+    mapped = [one.get("sha256") for one in facts.get("inputs") or ()]
+    for source, sha256 in zip(sources, mapped, strict=False):
+        if sha256 not in (None, source.sha256):
+            raise RunError(
+                f"{source.path} changed while it was mapped, so that the work is void: run the "
+                "same command again once it is whole"
+            )
 
 
 def sha256_of(path: Path) -> str:
