@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 from PIL import Image
 
+from geomage.cli.options import read_bytes
 from geomage.errors import BudgetError, InputError, OutputError
 from geomage.geo import Raster, check_raster, pixel_box, read_raster, write_cog
 from geomage.mapping import MapJob, map_rasters
@@ -237,11 +239,16 @@ def test_a_header_of_a_million_by_a_million_is_refused_by_budget(
         read_raster(huge)
 
 
-def test_a_job_that_does_not_fit_in_its_memory_says_so(
+def test_a_job_that_does_not_fit_in_its_memory_says_what_does(
     place: Path, town: Town, model: Path
 ) -> None:
-    with pytest.raises(BudgetError, match=r"320 x 320 px.*--memory"):
+    with pytest.raises(BudgetError, match=r"windows of \d+ px.*give --memory \d+MiB") as caught:
         run(place, model, town.before, town.after, memory_bytes=10**6)
+    least = read_bytes(str(caught.value).split("--memory ")[1].split()[0])
+    job = MapJob(before=(town.before,), out=place / "out", model=model, memory_bytes=least)
+    map_rasters(job).discard()
+    with pytest.raises(BudgetError):
+        map_rasters(replace(job, memory_bytes=least - 2**20))
 
 
 def test_an_output_that_exists_or_is_an_input_is_refused(

@@ -1,4 +1,7 @@
-"""A disk that fills, or a limit on files: one line, the code of wrong use, nothing left."""
+"""A disk that fills, or a limit on files: one line, the code of wrong use, nothing left.
+
+Of a map its tiles are left, and the same command goes on with them once there is room.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,7 @@ from geomage.cli import main
 from geomage.errors import OutputError
 from geomage.geo import refuse_full, reserve
 from tiny_network import write_tiny_network
-from tiny_town import SIDE, write_town
-
-WORK = 9 * SIDE * SIDE  # bytes of the layers of the drawn town
+from tiny_town import write_town
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def words(inputs: Path, verb: str, out: Path) -> list[str]:
     return [*there, "-o", str(out)]
 
 
-@pytest.mark.parametrize("verb", ["map", "grow", "render"])
+@pytest.mark.parametrize("verb", ["grow", "render"])
 def test_a_file_that_may_not_grow_is_one_line_and_leaves_nothing(
     tmp_path: Path, inputs: Path, capfd: pytest.CaptureFixture[str], verb: str
 ) -> None:
@@ -73,8 +74,7 @@ def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]
 @pytest.mark.parametrize(
     ("small_disk", "verb"),
     [
-        ("300k", "map"),  # less than the layers
-        (str(WORK + 12_000), "map"),  # room for the layers and no product
+        ("200k", "map"),  # less than the tiles
         ("60k", "grow"),
         ("30k", "render"),
     ],
@@ -91,6 +91,45 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(
     assert "free on its disk" in said
     assert said.count("\n") == 1
     assert not list(small_disk.iterdir())
+
+
+@pytest.mark.parametrize("limit", [300, 3_000, 20_000], ids=["looks", "tiles", "product"])
+def test_a_map_goes_on_once_files_may_grow(
+    tmp_path: Path, inputs: Path, capfd: pytest.CaptureFixture[str], limit: int
+) -> None:
+    out = tmp_path / "out"
+    with files_up_to(limit):
+        code = main(words(inputs, "map", out))
+    said = capfd.readouterr().err
+    assert code == 2, said
+    assert "cannot write" in said
+    assert "ulimit -f" in said
+    assert said.count("\n") == 1
+    goes_on(words(inputs, "map", out), capfd)
+
+
+@pytest.mark.parametrize("small_disk", ["320k"], indirect=True)
+def test_a_map_goes_on_once_there_is_room_on_the_disk(
+    small_disk: Path, inputs: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    line = words(inputs, "map", small_disk / "out")
+    assert apart(line) == 2
+    said = capfd.readouterr().err
+    assert "free on its disk" in said
+    assert said.count("\n") == 1
+    command = ["mount", "-o", "remount,size=20m", str(small_disk)]
+    subprocess.run(command, check=True, capture_output=True)
+    goes_on(line, capfd)
+
+
+def goes_on(line: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    """The same command, with nothing in its way, uses what is there and leaves only its product."""
+    out = Path(line[-1])
+    assert [path.name for path in out.parent.iterdir()] == [".out.work"]
+    assert main(line) == 0
+    assert "going on with the work that an earlier run left" in capfd.readouterr().err
+    assert [path.name for path in out.parent.iterdir()] == ["out"]
+    assert (out / "manifest.json").exists()
 
 
 def apart(line: list[str]) -> int:
