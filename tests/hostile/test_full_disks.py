@@ -93,7 +93,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(
     assert not list(small_disk.iterdir())
 
 
-@pytest.mark.parametrize("limit", [300, 3_000, 20_000], ids=["looks", "tiles", "product"])
+@pytest.mark.parametrize("limit", [3_000, 20_000], ids=["tiles", "product"])
 def test_a_map_goes_on_once_files_may_grow(
     tmp_path: Path, inputs: Path, capfd: pytest.CaptureFixture[str], limit: int
 ) -> None:

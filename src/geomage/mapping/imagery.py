@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -267,24 +268,21 @@ class _Source:
         It is no data where the file says so by a value or by alpha, else pure black, which is
         known without reading inside the image and not along its rim.
         """
-        facts, size = self.picture.facts, (int(window.height), int(window.width))
-        if self._vrt is None or not self._sparse or self._holds(window):
+        if self._vrt is None or not self._sparse:
             return None
+        facts, place = self.picture.facts, self._place(window)
         hidden = facts.nodata is not None or "alpha" in facts.bands
-        if not hidden and not self._rim.buffer(-_KERNEL).contains(_outline(window)):
+        if is_held(self._dataset, place) or not (hidden or _lies_in(place, facts.shape)):
             return None
+        size = (int(window.height), int(window.width))
         return np.zeros((3, *size), facts.dtype), np.full(size, not hidden)
 
-    def _holds(self, window: Window) -> bool:
-        """Whether the file holds a block of what a window of the grid is made of."""
-        box, own = window_box(self._box, window), self.picture.box
-        left, top, right, bottom = _pixel_bounds(box, own)
+    def _place(self, window: Window) -> Window:
+        """Pixels of the file that a window of the grid is made of, and some more; any may lack."""
+        left, top, right, bottom = _pixel_bounds(window_box(self._box, window), self.picture.box)
         margin = _KERNEL * max(1.0, (right - left) / window.width, (bottom - top) / window.height)
-        place = Window.from_slices(
-            (max(0, int(top - margin)), max(0, int(bottom + margin) + 1)),
-            (max(0, int(left - margin)), max(0, int(right + margin) + 1)),
-        )
-        return is_held(self._dataset, place)
+        col, row = math.floor(left - margin), math.floor(top - margin)
+        return Window(col, row, math.ceil(right + margin) - col, math.ceil(bottom + margin) - row)
 
     def _read_whole(self, window: Window) -> tuple[np.ndarray, np.ndarray]:
         if self._vrt is not None:
@@ -328,6 +326,16 @@ class _Source:
 def _outline(window: Window) -> Polygon:
     left, top = window.col_off, window.row_off
     return shapely.box(left, top, left + window.width, top + window.height)
+
+
+def _lies_in(place: Window, shape: tuple[int, int]) -> bool:
+    rows, cols = shape
+    return bool(
+        place.row_off >= 0
+        and place.col_off >= 0
+        and place.row_off + place.height <= rows
+        and place.col_off + place.width <= cols
+    )
 
 
 def _may_be_sparse(dataset: DatasetReader) -> bool:

@@ -21,7 +21,7 @@ KINDS = {
     "black": {"count": 3, "dtype": "uint8"},
     "no data": {"count": 3, "dtype": "uint8", "nodata": 0},
     "other no data": {"count": 3, "dtype": "uint16", "nodata": 65535},
-    "alpha": {"count": 4, "dtype": "uint8", "photometric": "rgb", "alpha": "unspecified"},
+    "alpha": {"count": 4, "dtype": "uint8", "photometric": "rgb", "alpha": "yes"},
     "not a number": {"count": 3, "dtype": "float32", "nodata": float("nan")},
     "float": {"count": 3, "dtype": "float32"},
 }
@@ -57,7 +57,8 @@ def test_what_is_absent_is_as_if_it_were_read(tmp_path: Path, kind: str, grid: G
     sparse, dense = (look(path, None) for path in write_twice(tmp_path, kind))
     with open_imagery([sparse], grid) as one, open_imagery([dense], grid) as two:
         assert one.stretch == two.stretch
-        for key in (tiling := Tiling(grid, 96)):
+        tiling = Tiling(grid, 96)
+        for key in tiling:
             core = tiling.core(key)
             for got, true in zip(one.read(core), two.read(core), strict=True):
                 assert np.array_equal(got, true), key
