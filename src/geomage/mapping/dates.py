@@ -126,6 +126,7 @@ def _look(first: Date, second: Date | None, work: Work, run: Run) -> dict[str, A
 
 def _sight(date: Date, label: str, work: Work, run: Run) -> dict[str, Any]:
     """Look at all tiles of one date; returns its mean colour, and what is damaged."""
+    assert date.lost is not None
     store, lost = date.seen.store, date.lost.store
     raw = replace(store, folder=store.folder.with_name(f"raw_{store.folder.name}"))
     for folder in (store.folder, raw.folder):  # of a run that was killed while it looked

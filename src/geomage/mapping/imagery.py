@@ -325,7 +325,8 @@ class _Source:
 
 def _outline(window: Window) -> Polygon:
     left, top = window.col_off, window.row_off
-    return shapely.box(left, top, left + window.width, top + window.height)
+    right, bottom = left + window.width, top + window.height
+    return Polygon([(left, top), (right, top), (right, bottom), (left, bottom)])
 
 
 def _lies_in(place: Window, shape: tuple[int, int]) -> bool:
