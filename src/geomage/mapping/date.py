@@ -39,7 +39,7 @@ def open_date(date: Date) -> Iterator[Imagery]:
 
 
 def chip(imagery: Imagery, date: Date, window: Window) -> np.ndarray:
-    """Float32 (1, 3, y, x) in 0..1 of one window; no data shows the mean colour of the date.
+    """Counts, uint8 (1, 3, y, x), of one window; no data shows the mean colour of the date.
 
     The window may reach beyond the grid: there lies its mirror image, the same for every window.
     """
@@ -49,8 +49,8 @@ def chip(imagery: Imagery, date: Date, window: Window) -> np.ndarray:
     there = Window(left, top, int(cols.max()) + 1 - left, int(rows.max()) + 1 - top)
     values, valid, _ = imagery.read(there)
     valid &= date.seen.read(there)[0] > 0
-    colour = np.array(date.colour)[:, None, None]
-    image = np.where(valid, values, colour).astype("float32") / 255
+    colour = np.rint(date.colour).astype("uint8")[:, None, None]
+    image = np.where(valid, values, colour)
     if image.shape[1:] == (len(rows), len(cols)):
         return image[None]
     return image[:, (rows - top)[:, None], cols - left][None]

@@ -35,7 +35,7 @@ _FLIPS = ((), (-1,), (-2,), (-2, -1))  # axes
 class Chips:
     """What the model sees of one tile."""
 
-    before: np.ndarray  # float32 (1, 3, y, x) in 0..1
+    before: np.ndarray  # counts, uint8 (1, 3, y, x)
     after: np.ndarray
     seen: np.ndarray  # (y, x) bool of the core: where the first date holds data
 
@@ -130,19 +130,21 @@ class Predict:
         out[0] = landcover.argmax(axis=0) + 1
         out[1] = _counts_of(landcover[BUILDING])
         if self.second is not None:
-            out[2:6] = _counts_of(said.damage[0][:, rows, cols])
-            out[6:9] = _counts_of(said.flags[0][:, rows, cols])
+            rest = (*said.damage[0], *said.flags[0])
+            for band, one in zip(out[2:], rest, strict=True):
+                band[:] = _counts_of(one[rows, cols])
         out *= seen
         return out
 
 
 def answer(model: Model, chips: Chips, *, flips: bool = False) -> Prediction:
     """What the model says of chips; with flips, the mean of what it says of their mirror images."""
+    before, after = (one.astype("float32") / np.float32(255) for one in (chips.before, chips.after))
     if not flips:
-        return model.predict(chips.before, chips.after)
+        return model.predict(before, after)
     total: Prediction | None = None
     for axes in _FLIPS:
-        said = model.predict(np.flip(chips.before, axes), np.flip(chips.after, axes))
+        said = model.predict(np.flip(before, axes), np.flip(after, axes))
         back = Prediction(*(np.flip(one, axes) for one in _parts(said)))
         total = back if total is None else _sum(total, back)
     assert total is not None
