@@ -125,7 +125,7 @@ def at_once(one: Ground) -> tuple[gpd.GeoDataFrame, np.ndarray, float]:
 
 
 @given(st.integers(0, 10**6), st.sampled_from([1.5, 2.5, 4.0]))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 def test_a_raster_of_one_tile_gives_exactly_what_the_whole_gives(tmp_path_factory, seed, blur):
     one = ground(seed, blur=blur)
     found = by_tiles(fields(tmp_path_factory.mktemp("s"), one, 256), 256)
@@ -164,7 +164,7 @@ def test_buildings_that_fit_in_a_tile_are_the_same_at_any_side(tmp_path, side):
 
 
 @given(st.integers(0, 10**6), st.integers(60, 120))
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=3, deadline=None)
 def test_blobs_that_fit_are_cut_alike_beside_others_that_do_not(tmp_path_factory, seed, side):
     one = ground(seed)
     tiles = fields(tmp_path_factory.mktemp("s"), one, 100)
