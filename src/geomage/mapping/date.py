@@ -14,7 +14,7 @@ from geomage.data import Stretch
 from geomage.mapping.imagery import Imagery, Picture, open_imagery
 from geomage.mapping.regrid import Layer
 
-__all__ = ["Date", "chip", "open_date"]
+__all__ = ["Date", "chip", "filled", "mirrored", "open_date"]
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,39 @@ def chip(imagery: Imagery, date: Date, window: Window) -> np.ndarray:
 
     The window may reach beyond the grid: there lies its mirror image, the same for every window.
     """
-    rows = _mirrored(window.row_off, window.height, int(date.box.shape[0]))
-    cols = _mirrored(window.col_off, window.width, int(date.box.shape[1]))
+    mirror = mirrored(window, (int(date.box.shape[0]), int(date.box.shape[1])))
+    values, valid, _ = imagery.read(mirror.there)
+    valid &= date.seen.read(mirror.there)[0] > 0
+    return mirror.unfold(filled(values, valid, date.colour))[None]
+
+
+def filled(values: np.ndarray, valid: np.ndarray, colour: tuple[float, float, float]) -> np.ndarray:
+    """Counts (3, y, x) with a colour where they are not valid."""
+    return np.where(valid, values, np.rint(colour).astype("uint8")[:, None, None])
+
+
+@dataclass(frozen=True)
+class Mirrored:
+    """A window that may reach beyond its grid, as a part of the grid and places in that part."""
+
+    there: Window
+    rows: np.ndarray
+    cols: np.ndarray
+
+    def unfold(self, part: np.ndarray) -> np.ndarray:
+        """(band, y, x) of the window, from those of the part of the grid."""
+        if part.shape[1:] == (len(self.rows), len(self.cols)):
+            return part
+        return part[:, self.rows[:, None], self.cols]
+
+
+def mirrored(window: Window, shape: tuple[int, int]) -> Mirrored:
+    """Find what a window needs of a grid of (y, x) pixels: beyond it lies its mirror image."""
+    rows = _mirrored(window.row_off, window.height, shape[0])
+    cols = _mirrored(window.col_off, window.width, shape[1])
     top, left = int(rows.min()), int(cols.min())
     there = Window(left, top, int(cols.max()) + 1 - left, int(rows.max()) + 1 - top)
-    values, valid, _ = imagery.read(there)
-    valid &= date.seen.read(there)[0] > 0
-    colour = np.rint(date.colour).astype("uint8")[:, None, None]
-    image = np.where(valid, values, colour)
-    if image.shape[1:] == (len(rows), len(cols)):
-        return image[None]
-    return image[:, (rows - top)[:, None], cols - left][None]
+    return Mirrored(there, rows - top, cols - left)
 
 
 def _mirrored(start: int, count: int, size: int) -> np.ndarray:

@@ -19,7 +19,16 @@ from geomage.mapping.runs import TileRun
 from geomage.model import Model, ModelCard, Prediction
 from geomage.workers import threads_here
 
-__all__ = ["ONE_DATE", "TWO_DATES", "Predict", "model_store", "read_window"]
+__all__ = [
+    "ONE_DATE",
+    "TWO_DATES",
+    "Chips",
+    "Predict",
+    "answer",
+    "model_store",
+    "read_window",
+    "tile_counts",
+]
 
 ONE_DATE = ("landcover", "building")
 """Bands of the tiles: most likely class 1 to 8; probability times 255."""
@@ -98,7 +107,7 @@ class Predict:
                 return answer(model, chips, flips=self.flips), chips.seen
 
             def write(key: TileKey, said: tuple[Prediction, np.ndarray]) -> None:
-                self.store.write(key, self._counts(*said, model.card))
+                self.store.write(key, tile_counts(*said, model.card, len(self.store.bands)))
 
             yield from run_pipeline(keys, read, compute, write, depth=self.depth)
 
@@ -121,20 +130,21 @@ class Predict:
             after = chip(second, self.second, window)
         return Chips(before, after, self.first.seen.read(core)[0] > 0)
 
-    def _counts(self, said: Prediction, seen: np.ndarray, card: ModelCard) -> np.ndarray:
-        """(band, y, x) uint8 of the core, 0 where nothing is seen."""
-        rim = card.halo - card.trim
-        rows, cols = (slice(rim, rim + side) for side in seen.shape)
-        landcover = said.landcover[0][:, rows, cols]
-        out = np.zeros((len(self.store.bands), *seen.shape), "uint8")
-        out[0] = landcover.argmax(axis=0) + 1
-        out[1] = _counts_of(landcover[BUILDING])
-        if self.second is not None:
-            rest = (*said.damage[0], *said.flags[0])
-            for band, one in zip(out[2:], rest, strict=True):
-                band[:] = _counts_of(one[rows, cols])
-        out *= seen
-        return out
+
+def tile_counts(said: Prediction, seen: np.ndarray, card: ModelCard, bands: int) -> np.ndarray:
+    """(band, y, x) uint8 of a core, in the first `bands` of `TWO_DATES`, 0 where it is not seen."""
+    rim = card.halo - card.trim
+    rows, cols = (slice(rim, rim + side) for side in seen.shape)
+    landcover = said.landcover[0][:, rows, cols]
+    out = np.zeros((bands, *seen.shape), "uint8")
+    out[0] = landcover.argmax(axis=0) + 1
+    out[1] = _counts_of(landcover[BUILDING])
+    if bands > len(ONE_DATE):
+        rest = (*said.damage[0], *said.flags[0])
+        for band, one in zip(out[2:], rest, strict=True):
+            band[:] = _counts_of(one[rows, cols])
+    out *= seen
+    return out
 
 
 def answer(model: Model, chips: Chips, *, flips: bool = False) -> Prediction:
