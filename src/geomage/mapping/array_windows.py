@@ -20,7 +20,7 @@ import numpy as np
 from rasterio.windows import Window
 
 from geomage.errors import InputError, ModelError
-from geomage.geo import Tiling
+from geomage.geo import TileKey, Tiling
 from geomage.mapping.arrays import Photo, is_valid
 from geomage.mapping.date import mirrored
 from geomage.mapping.predict import (
@@ -39,7 +39,9 @@ from geomage.workers import cores, threads_here
 __all__ = ["ModelSource", "SayWindow", "say_all", "say_lazily"]
 
 _OBSCURED = TWO_DATES.index("obscured")
-_WHOLE = 12  # windows; of larger chunks a window is sent the part it needs, not the whole
+# Of large chunks, a window is sent the part it needs, by a task of its own: of those of two windows
+# with their halo while that makes few tasks, of those of sixteen always.
+_LARGE, _HUGE, _PARTS = 2, 16, 20_000
 _OPENING = threading.Lock()
 
 
@@ -175,8 +177,7 @@ def say_all(task: SayWindow, photos: Sequence[Photo], tiling: Tiling) -> np.ndar
 def say_lazily(task: SayWindow, photos: Sequence[Photo], tiling: Tiling) -> Any:
     """Plan all windows, a chunk each, as a Dask array of uint8 (band, y, x).
 
-    One task a window, which takes the chunks it touches as they are. Of chunks of more than 12
-    windows it is sent its part, by a task of its own: copying them whole would be dear.
+    One task a window, which takes the chunks it touches; of large ones it is sent its part.
 
     Raises:
         InputError: chunks of unknown size.
@@ -188,27 +189,36 @@ def say_lazily(task: SayWindow, photos: Sequence[Photo], tiling: Tiling) -> Any:
     card = task.model.open().card
     arrays = [_chunked(photo, tiling.side) for photo in photos]
     token = tokenize(task, tiling.side, *(array.name for array in arrays))
+    reaches = _reaches(task, tiling, card)
     sources = [
-        _Source(photo, array, tiling.side, f"geomage-part-{place}-{token}")
+        _Source(f"geomage-part-{place}-{token}", photo, array, reaches)
         for place, (photo, array) in enumerate(zip(photos, arrays, strict=True))
     ]
-    name, graph = f"geomage-{token}", {}
+    name = f"geomage-{token}"
+    graph: dict[Any, Any] = {}
     for key in tiling:
-        core = tiling.core(key)
-        needs = [source.need(task.reach(core, card), graph) for source in sources]
-        chunks, cuts = [chunks for chunks, _ in needs], tuple(cut for _, cut in needs)
-        graph[name, 0, key.row, key.col] = (_say, task, core, chunks, cuts)
+        chunks = [source.chunks(key, graph) for source in sources]
+        cuts = tuple(source.cut(key) for source in sources)
+        graph[name, 0, key.row, key.col] = (_say, task, tiling.core(key), chunks, cuts)
     layers = HighLevelGraph.from_collections(name, graph, dependencies=arrays)
     sides = [_sides(side, tiling.side) for side in task.shape]
     return da.Array(layers, name, chunks=((len(task.bands),), *sides), dtype="uint8")
 
 
+def _reaches(task: SayWindow, tiling: Tiling, card: ModelCard) -> tuple[list[slice], list[slice]]:
+    """Rows that each row of windows needs, and columns that each column does."""
+    firsts = [TileKey(row, 0) for row in range(tiling.rows)]
+    tops = [TileKey(0, col) for col in range(tiling.cols)]
+    rows = [task.reach(tiling.core(key), card).toslices()[0] for key in firsts]
+    cols = [task.reach(tiling.core(key), card).toslices()[1] for key in tops]
+    return rows, cols
+
+
 def _chunked(photo: Photo, side: int) -> Any:
     """The array of a date as Dask's; one that is in memory goes into the graph."""
-    if photo.image.chunks is None:
-        photo = Photo(photo.name, photo.image.chunk(dict.fromkeys(photo.image.dims[1:], side)),
-                      photo.bands, photo.nodata)  # fmt: skip
-    array = photo.image.data
+    array = photo.image.data if photo.image.chunks else None
+    if array is None:
+        array = photo.image.chunk(dict.fromkeys(photo.image.dims[1:], side)).data
     if any(np.isnan(side) for chunks in array.chunks for side in chunks):
         raise InputError(
             f"{photo.name} has chunks of unknown size: {photo.name}.data.compute_chunk_sizes()"
@@ -245,18 +255,23 @@ def _say(task: SayWindow, core: Window, chunks: list[Any], cuts: tuple[_Cut, ...
     return task(core, [cut.join(some) for some, cut in zip(chunks, cuts, strict=True)])
 
 
-def _part(chunk: np.ndarray, rows: slice, cols: slice) -> np.ndarray:
+def _copy(chunk: np.ndarray, rows: slice, cols: slice) -> np.ndarray:
     """A copy, that the chunk may go."""
     return np.array(chunk[:, rows, cols])
 
 
 class _Source:
-    """The chunks of one date, and the tasks that cut large ones."""
+    """The chunks of one date that windows need, and the tasks that cut large ones."""
 
-    def __init__(self, photo: Photo, array: Any, side: int, name: str) -> None:
+    def __init__(
+        self, name: str, photo: Photo, array: Any, reaches: tuple[list[slice], list[slice]]
+    ) -> None:
         self._array, self._name = array, name
-        bands, rows, cols = array.chunks
-        self._ends = [list(accumulate(axis)) for axis in (rows, cols)]
+        bands, *sides = array.chunks
+        self._rows, self._cols = (
+            [list(_spans(list(accumulate(axis)), reach)) for reach in some]
+            for axis, some in zip(sides, reaches, strict=True)
+        )
         places = [(n, k) for n, size in enumerate(bands) for k in range(size)]
         wanted = [places[band] for band in photo.bands]
         self._planes = sorted({plane for plane, _ in wanted})
@@ -264,35 +279,45 @@ class _Source:
             sum(bands[other] for other in self._planes if other < plane) + place
             for plane, place in wanted
         )
-        self._is_large = max(rows) * max(cols) > _WHOLE * side**2
+        self._is_cut = self._are_cut(max(sides[0]) * max(sides[1]), reaches)
 
-    def need(self, window: Window, graph: dict[Any, Any]) -> tuple[list[Any], _Cut]:
-        """Keys of what a window needs, in lists, and how to cut it; adds tasks to the graph."""
+    def _are_cut(self, pixels: int, reaches: tuple[list[slice], list[slice]]) -> bool:
+        """Whether chunks of so many pixels are sent in parts."""
+        high, wide = (max(reach.stop - reach.start for reach in some) for some in reaches)
+        rows, cols = (sum(map(len, spans)) for spans in (self._rows, self._cols))
+        few = rows * cols * len(self._planes) <= _PARTS
+        return pixels > (_LARGE if few else _HUGE) * high * wide
+
+    def chunks(self, key: TileKey, graph: dict[Any, Any]) -> list[Any]:
+        """What a window needs, keys in lists by band, row and column; cuts are added to `graph`."""
+        rows, cols = self._rows[key.row], self._cols[key.col]
+        if self._is_cut:
+            return [
+                [[self._part((b, r, c), (at, to), graph) for c, to in cols] for r, at in rows]
+                for b in self._planes
+            ]
+        name = self._array.name
+        return [[[(name, b, r, c) for c, _ in cols] for r, _ in rows] for b in self._planes]
+
+    def cut(self, key: TileKey) -> _Cut:
+        """How to make a block of what `chunks` names."""
         rows, cols = (
-            list(_spans(ends, part.start, part.stop))
-            for ends, part in zip(self._ends, window.toslices(), strict=True)
+            tuple(slice(None) if self._is_cut else part for _, part in spans)
+            for spans in (self._rows[key.row], self._cols[key.col])
         )
-        chunks = [
-            [[self._key((plane, row, col), at, to, graph) for col, to in cols] for row, at in rows]
-            for plane in self._planes
-        ]
-        if self._is_large:
-            rows, cols = [[(n, slice(None)) for n, _ in axis] for axis in (rows, cols)]
-        return chunks, _Cut(self._bands, tuple(a for _, a in rows), tuple(a for _, a in cols))
+        return _Cut(self._bands, rows, cols)
 
-    def _key(
-        self, place: tuple[int, int, int], rows: slice, cols: slice, graph: dict[Any, Any]
-    ) -> tuple[Any, ...]:
-        chunk = (self._array.name, *place)
-        if not self._is_large:
-            return chunk
-        part = (self._name, len(graph))
-        graph[part] = (_part, chunk, rows, cols)
-        return part
+    def _part(
+        self, place: tuple[int, int, int], part: tuple[slice, slice], graph: dict[Any, Any]
+    ) -> tuple[str, int]:
+        name = (self._name, len(graph))
+        graph[name] = (_copy, (self._array.name, *place), *part)
+        return name
 
 
-def _spans(ends: list[int], start: int, stop: int) -> Iterator[tuple[int, slice]]:
-    """Which chunks along an axis hold start..stop - 1, and which part of each."""
+def _spans(ends: list[int], reach: slice) -> Iterator[tuple[int, slice]]:
+    """Which chunks along an axis hold a reach, and which part of each."""
+    start, stop = reach.start, reach.stop
     place = bisect_right(ends, start)
     while start < stop:
         begin, end = ends[place - 1] if place else 0, min(stop, ends[place])

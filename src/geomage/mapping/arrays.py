@@ -26,6 +26,8 @@ _BAND_DIMS = ("band", "bands", "variable")
 _COLOURS = ("red", "green", "blue")
 _NEAR = 0.01  # px, by which corners of equal grids may differ, read from coordinates as they are
 
+_UNEVEN = 0.1  # px, by which a coordinate may lie off the grid, as single precision makes it
+
 
 @dataclass(frozen=True)
 class Photo:
@@ -195,12 +197,26 @@ def _grid(photo: Photo, gsd: float | None) -> GeoBox:
         return pixel_box(photo.shape, gsd)
     if not is_earthly(place.crs):
         raise InputError(f"{name} has a CRS that is neither projected nor geographic on the earth")
-    if not isinstance(place.geobox, GeoBox):
+    if not isinstance(place.geobox, GeoBox) or not _is_even(photo.image, place.geobox):
         raise InputError(
             f"{name} has no grid: its {photo.image.dims[1]} and {photo.image.dims[2]} coordinates "
             "are missing, of one pixel only, or not evenly spaced"
         )
     return place.geobox
+
+
+def _is_even(image: xr.DataArray, box: GeoBox) -> bool:
+    """Whether the coordinates are those of the grid; the grid is read from their ends."""
+    a, b, c, d, e, f = box.affine[:6]
+    if not b == d == 0:
+        return True  # coordinates of turned grids count pixels
+    lines = ((image.dims[1], f, e), (image.dims[2], c, a))
+    return all(
+        np.abs((image.coords[dim].values - start) / step - np.arange(image.sizes[dim]) - 0.5).max()
+        < _UNEVEN
+        for dim, start, step in lines
+        if dim in image.coords
+    )
 
 
 def _refuse_grid(name: str, box: GeoBox, card: ModelCard) -> None:

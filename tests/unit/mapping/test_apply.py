@@ -1,4 +1,4 @@
-"""A model on arrays of xarray: the numbers of the engine, whatever the chunks and whoever computes."""
+"""A model on arrays of xarray: the numbers of the engine, for any chunks, whoever computes."""
 
 from __future__ import annotations
 
@@ -138,7 +138,8 @@ def test_nothing_is_computed_before_it_is_asked_for(model: Path) -> None:
         read.append(block_id)
         return BEFORE.values[:, block_id[1] * 64 :, block_id[2] * 64 :][:, :64, :64]
 
-    data = da.map_blocks(reading, chunks=((3,), (64,) * 5, (64,) * 5), dtype="uint8")
+    meta = np.empty((0, 0, 0), "uint8")
+    data = da.map_blocks(reading, chunks=((3,), (64,) * 5, (64,) * 5), meta=meta)
     got = apply(BEFORE.copy(data=data), None, model, tones=TONES[:1])
     assert not read
     corner = got.building.isel(y=slice(256, 320), x=slice(256, 320)).compute(scheduler="sync")
@@ -146,7 +147,7 @@ def test_nothing_is_computed_before_it_is_asked_for(model: Path) -> None:
     assert corner.equals(apply(BEFORE, None, model, tones=TONES[:1]).building[256:, 256:])
 
 
-@pytest.mark.parametrize("side", [1024, 2500, 3600, 8192])
+@pytest.mark.parametrize("side", [1024, 4096])
 def test_the_graph_of_a_hundred_thousand_px_square_is_small(tmp_path: Path, side: int) -> None:
     da = pytest.importorskip("dask.array")
     path = write_tiny_network(tmp_path / "m.onnx", window=1024, stride=32, halo=224)
@@ -154,8 +155,7 @@ def test_the_graph_of_a_hundred_thousand_px_square_is_small(tmp_path: Path, side
     data = da.zeros((3, *box.shape), chunks=(3, side, side), dtype="uint8")
     image = array(data, box)
     got = apply(image, image.copy(data=data + 1), path, tones=TONES)
-    own = [key for key in got.__dask_graph__() if "geomage" in str(key[0]) or "getitem" in key[0]]
-    assert 98**2 * 6 <= len(own) < 98_000
+    assert 98**2 * 6 <= len(got.__dask_graph__()) < 100_000
     assert len(pickle.dumps(got.building.data.dask.layers[got.building.data.name])) < 5e6
 
 
@@ -165,7 +165,7 @@ def test_a_cluster_gives_the_same_bytes(tmp_path: Path, model: Path) -> None:
 
     whole = apply(BEFORE, AFTER, model, tones=TONES)
     with (
-        small_cluster(tmp_path) as cluster,
+        small_cluster(tmp_path, workers=1) as cluster,
         distributed.Client(cluster.address, set_as_default=False) as client,
     ):
         lazy = apply(BEFORE.chunk({"y": 100}), AFTER.chunk({"x": 70}), model, tones=TONES)
@@ -229,7 +229,7 @@ GRIDS = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:Use `@` matmul")
+@pytest.mark.filterwarnings("ignore:The 'shapely.ops.transform")  # odc-geo calls it
 @pytest.mark.parametrize("what", GRIDS)
 def test_what_is_advised_for_a_grid_makes_it_fit(model: Path, what: str) -> None:
     box, how = GRIDS[what]
@@ -244,7 +244,7 @@ def test_what_is_advised_for_a_grid_makes_it_fit(model: Path, what: str) -> None
 
 
 def test_what_is_advised_for_a_second_date_makes_it_fit(model: Path) -> None:
-    moved = array(paint(), GeoBox(BOX.shape, BOX.affine * Affine.translation(9.5, 0), BOX.crs))
+    moved = array(paint(), GeoBox(BOX.shape, BOX.affine @ Affine.translation(9.5, 0), BOX.crs))
     with pytest.raises(InputError, match="after is not on the grid of before") as error:
         apply(BEFORE, moved, model)
     advice = str(error.value).split(": ", 1)[1]
