@@ -28,8 +28,8 @@ _COUNTS = {"units": "1", "scale_factor": 1 / 255}  # CF: what is meant is the pr
 
 
 def apply(
-    before: xr.DataArray,
-    after: xr.DataArray | None = None,
+    before: xr.DataArray | xr.Dataset,
+    after: xr.DataArray | xr.Dataset | None = None,
     model: Path | str | Model = "default",
     *,
     tones: Sequence[Tone] = (),
@@ -47,8 +47,8 @@ def apply(
 
     Args:
         before: the first date, (band, y, x), any type of number: its bands named red, green and
-            blue, or else the first three. No data is what its attribute `nodata` or `_FillValue`
-            says, NaN, and where a band `alpha` is 0.
+            blue, or else the first three; or a Dataset with variables of these names. No data is
+            what its attribute `nodata` or `_FillValue` says, NaN, and where a band `alpha` is 0.
         after: the second date, on the same grid.
         model: "default", a file, or what `load_model` opened; workers open it by its path.
         tones: one a date, of `measure_tone`. Where they are not given they are measured now, from

@@ -67,7 +67,7 @@ def look_at(name: str, image: Any) -> Photo:
 
     Args:
         name: what to call it when something is wrong.
-        image: the array.
+        image: the array, or a Dataset whose variables are the bands.
 
     Raises:
         InputError: other dimensions than (band, y, x), no red, green and blue, numbers of no use.
@@ -76,9 +76,7 @@ def look_at(name: str, image: Any) -> Photo:
     import xarray as xr  # noqa: PLC0415
 
     if isinstance(image, xr.Dataset):
-        raise InputError(
-            f'{name} is a Dataset: give {name}[["red", "green", "blue"]].to_dataarray("band")'
-        )
+        image = _stacked(name, image)
     if not isinstance(image, xr.DataArray):
         raise InputError(f"{name} is of type {type(image).__name__}, not an xarray.DataArray")
     _refuse_dims(name, image)
@@ -122,6 +120,23 @@ def common_grid(photos: Sequence[Photo], gsd: float | None, card: ModelCard) -> 
     for photo, box in zip(photos[1:], boxes[1:], strict=True):
         _refuse_other(photos[0].name, boxes[0], photo.name, box)
     return boxes[0]
+
+
+def _stacked(name: str, dataset: xr.Dataset) -> xr.DataArray:
+    """Variables red, green, blue, and alpha where there is one, as bands of one array."""
+    missing = [colour for colour in _COLOURS if colour not in dataset]
+    if missing:
+        there = ", ".join(map(str, dataset.data_vars))
+        raise InputError(
+            f"{name} has the variables {there}, but no {' and no '.join(missing)}: "
+            f'{name}.rename(...="{missing[0]}")'
+        )
+    stated = {_nodata(name, dataset[colour]) for colour in _COLOURS}
+    if len(stated) > 1:
+        raise InputError(f"{name} has several no-data values, {stated}: give its bands one")
+    alpha = ["alpha"] if "alpha" in dataset else []
+    image = dataset[[*_COLOURS, *alpha]].to_dataarray("band")
+    return image.assign_attrs(nodata=stated.pop())
 
 
 def _refuse_dims(name: str, image: xr.DataArray) -> None:

@@ -34,14 +34,14 @@ class Tone:
         return filled(to_counts(self.stretch, values[:3], valid), valid, self.colour)
 
 
-def measure_tone(image: xr.DataArray) -> Tone:
+def measure_tone(image: xr.DataArray | xr.Dataset) -> Tone:
     """Measure the tone of an image, to hand it to `apply` for that image and parts of it.
 
     Reads each n-th pixel of each n-th row, n the smallest number that leaves at most 1024 each
     way: of a lazy array all chunks are read once, and only these pixels kept.
 
     Args:
-        image: (band, y, x).
+        image: as `apply` takes it.
 
     Raises:
         InputError: it is no image, holds no data, or the same value everywhere.

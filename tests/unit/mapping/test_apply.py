@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ from geomage.mapping.predict import Predict, model_store
 from geomage.mapping.regrid import Layer
 from geomage.model import load_model
 from tiny_network import write_tiny_network
-from tiny_town import BOX, SIDE, paint
+from tiny_town import BOX, SIDE, paint, write_town
 
 xr = pytest.importorskip("xarray")
 TONES = (Tone(Stretch(20, 210), (90.0, 91.4, 92.6)), Tone(Stretch(10, 200), (80.0, 80.0, 80.0)))
@@ -266,7 +267,10 @@ BAD = {
     "one value": (BEFORE * 0 + 7, "same value everywhere"),
     "no value": (BEFORE.astype("float32") * np.nan, "holds no data"),
     "no number": (BEFORE.assign_attrs(nodata="none"), "'none' is no number"),
-    "dataset": (BEFORE.to_dataset("band"), "to_dataarray"),
+    "variables": (
+        BEFORE.assign_coords(band=["red", "B3", "blue"]).to_dataset("band"),
+        r"no green.*rename\(...=\"green\"\)",
+    ),
     "numpy": (BEFORE.values, "of type ndarray"),
     "too coarse": (array(paint(), box_of(9, 0, 5e5, 0, -9, 4e6)), "too coarse"),
     "uneven": (BEFORE.isel(x=[0, 1, 5, 9]), "not evenly spaced"),
@@ -295,6 +299,41 @@ def test_tones_and_models_that_do_not_fit_are_refused(tmp_path: Path, model: Pat
     write_tiny_network(path, window=256, name="other")
     with pytest.raises(ModelError, match="another model than the one this work began with"):
         lazy.compute(scheduler="sync")
+
+
+def test_a_dataset_of_bands_is_an_image(model: Path) -> None:
+    """As odc-stac loads it: a variable a band, each chunked alone, each with its no-data value."""
+    image = paint()
+    image[:, 100:150] = 0
+    names = ["blue", "green", "red"]
+    bands = array(image).assign_coords(band=names).to_dataset("band").chunk(y=90)
+    for name in names:
+        bands[name].attrs["nodata"] = 0
+    got = apply(bands, None, model, tones=TONES[:1])
+    assert got.identical(apply(array(image[::-1], nodata=0), None, model, tones=TONES[:1]))
+    assert not got.landcover[100:150].any()
+    bands["red"].attrs["nodata"] = 255
+    with pytest.raises(InputError, match="several no-data values"):
+        apply(bands, None, model)
+    with pytest.raises(InputError, match=r"before.isel\(time=0\)"):
+        apply(bands.drop_attrs().expand_dims("time"), None, model)
+
+
+def test_the_page_on_notebooks_runs_as_it_stands(project: Path, tmp_path, monkeypatch) -> None:
+    write_town(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    page = (project / "docs" / "notebooks.md").read_text()
+    reading, *codes = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names: dict[str, object] = {"before": BEFORE.chunk(), "after": AFTER.chunk()}
+    if find_spec("rioxarray"):
+        codes = [reading, *codes]
+    for code in codes:
+        exec(code, names)  # noqa: S102 -- our own page
+    part = names["part"]
+    assert part.sizes == {"y": 128, "x": 128, "grade": 4, "flag": 3}
+    assert float(names["destroyed"].max()) <= 1
+    for variable in names["result"]:
+        assert f"`{variable}`" in page
 
 
 def test_alpha_and_a_model_that_is_open(model: Path) -> None:
