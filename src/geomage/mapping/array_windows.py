@@ -286,7 +286,7 @@ class _Source:
         high, wide = (max(reach.stop - reach.start for reach in some) for some in reaches)
         rows, cols = (sum(map(len, spans)) for spans in (self._rows, self._cols))
         few = rows * cols * len(self._planes) <= _PARTS
-        return pixels > (_LARGE if few else _HUGE) * high * wide
+        return bool(pixels > (_LARGE if few else _HUGE) * high * wide)
 
     def chunks(self, key: TileKey, graph: dict[Any, Any]) -> list[Any]:
         """What a window needs, keys in lists by band, row and column; cuts are added to `graph`."""
