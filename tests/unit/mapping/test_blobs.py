@@ -5,8 +5,8 @@ import pytest
 
 from geomage.geo import pixel_box
 from geomage.mapping._kernels_parts import grow_parts
-from geomage.mapping.blobs import label_buildings
-from geomage.mapping.buildings import LEANS_ON_BLOB, building_features, damage_raster, tally
+from geomage.mapping.buildings import LEANS_ON_BLOB
+from whole_rasters import building_features, damage_raster, label_buildings, tally
 
 GSD = 0.5
 
