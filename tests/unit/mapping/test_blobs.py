@@ -63,15 +63,6 @@ def test_pixels_finer_than_the_cut_change_neither_number_nor_union() -> None:
     np.testing.assert_array_equal(found.labels > 0, block > 0)
 
 
-def test_a_blob_larger_than_a_frame_is_cut_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("geomage.mapping.blobs._SIDE", 90)
-    block = town(side=20, gap=4, between=130)
-    found = label_buildings(block, 0.5, GSD)
-    assert found.count >= 49
-    np.testing.assert_array_equal(found.labels > 0, block > 0)
-    assert set(found.blob[1:].tolist()) == {1}
-
-
 def test_surfaces_part_at_a_saddle_deep_enough_and_only_between_large_parts() -> None:
     profile = np.array([0, 5, 9, 4, 7, 8, 0, 3, 3], "uint16")
     assert grow_parts(profile, 9, 1, 4)[0].tolist() == [0, 1, 1, 1, 2, 2, 0, 3, 3]
