@@ -171,7 +171,7 @@ class TileStore:
         try:
             with rasterio.open(path, driver="GTiff") as dataset:
                 return np.asarray(dataset.read([band + 1 for band in bands], window=window))
-        except RasterioError as error:
+        except (RasterioError, NotGeoreferencedWarning) as error:  # each tile states a place
             raise RunError(
                 f"{path} is damaged ({str(error)[:200]}): remove it, and run the same command again"
             ) from error
