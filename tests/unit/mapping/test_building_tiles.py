@@ -20,7 +20,6 @@ from scipy import ndimage
 from geomage.geo import TileKey, TileStore, Tiling, ground_gsd
 from geomage.mapping import building_tiles
 from geomage.mapping.blob_tiles import Cut, Share, blob_parts, share_blobs
-from geomage.mapping.blobs import label_buildings
 from geomage.mapping.building_tiles import (
     Census,
     Fields,
@@ -30,8 +29,8 @@ from geomage.mapping.building_tiles import (
     paint_near,
     tile_features,
 )
-from geomage.mapping.buildings import building_features, damage_raster, tally
 from geomage.mapping.regrid import Layer
+from whole_rasters import building_features, damage_raster, label_buildings, tally
 
 GSD = 0.5
 LEAST = 128

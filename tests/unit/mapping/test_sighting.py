@@ -24,8 +24,8 @@ from geomage.mapping.sighting import (
     shared_frame,
     shift_between,
 )
-from geomage.mapping.survey import residual_shift, survey
 from tiny_town import BOX, SIDE, paint
+from whole_rasters import residual_shift, survey
 
 
 def sighted(imagery: Imagery, tiling: Tiling, folder: Path) -> tuple[Sighting, TileStore]:
