@@ -20,7 +20,10 @@ PATCHES = 24  # as many in every one
 
 
 def read_pair(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """(3, y, x) uint8 of both dates of a pair, on the grid of the first."""
+    """(3, y, x) uint8 of both dates of a pair, on the grid of the first.
+
+    Where the second shows nothing it is taken to show the first.
+    """
     with rasterio.open(folder / "before.tif") as first:
         before = first.read([1, 2, 3])
         grid = {name: first.profile[name] for name in ("crs", "transform", "width", "height")}
@@ -28,7 +31,8 @@ def read_pair(folder: Path) -> tuple[np.ndarray, np.ndarray]:
         rasterio.open(folder / "after.tif") as second,
         WarpedVRT(second, resampling=Resampling.cubic, **grid) as there,
     ):
-        return before, there.read([1, 2, 3])
+        after = there.read([1, 2, 3])
+    return before, np.where((after > 0).any(axis=0), after, before)
 
 
 def mirrored(sample: np.ndarray, side: int) -> np.ndarray:
