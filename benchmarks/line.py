@@ -211,7 +211,7 @@ def main() -> None:
     parser.add_argument("-o", "--out", type=Path, default=root / "out/line")
     parser.add_argument("--data", type=Path, default=data)
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=list(SETS))
-    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
     args = parser.parse_args()
     if not args.data.is_dir():
         raise SystemExit(f"no real imagery at {args.data}: set GEOMAGE_DATA to its folder")

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+from affine import Affine
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader, MemoryFile
 from rasterio.windows import Window
@@ -28,6 +29,8 @@ from geomage.geo.tiling import TileKey, Tiling
 __all__ = ["TileStore"]
 
 _BLOCK = 256  # px, of the files of tiles
+_NOWHERE = Affine.translation(0.5, 0.5)
+"""Tiles are placed by their names; rasterio warns of files that have no place at all."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +171,7 @@ class TileStore:
             "height": core.height, "width": core.width, "tiled": True,
             "blockxsize": _BLOCK, "blockysize": _BLOCK,
             "compress": "ZSTD", "zstd_level": 1, "interleave": "band",
-            "transform": self.tiling.part(core).affine,
+            "transform": _NOWHERE,
         }  # fmt: skip
         with MemoryFile(ext=".tif") as memory:
             with memory.open(**profile) as dataset:
@@ -183,7 +186,7 @@ class TileStore:
         try:
             with rasterio.open(path, driver="GTiff") as dataset:
                 return np.asarray(dataset.read([band + 1 for band in bands], window=window))
-        except RasterioError as error:
+        except (RasterioError, NotGeoreferencedWarning) as error:  # each tile states a place
             raise RunError(
                 f"{path} is damaged ({str(error)[:200]}): remove it, and run the same command again"
             ) from error

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from geomage.mapping.apply import apply
 from geomage.mapping.engine import map_rasters
 from geomage.mapping.job import MapJob, MapResult
 from geomage.mapping.reasons import REASONS
+from geomage.mapping.tone import Tone, measure_tone
 
-__all__ = ["REASONS", "MapJob", "MapResult", "map_rasters"]
+__all__ = ["REASONS", "MapJob", "MapResult", "Tone", "apply", "map_rasters", "measure_tone"]

@@ -6,9 +6,6 @@ or where the probability of building falls though it stays above the threshold: 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-
 import numpy as np
 from scipy import ndimage
 
@@ -20,78 +17,11 @@ RUN_TOGETHER = 2000.0
 _HOLE = 30.0  # m2, smaller holes are filled
 _WHOLE = 120.0  # m2, smaller blobs are never cut
 _LARGE = 1000.0  # m2, larger blobs are hardly one building
-_SIDE = 1536  # px, blobs with a larger frame are cut along lines so far apart, to save memory
 _PIXEL = 0.5  # m, finer blobs are cut at the finest multiple of their pixel that is not above this
 _FALL = 0.3  # by how much the height of `_height` falls between two buildings
 _WEIGHT = 0.3  # of the logit of the probability in that height, in large blobs
 _UNIT = 1e-3  # of that height
 _SUREST = 0.98  # probabilities beyond it (and below 1 - it) are all one
-
-
-@dataclass(frozen=True)
-class Buildings:
-    """Single buildings, and from which blob each was cut."""
-
-    labels: np.ndarray  # (y, x) int32, 0 between buildings, 1..n in them, blob by blob
-    blob: np.ndarray  # (n + 1,) int64 number of the blob of each; of 0, which is none, 0
-
-    @property
-    def count(self) -> int:
-        """How many buildings there are."""
-        return len(self.blob) - 1
-
-    def run_together_share(self, pixels: np.ndarray, gsd: float) -> float:
-        """Share of the area in blobs larger than `RUN_TOGETHER`; 0 where there is none.
-
-        Args:
-            pixels: (n + 1,) of each building.
-            gsd: side of a pixel, metres.
-        """
-        area = np.bincount(self.blob, weights=pixels)[1:] * gsd**2
-        return float(area[area > RUN_TOGETHER].sum() / max(area.sum(), 1e-9))
-
-
-def label_buildings(building: np.ndarray, threshold: float, gsd: float) -> Buildings:
-    """Give every building a number.
-
-    Args:
-        building: (y, x) uint8, probability times 255.
-        threshold: probability from which a pixel is called building.
-        gsd: side of a pixel, metres.
-    """
-    out = np.zeros(building.shape, "int32")
-    count, blobs = 0, [np.zeros(1, "int64")]
-    for number, part, blob in _blobs(building >= max(1, round(threshold * 255)), gsd):
-        labels, found = cut_blob(fill_holes(blob, gsd), building[part], gsd)
-        inside = (labels > 0) & (out[part] == 0)
-        out[part][inside] = labels[inside] + count
-        count += found
-        blobs.append(np.full(found, number))
-    return Buildings(out, np.concatenate(blobs))
-
-
-def _blobs(mask: np.ndarray, gsd: float) -> Iterator[tuple[int, tuple[slice, slice], np.ndarray]]:
-    """Number, frame and mask of the connected parts of a mask; very large ones in pieces."""
-    patches = np.zeros(mask.shape, "int32")
-    ndimage.label(mask, output=patches)
-    for number, part in enumerate(ndimage.find_objects(patches), start=1):
-        if np.count_nonzero(patches[part] == number) * gsd**2 < SMALLEST:
-            continue
-        for piece in _frames(part):
-            blob = patches[piece] == number
-            if blob.any():
-                yield number, piece, blob
-
-
-def _frames(part: tuple[slice, slice]) -> Iterator[tuple[slice, slice]]:
-    """The frame, or several of at most `_SIDE` pixels that make it up."""
-    rows, cols = part
-    for top in range(rows.start, rows.stop, _SIDE):
-        for left in range(cols.start, cols.stop, _SIDE):
-            yield (
-                slice(top, min(top + _SIDE, rows.stop)),
-                slice(left, min(left + _SIDE, cols.stop)),
-            )
 
 
 def fill_holes(blob: np.ndarray, gsd: float) -> np.ndarray:

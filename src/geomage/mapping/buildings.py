@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
 from odc.geo.geobox import GeoBox
 
-from geomage.geo import ground_gsd, vectorise
-from geomage.mapping.blobs import Buildings
 from geomage.mapping.reasons import BEYOND, NO_FIRST, NO_SECOND_DATE, REASONS
 
 UNSEEN = 255  # in the damage raster
@@ -51,23 +48,6 @@ class Tally:
     def grade(self) -> np.ndarray:
         """(n + 1,) int, the grade 1..4 dearest to miss (`MISSING_COSTS`); 0 where not seen."""
         return np.asarray(np.where(self.seen, (self.damage * MISSING_COSTS).argmax(axis=1) + 1, 0))
-
-
-def tally(
-    found: Buildings, building: np.ndarray, damage: np.ndarray, codes: np.ndarray, gsd: float
-) -> Tally:
-    """Sum over buildings, each pixel weighed by the square of its probability: rims mislead.
-
-    Args:
-        found: the buildings.
-        building: (y, x) uint8 probability.
-        damage: (4, y, x) uint8 probabilities of grades 1..4.
-        codes: (y, x) uint8, 0 where analysed, else the reason.
-        gsd: side of a pixel, metres.
-    """
-    return lean_on_blobs(
-        tally_alone(found.labels, found.count, building, damage, codes), found.blob, gsd
-    )
 
 
 def tally_alone(
@@ -115,28 +95,6 @@ def _leant(damage: np.ndarray, blob: np.ndarray, pixels: float) -> np.ndarray:
     shares = of_blob / np.maximum(of_blob.sum(axis=1, keepdims=True), 1e-9)
     seen = damage.sum(axis=1, keepdims=True) > 0
     return np.asarray(damage + 255 * pixels * shares[blob] * seen)
-
-
-def damage_raster(labels: np.ndarray, sums: Tally, codes: np.ndarray) -> np.ndarray:
-    """(y, x) uint8: 0 no building, the grade of the building 1..4, 255 not analysed."""
-    of_label = np.where(sums.seen, sums.grade, UNSEEN).astype("uint8")
-    of_label[0] = 0
-    out = of_label[labels]
-    out[codes > 0] = UNSEEN
-    return np.asarray(out)
-
-
-def building_features(
-    labels: np.ndarray, box: GeoBox, sums: Tally, *, two_dates: bool
-) -> gpd.GeoDataFrame:
-    """One row per building, in the order of its number; columns as `MapResult.buildings` says."""
-    outlines = vectorise(labels, box, mask=labels > 0).sort_values("value", kind="stable")
-    if outlines["value"].duplicated().any():
-        outlines = outlines.dissolve("value", as_index=False)
-    numbers = outlines["value"].to_numpy()
-    columns = building_columns(numbers, sums, ground_gsd(box), two_dates=two_dates)
-    shapes = straightened(outlines.geometry.to_numpy(), box)
-    return gpd.GeoDataFrame(columns, geometry=shapes, crs=outlines.crs)
 
 
 def building_columns(

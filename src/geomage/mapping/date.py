@@ -14,7 +14,7 @@ from geomage.data import Stretch
 from geomage.mapping.imagery import Imagery, Picture, open_imagery
 from geomage.mapping.regrid import Layer
 
-__all__ = ["Chip", "Date", "chip", "open_date"]
+__all__ = ["Chip", "Date", "chip", "filled", "mirrored", "open_date"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Chip:
     """One window of a date as the model sees it."""
 
     image: np.ndarray
-    """Float32 (1, 3, y, x) in 0..1."""
+    """Counts, uint8 (1, 3, y, x)."""
     lost: np.ndarray
     """Bool (y, x), what is damaged where the date is said to hold data: a part that was whole where
     it was looked at, and is not where a shift has moved it."""
@@ -56,19 +56,39 @@ def chip(imagery: Imagery, date: Date, window: Window) -> Chip:
 
     The window may reach beyond the grid: there lies its mirror image, the same for every window.
     """
-    rows = _mirrored(window.row_off, window.height, int(date.box.shape[0]))
-    cols = _mirrored(window.col_off, window.width, int(date.box.shape[1]))
+    mirror = mirrored(window, (int(date.box.shape[0]), int(date.box.shape[1])))
+    view, seen = imagery.view(mirror.there), date.seen.read(mirror.there)[0] > 0
+    image = filled(view.values, view.seen & seen, date.colour)
+    return Chip(mirror.unfold(image)[None], mirror.unfold((view.lost & seen)[None])[0])
+
+
+def filled(values: np.ndarray, valid: np.ndarray, colour: tuple[float, float, float]) -> np.ndarray:
+    """Counts (3, y, x) with a colour where they are not valid."""
+    return np.where(valid, values, np.rint(colour).astype("uint8")[:, None, None])
+
+
+@dataclass(frozen=True)
+class Mirrored:
+    """A window that may reach beyond its grid, as a part of the grid and places in that part."""
+
+    there: Window
+    rows: np.ndarray
+    cols: np.ndarray
+
+    def unfold(self, part: np.ndarray) -> np.ndarray:
+        """(band, y, x) of the window, from those of the part of the grid."""
+        if part.shape[1:] == (len(self.rows), len(self.cols)):
+            return part
+        return part[:, self.rows[:, None], self.cols]
+
+
+def mirrored(window: Window, shape: tuple[int, int]) -> Mirrored:
+    """Find what a window needs of a grid of (y, x) pixels: beyond it lies its mirror image."""
+    rows = _mirrored(window.row_off, window.height, shape[0])
+    cols = _mirrored(window.col_off, window.width, shape[1])
     top, left = int(rows.min()), int(cols.min())
     there = Window(left, top, int(cols.max()) + 1 - left, int(rows.max()) + 1 - top)
-    view, seen = imagery.view(there), date.seen.read(there)[0] > 0
-    valid = view.seen & seen
-    colour = np.array(date.colour)[:, None, None]
-    image = np.where(valid, view.values, colour).astype("float32") / 255
-    lost = view.lost & seen
-    if image.shape[1:] == (len(rows), len(cols)):
-        return Chip(image[None], lost)
-    places = ((rows - top)[:, None], cols - left)
-    return Chip(image[(slice(None), *places)][None], lost[places])
+    return Mirrored(there, rows - top, cols - left)
 
 
 def _mirrored(start: int, count: int, size: int) -> np.ndarray:

@@ -37,7 +37,7 @@ from geomage.model import Model, ModelCard
 from geomage.workers import Run, Workers, cores, open_workers
 
 _CACHE = 96 * 2**20  # bytes GDAL may keep of blocks it read
-_RUN = 8  # tiles a task, where the model runs in several processes
+_RUN = 8  # tiles a task at most, where the model runs in several processes
 
 
 def map_rasters(job: MapJob, say: Callable[[str], None] = lambda _: None) -> MapResult:
@@ -117,8 +117,14 @@ class _Passes:
                 for _ in task.run(missing, self.model):
                     bar.update(1)
                 return
-            for done in self.run(task, list(tile_runs(missing, _RUN)), self.work.mark):
+            runs = list(tile_runs(missing, _run_length(len(missing), self.job.jobs or 1)))
+            for done in self.run(task, runs, self.work.mark):
                 bar.update(done)
+
+
+def _run_length(tiles: int, jobs: int) -> int:
+    """Tiles a task: fewer where there are few, so that no process waits long for the last one."""
+    return max(1, min(_RUN, tiles // (4 * jobs)))
 
 
 def _said(plan: Plan, card: ModelCard, dates: Dates, store: TileStore) -> Said:

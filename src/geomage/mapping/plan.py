@@ -24,7 +24,7 @@ SHIFT = 10.0  # metres, the largest shift between dates that is measured and und
 _BASE = 320 * 2**20  # bytes: libraries, model, GDAL's cache
 _PER_SEEN_PIXEL = 250  # bytes of a window with its halo while a model runs, measured
 _PER_AHEAD_PIXEL = 90  # bytes of a window read ahead, and of one waiting to be written
-_DEEPEST = 4  # windows read ahead, at most; more hide no more
+_DEEPEST = 2  # windows read ahead, at most; more hide no more
 _PER_STORED_PIXEL = 3  # bytes on disk of a pixel of all tiles, compressed; rubble takes most
 
 

@@ -19,7 +19,16 @@ from geomage.mapping.runs import TileRun
 from geomage.model import Model, ModelCard, Prediction
 from geomage.workers import threads_here
 
-__all__ = ["ONE_DATE", "TWO_DATES", "Predict", "model_store", "read_window"]
+__all__ = [
+    "ONE_DATE",
+    "TWO_DATES",
+    "Chips",
+    "Predict",
+    "answer",
+    "model_store",
+    "read_window",
+    "tile_counts",
+]
 
 ONE_DATE = ("landcover", "building")
 """Bands of the tiles: most likely class 1 to 8; probability times 255."""
@@ -35,10 +44,10 @@ _FLIPS = ((), (-1,), (-2,), (-2, -1))  # axes
 class Chips:
     """What the model sees of one tile."""
 
-    before: np.ndarray  # float32 (1, 3, y, x) in 0..1
+    before: np.ndarray  # counts, uint8 (1, 3, y, x)
     after: np.ndarray
     seen: np.ndarray  # (y, x) bool of the core: where the first date holds data
-    lost: np.ndarray  # (y, x) bool of both: where the second date turned out damaged
+    lost: np.ndarray | bool = False  # (y, x) bool: where the second date turned out damaged
 
 
 def model_store(folder: Path, box: GeoBox, card: ModelCard, *, two_dates: bool) -> TileStore:
@@ -95,11 +104,16 @@ class Predict:
             def read(key: TileKey) -> Chips:
                 return self._chips(first, second, key, model.card)
 
-            def compute(chips: Chips) -> tuple[Prediction, np.ndarray, np.ndarray]:
+            def compute(chips: Chips) -> tuple[Prediction, np.ndarray, np.ndarray | bool]:
                 return answer(model, chips, flips=self.flips), chips.seen, chips.lost
 
-            def write(key: TileKey, said: tuple[Prediction, np.ndarray, np.ndarray]) -> None:
-                self.store.write(key, self._counts(*said, model.card))
+            def write(key: TileKey, said: tuple[Prediction, np.ndarray, np.ndarray | bool]) -> None:
+                prediction, seen, lost = said
+                bands = len(self.store.bands)
+                values = tile_counts(prediction, seen, model.card, bands)
+                if bands > len(ONE_DATE):
+                    values[TWO_DATES.index("obscured")][lost & seen] = 255
+                self.store.write(key, values)
 
             yield from run_pipeline(keys, read, compute, write, depth=self.depth)
 
@@ -124,31 +138,31 @@ class Predict:
         rows, cols = (slice(card.halo, card.halo + side) for side in seen.shape)
         return Chips(before.image, after.image, seen, after.lost[rows, cols])
 
-    def _counts(
-        self, said: Prediction, seen: np.ndarray, lost: np.ndarray, card: ModelCard
-    ) -> np.ndarray:
-        """(band, y, x) uint8 of the core, 0 where nothing is seen; what is lost is obscured."""
-        rim = card.halo - card.trim
-        rows, cols = (slice(rim, rim + side) for side in seen.shape)
-        landcover = said.landcover[0][:, rows, cols]
-        out = np.zeros((len(self.store.bands), *seen.shape), "uint8")
-        out[0] = landcover.argmax(axis=0) + 1
-        out[1] = _counts_of(landcover[BUILDING])
-        if self.second is not None:
-            out[2:6] = _counts_of(said.damage[0][:, rows, cols])
-            out[6:9] = _counts_of(said.flags[0][:, rows, cols])
-            out[8][lost] = 255
-        out *= seen
-        return out
+
+def tile_counts(said: Prediction, seen: np.ndarray, card: ModelCard, bands: int) -> np.ndarray:
+    """(band, y, x) uint8 of a core, in the first `bands` of `TWO_DATES`, 0 where it is not seen."""
+    rim = card.halo - card.trim
+    rows, cols = (slice(rim, rim + side) for side in seen.shape)
+    landcover = said.landcover[0][:, rows, cols]
+    out = np.zeros((bands, *seen.shape), "uint8")
+    out[0] = landcover.argmax(axis=0) + 1
+    out[1] = _counts_of(landcover[BUILDING])
+    if bands > len(ONE_DATE):
+        rest = (*said.damage[0], *said.flags[0])
+        for band, one in zip(out[2:], rest, strict=True):
+            band[:] = _counts_of(one[rows, cols])
+    out *= seen
+    return out
 
 
 def answer(model: Model, chips: Chips, *, flips: bool = False) -> Prediction:
     """What the model says of chips; with flips, the mean of what it says of their mirror images."""
+    before, after = (one.astype("float32") / np.float32(255) for one in (chips.before, chips.after))
     if not flips:
-        return model.predict(chips.before, chips.after)
+        return model.predict(before, after)
     total: Prediction | None = None
     for axes in _FLIPS:
-        said = model.predict(np.flip(chips.before, axes), np.flip(chips.after, axes))
+        said = model.predict(np.flip(before, axes), np.flip(after, axes))
         back = Prediction(*(np.flip(one, axes) for one in _parts(said)))
         total = back if total is None else _sum(total, back)
     assert total is not None

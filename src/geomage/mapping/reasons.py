@@ -14,7 +14,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 from scipy import ndimage
 
-from geomage.geo import TileKey, Tiling, footprint, rasterise, vectorise
+from geomage.geo import TileKey, Tiling, footprint, rasterise
 from geomage.mapping.imagery import SQUARE, Picture
 from geomage.mapping.regrid import Layer
 
@@ -42,25 +42,6 @@ class Views:
     obscured: np.ndarray | None  # uint8, probability times 255; None without a second date
     lost: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
     """Bool, where images of each date are damaged; None where they are whole."""
-
-
-def reason_codes(
-    views: Views,
-    box: GeoBox,
-    pictures: tuple[tuple[Picture, ...], tuple[Picture, ...]],
-    *,
-    coarse: bool,
-) -> np.ndarray:
-    """(y, x) uint8: 0 where analysed, else a key of `REASONS`, or `BEYOND` the first images.
-
-    Args:
-        views: what can be seen.
-        box: the grid of `views`.
-        pictures: images of the first and of the second date.
-        coarse: the second date is too coarse for the model.
-    """
-    inside = (within(pictures[0], box), within(pictures[1], box))
-    return _coded(views, inside, coarse=coarse)
 
 
 @dataclass(frozen=True)
@@ -146,16 +127,6 @@ def within_window(rims: np.ndarray, window: Window) -> np.ndarray:
     corner, up = np.array([window.col_off, window.row_off], "float64"), np.array([1.0, -1.0])
     box = GeoBox((window.height, window.width), Affine(1.0, 0, 0, 0, -1.0, 0), None)
     return np.asarray(rasterise(shapely.transform(rims, lambda xy: (xy - corner) * up), box) > 0)
-
-
-def within(pictures: tuple[Picture, ...], box: GeoBox) -> np.ndarray:
-    """(y, x) bool: where a grid lies in the outline of a picture, data there or not."""
-    return np.asarray(rasterise([footprint(one.box, box.crs) for one in pictures], box) > 0)
-
-
-def reason_areas(codes: np.ndarray, box: GeoBox) -> gpd.GeoDataFrame:
-    """Polygons of what was not analysed, with their `reason`."""
-    return with_reasons(vectorise(codes, box, mask=(codes > 0) & (codes != BEYOND)))
 
 
 def with_reasons(areas: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

@@ -19,7 +19,7 @@ from geomage.errors import InputError
 from geomage.geo import decoding, open_raster, stands_in_blocks
 
 LARGEST_VALUE = 1e30  # of a stored number that can be a measurement
-_SMALLEST_SPAN = 1e-30  # between the percentiles, below which an image shows nothing
+SMALLEST_SPAN = 1e-30  # between the percentiles, below which an image shows nothing
 _SIDE = 1024  # px, of the coarse reading the percentiles come from
 _PARTS = 8  # along each side, in which a damaged image is read
 
@@ -48,7 +48,7 @@ def measure_stretch(
     if values.size == 0:
         raise InputError(f"nothing to map: {names} holds no data at all")
     stretch = measure_values(values)
-    if stretch is None or stretch.high - stretch.low < _SMALLEST_SPAN:
+    if stretch is None or stretch.high - stretch.low < SMALLEST_SPAN:
         raise InputError(f"nothing to map: {names} holds the same value everywhere")
     return stretch
 

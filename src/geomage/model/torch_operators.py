@@ -147,7 +147,7 @@ def _quotient(_options: Options, a: Tensor, b: Tensor) -> Tensor:
 def _gather(options: Options, x: Tensor, indices: Tensor) -> Tensor:
     axis = options.get("axis", 0)
     taken = x.index_select(axis, indices.reshape(-1).to(x.device))
-    return taken.reshape(*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
+    return taken.reshape((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]))
 
 
 def _reshape(_options: Options, x: Tensor, shape: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ def patches(seed: int, blur: int) -> np.ndarray:
 
 
 @given(st.integers(0, 10**6), st.integers(2, 5), st.integers(8, 64))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_areas_over_tiles_are_those_of_the_whole(seed, blur, side):
     values = patches(seed, blur)
     tiling = Tiling(BOX, side)

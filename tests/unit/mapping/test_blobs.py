@@ -5,8 +5,8 @@ import pytest
 
 from geomage.geo import pixel_box
 from geomage.mapping._kernels_parts import grow_parts
-from geomage.mapping.blobs import label_buildings
-from geomage.mapping.buildings import LEANS_ON_BLOB, building_features, damage_raster, tally
+from geomage.mapping.buildings import LEANS_ON_BLOB
+from whole_rasters import building_features, damage_raster, label_buildings, tally
 
 GSD = 0.5
 
@@ -61,15 +61,6 @@ def test_pixels_finer_than_the_cut_change_neither_number_nor_union() -> None:
     found = label_buildings(block, 0.5, GSD / 4)
     assert found.count == 49
     np.testing.assert_array_equal(found.labels > 0, block > 0)
-
-
-def test_a_blob_larger_than_a_frame_is_cut_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("geomage.mapping.blobs._SIDE", 90)
-    block = town(side=20, gap=4, between=130)
-    found = label_buildings(block, 0.5, GSD)
-    assert found.count >= 49
-    np.testing.assert_array_equal(found.labels > 0, block > 0)
-    assert set(found.blob[1:].tolist()) == {1}
 
 
 def test_surfaces_part_at_a_saddle_deep_enough_and_only_between_large_parts() -> None:

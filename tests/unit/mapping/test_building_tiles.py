@@ -20,7 +20,6 @@ from scipy import ndimage
 from geomage.geo import TileKey, TileStore, Tiling, ground_gsd
 from geomage.mapping import building_tiles
 from geomage.mapping.blob_tiles import Cut, Share, blob_parts, share_blobs
-from geomage.mapping.blobs import label_buildings
 from geomage.mapping.building_tiles import (
     Census,
     Fields,
@@ -30,8 +29,8 @@ from geomage.mapping.building_tiles import (
     paint_near,
     tile_features,
 )
-from geomage.mapping.buildings import building_features, damage_raster, tally
 from geomage.mapping.regrid import Layer
+from whole_rasters import building_features, damage_raster, label_buildings, tally
 
 GSD = 0.5
 LEAST = 128
@@ -125,7 +124,7 @@ def at_once(one: Ground) -> tuple[gpd.GeoDataFrame, np.ndarray, float]:
 
 
 @given(st.integers(0, 10**6), st.sampled_from([1.5, 2.5, 4.0]))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 def test_a_raster_of_one_tile_gives_exactly_what_the_whole_gives(tmp_path_factory, seed, blur):
     one = ground(seed, blur=blur)
     found = by_tiles(fields(tmp_path_factory.mktemp("s"), one, 256), 256)
@@ -164,7 +163,7 @@ def test_buildings_that_fit_in_a_tile_are_the_same_at_any_side(tmp_path, side):
 
 
 @given(st.integers(0, 10**6), st.integers(60, 120))
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=3, deadline=None)
 def test_blobs_that_fit_are_cut_alike_beside_others_that_do_not(tmp_path_factory, seed, side):
     one = ground(seed)
     tiles = fields(tmp_path_factory.mktemp("s"), one, 100)

@@ -18,14 +18,12 @@ from geomage.mapping.reasons import (
     Shown,
     Views,
     pixel_rims,
-    reason_areas,
-    reason_codes,
     reason_tile,
     with_reasons,
-    within,
     within_window,
 )
 from geomage.mapping.regrid import Layer
+from whole_rasters import reason_areas, reason_codes, within
 
 BOX = GeoBox((230, 310), Affine(0.5, 0, 500_000.25, 0, -0.5, 4e6), "EPSG:32633")
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-MOST_MB = 250  # above what is there before the work; one raster of the product has 1,600 MB
+MOST_MB = 400  # above what is there before the work; one raster of the product has 1,600 MB
 
 WORK = """
 import json, resource, sys
