@@ -23,7 +23,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(folder: Path, model: Path, *images: Path, gsd: float | None = None) -> MapResult:
     dates = {"before": images[:1], "after": images[1:]}
-    return map_rasters(MapJob(**dates, out=folder / "out", model=model, jobs=1, gsd=gsd))
+    out = folder / f"{images[0].stem}_out"  # each is held while its result is in use
+    return map_rasters(MapJob(**dates, out=out, model=model, jobs=1, gsd=gsd))
 
 
 @pytest.mark.parametrize(

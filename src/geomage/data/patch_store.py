@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import math
 import mmap
-import secrets
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from geomage.errors import InputError, MissingExtraError, OutputError
+from geomage.geo.scratch import hidden_path
 from geomage.geo.space import why_unwritten
 
 __all__ = ["PatchStore", "write_patches"]
@@ -73,7 +73,7 @@ def write_patches(
         raise InputError(f"level = {level}: zstd has levels 1 to 19")
     zstd, target = _zstd(), Path(path)
     text = json.dumps(dict(facts or {}), sort_keys=True, allow_nan=False)
-    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    part = hidden_path(target, "part")
     try:
         with part.open("xb") as file:
             count = _write(file, patches, json.loads(text), zstd.ZstdCompressor(
