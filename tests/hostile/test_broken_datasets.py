@@ -95,7 +95,8 @@ def test_killed_workers_and_a_killed_run_cost_no_byte(
 
 def test_a_stopped_run_says_how_to_go_on() -> None:
     assert "the same command goes on" in _left_behind(["--debug", "dataset", "vhr"])
-    assert "nothing" in _left_behind(["map", "dataset"])
+    assert "the same command goes on" in _left_behind(["map", "before.tif"])
+    assert "nothing" in _left_behind(["render", "dataset"])
 
 
 @pytest.mark.usefixtures("whole")  # kernels are compiled before the limit
