@@ -91,7 +91,7 @@ def test_nothing_known_costs_nothing_and_keeps_the_graph():
         loss.backward()
 
 
-ENCODER = "encoder."
+BRANCHES = ("fine.", "coarse.")
 REACHES = {
     "landcover": ("cover.", "cover_head."),
     "overlap": ("cover.", "cover_head."),
@@ -117,7 +117,7 @@ def test_every_term_moves_what_it_should(term: str):
         for name, p in network.named_parameters()
         if p.grad is not None and float(p.grad.abs().max()) > 0
     }
-    for part in (ENCODER, *REACHES[term]):
+    for part in (*BRANCHES, *REACHES[term]):
         names = {name for name, _ in network.named_parameters() if name.startswith(part)}
         # A bias before a batch normalisation, or a dead ReLU, may rest; the part may not.
         assert len(names & moved) > 0.8 * len(names), part
