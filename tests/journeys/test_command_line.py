@@ -106,7 +106,8 @@ def test_the_command_line_starts_without_heavy_libraries():
 
 
 def test_what_a_stopped_command_leaves_is_said_as_it_is():
-    assert "nothing unfinished" in frame._left_behind(["map", "train.tif", "-o", "out"])
+    assert "nothing unfinished" in frame._left_behind(["render", "train", "-o", "out"])
+    assert "goes on" in frame._left_behind(["map", "train.tif", "-o", "out"])
     assert "resumes it" in frame._left_behind(["--debug", "train", "line", "-o", "run"])
 
 

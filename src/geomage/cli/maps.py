@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -26,9 +26,6 @@ from geomage.cli.options import (
     Seed,
     read_bytes,
 )
-
-if TYPE_CHECKING:
-    from geomage.mapping import MapJob
 
 verbs = typer.Typer(rich_markup_mode=None)
 
@@ -211,7 +208,7 @@ def score(
         print_text(score_table(record))
 
 
-def _forecast(job: MapJob, *, as_json: bool) -> None:
+def _forecast(job: Any, *, as_json: bool) -> None:
     from geomage.mapping.forecast import forecast
 
     found = forecast(job)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import xarray as xr
 from odc.geo.geobox import GeoBox
 
 from geomage import __version__
@@ -19,17 +20,14 @@ from geomage.mapping.tone import Tone, tone_of
 from geomage.model import Model, ModelCard, load_model
 from geomage.workers import threads_here
 
-if TYPE_CHECKING:
-    import xarray as xr
-
 __all__ = ["apply"]
 
 _COUNTS = {"units": "1", "scale_factor": 1 / 255}  # CF: what is meant is the product
 
 
 def apply(
-    before: xr.DataArray | xr.Dataset,
-    after: xr.DataArray | xr.Dataset | None = None,
+    before: Any,
+    after: Any = None,
     model: Path | str | Model = "default",
     *,
     tones: Sequence[Tone] = (),
@@ -97,8 +95,6 @@ def _tones(photos: list[Photo], tones: Sequence[Tone]) -> tuple[Tone, ...]:
 
 def _dataset(photo: Photo, said: Any, facts: Mapping[str, Any], card: ModelCard) -> xr.Dataset:
     """Bands of the windows as variables with a legend, on the grid of the first date."""
-    import xarray as xr  # noqa: PLC0415
-
     _, *sides = photo.image.dims
     legend = _legend(card.landcover_classes)
     variables = {

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import xarray as xr
 from affine import Affine
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
@@ -16,9 +17,6 @@ from geomage.geo import ground_gsd, is_earthly, pixel_box
 from geomage.mapping.plan import COARSE
 from geomage.mapping.stretch import holds_values
 from geomage.model import ModelCard
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 __all__ = ["Photo", "common_grid", "is_valid", "look_at"]
 
@@ -73,7 +71,6 @@ def look_at(name: str, image: Any) -> Photo:
         InputError: other dimensions than (band, y, x), no red, green and blue, numbers of no use.
     """
     import odc.geo.xr  # noqa: F401, PLC0415 -- a second, and it registers `.odc`
-    import xarray as xr  # noqa: PLC0415
 
     if isinstance(image, xr.Dataset):
         image = _stacked(name, image)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import xarray as xr
 
 from geomage.data import Stretch, measure_values
 from geomage.errors import InputError
 from geomage.mapping.arrays import Photo, is_valid, look_at
 from geomage.mapping.date import filled
 from geomage.mapping.stretch import SMALLEST_SPAN, to_counts
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 __all__ = ["Tone", "measure_tone", "tone_of"]
 
