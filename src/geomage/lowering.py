@@ -31,7 +31,7 @@ def lower_model(
         out: model file to write.
         how: backend and the lower precision.
         gsd: metres a pixel, for images without CRS.
-        jobs: threads of the model.
+        jobs: processes.
 
     Raises:
         InputError: no such backend or precision, or fp32, which needs no gate.

@@ -83,10 +83,10 @@ def test_a_damaged_block_is_named_and_not_analysed_and_the_rest_is_mapped(
     rasters, reasons, facts, said = mapped(job)
     assert reasons == [f"{date} image damaged"]
     assert (rasters["damage"][HOLE] == 255).all()
-    assert [one["file"] for one in facts["damage"]] == [bad.name]
+    assert [one["file"] for one in facts["unreadable"]] == [bad.name]
     assert len(said) == 1
     assert f"{bad.name} is damaged" in said[0]
-    column, row = facts["damage"][0]["column"], facts["damage"][0]["row"]
+    column, row = facts["unreadable"][0]["column"], facts["unreadable"][0]["row"]
     assert 190 <= row < 450
     assert 318 <= column < 578
     assert (rasters["damage"] == 255).sum() <= (2 * BLOCK) ** 2
@@ -110,7 +110,7 @@ def test_two_processes_lose_the_same(tmp_path: Path, model: Path) -> None:
     for name, values in told[0][0].items():
         assert np.array_equal(values, told[1][0][name]), name
     assert told[0][1] == ["first image damaged", "second image damaged"]
-    assert told[0][2]["damage"] == told[1][2]["damage"]
+    assert told[0][2]["unreadable"] == told[1][2]["unreadable"]
 
 
 def test_the_command_leaves_with_three_and_check_says_it_before(

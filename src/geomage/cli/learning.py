@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from geomage.cli.frame import done, examples, print_json
-from geomage.cli.options import Backend, Gsd, Jobs, Json, Overwrite, Precision, Workers
+from geomage.cli.options import Backend, Gsd, Json, Overwrite, Precision, Processes, Workers
 
 verbs = typer.Typer(rich_markup_mode=None)
 
@@ -81,7 +81,7 @@ def evaluate(
     backend: Backend = "onnxruntime",
     precision: Precision = None,
     gsd: Gsd = None,
-    jobs: Jobs = None,
+    jobs: Processes = 1,
 ) -> None:
     """Map every labelled pair of a folder and score the maps: JSON on stdout."""
     from geomage.evaluation import How, evaluate_model
@@ -110,7 +110,7 @@ def quantise(
         str, typer.Option(metavar="NAME", help="int8, or bf16 of the same weights.")
     ] = "int8",
     gsd: Gsd = None,
-    jobs: Jobs = None,
+    jobs: Processes = 1,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:

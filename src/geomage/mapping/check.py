@@ -61,7 +61,7 @@ def check_images(job: MapJob) -> Findings:
     dates += [("after", picture) for picture in plan.after]
     facts["images"] = [_image(role, picture) for role, picture in dates]
     facts["grid"] = _grid(plan)
-    facts["damage"] = [asdict(one) for one in found.damage]
+    facts["unreadable"] = [asdict(one) for one in found.damage]
     said = [str(one) for one in found.damage]
     return Findings(facts, (*said, *_remarks(plan, card, facts, found.shift)))
 

@@ -116,16 +116,17 @@ def _look(first: Date, second: Date | None, work: Work, run: Run) -> dict[str, A
     sights = [_sight(first, "look at the first date", work, run)]
     shift = None
     if second is not None:
-        try:
-            sights.append(_sight(second, "look at the second date", work, run))
-        except InputError as error:
-            raise InputError(f"{error} where {_names(first.pictures)} lies") from error
+        where = f" where {_names(first.pictures)} lies"
+        sights.append(_sight(second, "look at the second date", work, run, where))
         shift = asdict(_shift(first, second))
     return {"sights": sights, "shift": shift}
 
 
-def _sight(date: Date, label: str, work: Work, run: Run) -> dict[str, Any]:
-    """Look at all tiles of one date; returns its mean colour, and what is damaged."""
+def _sight(date: Date, label: str, work: Work, run: Run, where: str = "") -> dict[str, Any]:
+    """Look at all tiles of one date; returns its mean colour, and what is damaged.
+
+    where: words on the place, for the message where nothing is seen there.
+    """
     assert date.lost is not None
     store, lost = date.seen.store, date.lost.store
     raw = replace(store, folder=store.folder.with_name(f"raw_{store.folder.name}"))
@@ -147,7 +148,7 @@ def _sight(date: Date, label: str, work: Work, run: Run) -> dict[str, Any]:
     damage = join_damage(one for key in sorted(looks) for one in looks[key].damage)
     if not any(map(store.holds, store.tiling)):
         why = f"; {'; '.join(map(str, damage))}" if damage else ""
-        raise InputError(f"nothing to map: {_names(date.pictures)} holds no data{why}")
+        raise InputError(f"nothing to map: {_names(date.pictures)} holds no data{where}{why}")
     return {
         "colour": [float(value) for value in sighting.colour],
         "damage": [asdict(one) for one in damage],

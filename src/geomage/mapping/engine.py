@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import rasterio
 from odc.geo.geobox import GeoBox
 from tqdm import tqdm
 
@@ -34,9 +33,8 @@ from geomage.mapping.reasons import Shown, pixel_rims
 from geomage.mapping.regrid import Layer
 from geomage.mapping.runs import tile_runs
 from geomage.model import Model, ModelCard
-from geomage.workers import Run, Workers, cores, open_workers
+from geomage.workers import Run, Workers, cores, makers, open_workers
 
-_CACHE = 96 * 2**20  # bytes GDAL may keep of blocks it read
 _RUN = 8  # tiles a task at most, where the model runs in several processes
 
 
@@ -57,15 +55,14 @@ def map_rasters(job: MapJob, say: Callable[[str], None] = lambda _: None) -> Map
         RunError: workers were lost again and again; the same job goes on.
     """
     refuse_output(job)
-    model = open_model(job, cores())
+    model = open_model(job, 1)  # for its card; what runs is opened for its pass alone
     plan = make_plan(job, model.card)
     out = job.out.absolute()
     refuse_full(out, work_bytes(plan))
     identity = _identity(job, plan, model)
     with (
         open_workers(Workers(job.jobs or 1, job.scheduler), say) as run,
-        open_work(out, identity) as work,
-        rasterio.Env(GDAL_CACHEMAX=_CACHE),
+        open_work(out, {**identity, "made_by": makers()}) as work,
     ):
         if work.resumed:
             say(f"note: going on with the work that an earlier run left in {work.folder}")
@@ -114,7 +111,7 @@ class _Passes:
         alone = self.job.scheduler is None and self.job.jobs in (None, 1)
         with tqdm(total=len(missing), desc="map", unit="tile", disable=None) as bar:
             if alone:
-                for _ in task.run(missing, self.model):
+                for _ in task.run(missing, opens(cores())):
                     bar.update(1)
                 return
             runs = list(tile_runs(missing, _run_length(len(missing), self.job.jobs or 1)))
@@ -192,7 +189,7 @@ def _found_facts(dates: Dates, store: TileStore, run_together: float) -> dict[st
     return {
         "stretch": stretch,
         "shift": None if dates.shift is None else asdict(dates.shift),
-        "damage": [asdict(one) for one in dates.damage],
+        "unreadable": [asdict(one) for one in dates.damage],
         "windows": {
             "side_px": store.tiling.side,
             "run": sum(map(store.holds, store.tiling)),

@@ -12,6 +12,7 @@ from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
+import rasterio
 import shapely
 from odc.geo.geobox import GeoBox
 from rasterio.enums import MaskFlags, Resampling
@@ -24,6 +25,7 @@ from shapely import Polygon
 from geomage.data import Stretch
 from geomage.errors import BudgetError, InputError, RunError
 from geomage.geo import (
+    BLOCK_CACHE,
     RasterFacts,
     check_raster,
     decoding,
@@ -303,7 +305,7 @@ class _Source:
         parts = [part for part in _squares(window) if self.reaches(_within(window, part))]
         left, broken = deque(parts), []
         while left:
-            with suppress(InputError), _opened(self.picture) as dataset:
+            with _opened(self.picture) as dataset, suppress(InputError):
                 while left:
                     broken.append(left.popleft())
                     here = broken[-1].toslices()
@@ -378,6 +380,7 @@ def open_imagery(
     """Open the images of one date for windows on `box`; None measures their stretch."""
     stretch = find_stretch(pictures) if stretch is None else stretch
     with ExitStack() as stack:
+        stack.enter_context(rasterio.Env(GDAL_CACHEMAX=BLOCK_CACHE))
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         sources = []

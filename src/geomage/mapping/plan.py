@@ -12,7 +12,14 @@ from odc.geo.geobox import GeoBox
 from shapely.geometry.base import BaseGeometry
 
 from geomage.errors import BudgetError, InputError
-from geomage.geo import RasterFacts, footprint, ground_gsd, utm_box
+from geomage.geo import (
+    RasterFacts,
+    footprint,
+    ground_gsd,
+    held_windows,
+    open_raster,
+    utm_box,
+)
 from geomage.geo.meridian import counts_from_seam, unrolled
 from geomage.mapping.imagery import Picture, common_box, place, read_header
 from geomage.mapping.job import MapJob
@@ -22,10 +29,10 @@ COARSE = 2.0  # times the coarsest GSD of a model, beyond which a picture shows 
 FINE = 100.0  # parts of the finest GSD of a model, below which a picture is no view from above
 SHIFT = 10.0  # metres, the largest shift between dates that is measured and undone
 _BASE = 320 * 2**20  # bytes: libraries, model, GDAL's cache
-_PER_SEEN_PIXEL = 250  # bytes of a window with its halo while a model runs, measured
-_PER_AHEAD_PIXEL = 90  # bytes of a window read ahead, and of one waiting to be written
+_PER_SEEN_PIXEL = 250  # bytes of a window with its halo in the model: 244 were measured
+_PER_AHEAD_PIXEL = 90  # bytes read ahead (6), given to the model (24), and waiting (60)
 _DEEPEST = 2  # windows read ahead, at most; more hide no more
-_PER_STORED_PIXEL = 3  # bytes on disk of a pixel of all tiles, compressed; rubble takes most
+_PER_STORED_PIXEL = 3  # bytes on disk of a pixel of all tiles, compressed: ours, a guess
 
 
 @dataclass(frozen=True)
@@ -102,11 +109,24 @@ def work_grid(product: GeoBox, gsd: float, card: ModelCard) -> GeoBox:
 
 
 def work_bytes(plan: Plan) -> int:
-    """Bytes on disk of the tiles of a job and of its products: an estimate, not a bound."""
+    """Bytes on disk of the tiles of a job and of its products: an estimate, not a bound.
+
+    Blocks that the images of the first date do not hold take none.
+    """
     pixels = math.prod(map(int, plan.product.shape))
     if plan.work != plan.product:
         pixels += math.prod(map(int, plan.work.shape))
-    return pixels * _PER_STORED_PIXEL
+    return int(pixels * _held_share(plan.before) * _PER_STORED_PIXEL)
+
+
+def _held_share(pictures: tuple[Picture, ...]) -> float:
+    """Share of the pixels of images that lie in blocks their files hold."""
+    held = total = 0
+    for picture in pictures:
+        with open_raster(picture.path) as dataset:
+            held += sum(int(w.width * w.height) for w in held_windows(dataset))
+            total += dataset.width * dataset.height
+    return held / total
 
 
 def _refuse_mixed(headers: Sequence[RasterFacts]) -> None:
@@ -222,15 +242,21 @@ def _notes(
 
 
 def _depth(job: MapJob, card: ModelCard, work: GeoBox) -> int:
-    """How many windows are read ahead in the budget; the windows themselves never depend on it."""
+    """How many windows are read ahead in the budget; the windows themselves never depend on it.
+
+    The processes of this machine share the budget; each worker of a cluster has one of its own.
+    """
+    jobs = 1 if job.scheduler is not None else job.jobs or 1
     fixed, each = _window_bytes(card, work)
-    depth = (job.memory_bytes - fixed) // each
+    depth = (job.memory_bytes // jobs - fixed) // each
     if depth < 1:
+        least = -(-jobs * (fixed + each) // 2**20)
+        many = f" in each of {jobs} processes" if jobs > 1 else ""
         raise BudgetError(
             f"the model {card.name} sees windows of {card.window} px with {card.halo} px around, "
-            f"which takes {(fixed + each) / 2**20:.0f} MiB; the budget is "
-            f"{job.memory_bytes / 2**20:.0f} MiB: give --memory {-(-(fixed + each) // 2**20)}MiB "
-            "or more"
+            f"which takes {(fixed + each) / 2**20:.0f} MiB{many}; the budget is "
+            f"{job.memory_bytes / 2**20:.0f} MiB: give --memory {least}MiB or more"
+            f"{', or fewer --jobs' if jobs > 1 else ''}"
         )
     return min(depth, _DEEPEST)
 

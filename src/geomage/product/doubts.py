@@ -34,7 +34,7 @@ def doubts(
     """
     return [
         *(_sentence(str(note)) for note in facts.get("notes") or ()),
-        *_damage(facts),
+        *_unreadable(facts),
         *_shift(facts),
         *_unseen(area),
         *_pixels(facts),
@@ -61,8 +61,8 @@ def _sentence(note: str) -> str:
     return f"{note[:1].upper()}{note[1:].rstrip('.')}."
 
 
-def _damage(facts: Mapping[str, Any]) -> Iterable[str]:
-    for one in facts.get("damage") or ():
+def _unreadable(facts: Mapping[str, Any]) -> Iterable[str]:
+    for one in facts.get("unreadable") or ():
         yield (
             f"{one['file']} is damaged: {one['parts']} squares of 64 px cannot be read, the first"
             f" around column {one['column']}, row {one['row']}. Fetch it again, and map again."

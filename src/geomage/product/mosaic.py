@@ -85,7 +85,7 @@ def write_mosaic(products: Sequence[Path], out: Path, *, overwrite: bool = False
     """Write a mosaic folder, whole or not at all: COGs over all products, and their collection.
 
     The grid is that of the first product; products on another grid or in another CRS are brought
-    to it by the nearest pixel. Memory: some 64 MiB, whatever the size.
+    to it by the nearest pixel. Memory does not grow with the size; it was not measured.
 
     Args:
         products: product folders, the one on top first.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from geomage.workers.cores import cores, threads_here, threads_of_children
 from geomage.workers.crew import Run, Workers, open_workers, run_tasks
+from geomage.workers.likeness import makers
 
 __all__ = [
     "Run",
     "Workers",
     "cores",
+    "makers",
     "open_workers",
     "run_tasks",
     "threads_here",

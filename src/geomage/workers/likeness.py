@@ -11,7 +11,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-__all__ = ["Likeness", "likeness", "unlike"]
+__all__ = ["Likeness", "likeness", "makers", "unlike"]
 
 _LIBRARIES = ("numba", "numpy", "onnxruntime", "pyproj", "rasterio", "scipy", "shapely")
 
@@ -30,6 +30,11 @@ class Likeness:
 def likeness(mark: Path) -> Likeness:
     """What this process is like."""
     return Likeness(mark, _digest(mark), _code(), _libraries())
+
+
+def makers() -> dict[str, str]:
+    """What bytes depend on beside input and parameters: the package's code, and its libraries."""
+    return {"code": _code(), **dict(_libraries())}
 
 
 @cache
