@@ -213,9 +213,9 @@ def _forecast(job: Any, *, as_json: bool) -> None:
 
     found = forecast(job)
     text = (
-        f"{found.pixels / 1e6:,.1f} Mpx in {found.tiles} tiles, {found.recomputation:.2f} of them "
-        f"seen with their margins; {found.mpx_per_second:.2f} Mpx/s here: about "
-        f"{found.seconds:,.0f} s, {found.memory_bytes / 2**20:,.0f} MiB of memory, "
+        f"{found.pixels / 1e6:,.1f} Mpx in {found.tiles} tiles, each pixel seen "
+        f"{found.recomputation:.2f} times with the margins; {found.mpx_per_second:.2f} Mpx/s: "
+        f"about {found.seconds:,.0f} s, {found.memory_bytes / 2**20:,.0f} MiB of memory, "
         f"{found.disk_bytes / 2**20:,.0f} MiB of disk, less where there is no data"
     )
     done(text, found.as_dict(), as_json=as_json)
