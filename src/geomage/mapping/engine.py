@@ -2,8 +2,8 @@
 
 look at both dates -> run the model -> compose the product's pixels -> find buildings -> deliver.
 Each pass is a set of tasks, each of which writes tiles of its own or answers in few bytes, so that
-memory does not grow with the images, any number of workers gives the same bytes, and a killed run
-goes on where it ended.
+no raster is held whole, any number of workers gives the same bytes, and a killed run goes on where
+it ended.
 """
 
 from __future__ import annotations
