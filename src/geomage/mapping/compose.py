@@ -29,7 +29,7 @@ from geomage.mapping.building_tiles import (
 from geomage.mapping.buildings import UNSEEN
 from geomage.mapping.journal import Work
 from geomage.mapping.palette import DAMAGE, FLOOD, LANDCOVER
-from geomage.mapping.reasons import REASONS, Shown, reason_tile
+from geomage.mapping.reasons import REASONS, Shown, reason_tile, with_reasons
 from geomage.mapping.regrid import Layer
 from geomage.mapping.runs import TileRun, tile_runs
 from geomage.workers import Run
@@ -119,9 +119,8 @@ def compose(
             found |= some
             bar.update(len(some))
     unsaid = join_areas(tiling, {key: one.unsaid for key, one in found.items()})
-    reasons = [REASONS[int(code)] for code in unsaid["value"]]
-    areas = gpd.GeoDataFrame({"reason": reasons}, geometry=unsaid.geometry, crs=unsaid.crs)
-    return store, share_blobs(tiling, {key: one.blobs for key, one in found.items()}), areas
+    shares = share_blobs(tiling, {key: one.blobs for key, one in found.items()})
+    return store, shares, with_reasons(unsaid)
 
 
 @dataclass(frozen=True)
