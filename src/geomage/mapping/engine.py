@@ -28,7 +28,7 @@ from geomage.mapping.imagery import Picture
 from geomage.mapping.job import MapJob, MapResult, open_model, refuse_output
 from geomage.mapping.journal import Work, open_work
 from geomage.mapping.plan import Plan, crs_name, make_plan, work_bytes
-from geomage.mapping.predict import Predict, model_store
+from geomage.mapping.predict import TWO_DATES, Predict, model_store
 from geomage.mapping.reasons import Shown, pixel_rims
 from geomage.mapping.regrid import Layer
 from geomage.mapping.runs import tile_runs
@@ -128,8 +128,8 @@ def _said(plan: Plan, card: ModelCard, dates: Dates, store: TileStore) -> Said:
     """The layers of the model on the product grid."""
     two = dates.second is not None
 
-    def layer(*bands: int) -> Layer:
-        return Layer(store, bands, plan.product, "bilinear")
+    def layer(*names: str) -> Layer:
+        return Layer(store, tuple(map(TWO_DATES.index, names)), plan.product, "bilinear")
 
     def seen(layer: Layer) -> Layer:
         return replace(layer, box=plan.product)
@@ -140,16 +140,16 @@ def _said(plan: Plan, card: ModelCard, dates: Dates, store: TileStore) -> Said:
     shown = Shown(
         first=seen(dates.first.seen),
         second=None if dates.second is None else seen(dates.second.seen),
-        obscured=layer(8) if two else None,
+        obscured=layer("obscured") if two else None,
         rims=(pixel_rims(plan.before, plan.product), pixel_rims(plan.after, plan.product)),
         coarse=plan.coarse,
         lost=(lost(dates.first), lost(dates.second)),
     )
     return Said(
-        landcover=Layer(store, (0,), plan.product),
-        building=layer(1),
-        damage=layer(2, 3, 4, 5) if two else None,
-        flags=layer(6, 7, 8) if two else None,
+        landcover=replace(layer("landcover"), how="nearest"),
+        building=layer("building"),
+        damage=layer("none", "minor", "major", "destroyed") if two else None,
+        flags=layer("water", "changed", "obscured") if two else None,
         shown=shown,
         least=max(1, round(card.building_threshold * 255)),
     )
