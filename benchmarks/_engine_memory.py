@@ -11,14 +11,14 @@ from pathlib import Path
 
 POLL = 0.02  # seconds
 _PASSES = {
-    "first date": "seen_before",
-    "second date, shift": "seen_after",
+    "first date": "raw_seen_before",
+    "second date, shift": "raw_seen_after",
     "model": "dates.json",
     "compose, buildings": "product",
     "rasters": "result",
     "damage": "damage",
     "product": "result/damage.tif",
-}  # pass: what appears in the working folder when it begins
+}  # pass: what appears in the folder of the job when it begins
 
 
 class CommandError(RuntimeError):
@@ -94,7 +94,7 @@ def _watched(process: subprocess.Popen[str], work: Path | None) -> Peak:
 def _pass(work: Path, now: str) -> str:
     """The last pass that has begun, never an earlier one."""
     names = ["start", *_PASSES]
-    begun = [name for name, mark in _PASSES.items() if (work / mark).exists()]
+    begun = [name for name, mark in _PASSES.items() if any(work.glob(f"*/{mark}"))]
     return max([now, *begun], key=names.index)
 
 

@@ -199,6 +199,7 @@ def workers(setting: Setting) -> dict[str, Any]:
     for jobs, bound in ((1, "0"), (2, "0,1")):
         out = setting.place / f"jobs{jobs}"
         command = geomage("map", *images, "-o", out, "--jobs", str(jobs), "--model", setting.model)
+        command += ["--memory", "4GiB"]  # two processes share it
         command = ["taskset", "-c", bound, *command]
         peak = watch(command, out.with_name(f".{out.name}.work"), codes=(0, 3))
         took[jobs] = {"all": peak.seconds, "model": peak.passes["model"]["seconds"]}

@@ -152,3 +152,5 @@ def test_the_package_runs_as_a_module():
         [sys.executable, "-m", "geomage", "--help"], capture_output=True, text=True, check=True
     )
     assert "strike" in said.stdout
+    wrong = [sys.executable, "-m", "geomage", "check", "no/such/image.tif"]
+    assert subprocess.run(wrong, capture_output=True, check=False).returncode == 2

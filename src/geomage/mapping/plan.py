@@ -30,6 +30,7 @@ FINE = 100.0  # parts of the finest GSD of a model, below which a picture is no 
 SHIFT = 10.0  # metres, the largest shift between dates that is measured and undone
 _BASE = 320 * 2**20  # bytes: libraries, model, GDAL's cache
 _PER_SEEN_PIXEL = 250  # bytes of a window with its halo in the model: 244 were measured
+_PER_TRIMMED_PIXEL = 150  # the same where the graph trims the halo: 142 were measured
 _PER_AHEAD_PIXEL = 90  # bytes read ahead (6), given to the model (24), and waiting (60)
 _DEEPEST = 2  # windows read ahead, at most; more hide no more
 _PER_STORED_PIXEL = 3  # bytes on disk of a pixel of all tiles, compressed: ours, a guess
@@ -271,4 +272,5 @@ def _window_bytes(card: ModelCard, work: GeoBox) -> tuple[int, int]:
     """Bytes that are always taken, and those of each window read ahead."""
     sides = (min(card.window, -(-int(side) // card.stride) * card.stride) for side in work.shape)
     pixels = math.prod(side + 2 * card.halo for side in sides)
-    return _BASE + pixels * _PER_SEEN_PIXEL, pixels * _PER_AHEAD_PIXEL
+    each = _PER_TRIMMED_PIXEL if card.trim else _PER_SEEN_PIXEL
+    return _BASE + pixels * each, pixels * _PER_AHEAD_PIXEL
