@@ -34,7 +34,7 @@ from torch import nn
 
 from benchmarks._looks import hue_histogram, measure_looks, radial_power
 from geomage.data.stream import SimulatedPairs, StreamParams
-from geomage.data.stretch import stretch_counts
+from geomage.geo import stretch_counts
 
 SIDE = 256
 PATCH = 64

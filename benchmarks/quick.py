@@ -26,8 +26,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import Resampling
 
-from geomage.data import stretch_counts
-from geomage.geo import Raster, measure_shift, pixel_box, rasterise, read_vectors
+from geomage.geo import Raster, measure_shift, pixel_box, rasterise, read_vectors, stretch_counts
 from geomage.learn.evaluate import (
     Figures,
     Predict,

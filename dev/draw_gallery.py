@@ -21,7 +21,7 @@ from PIL import Image
 from scipy import ndimage
 
 from geomage.cli import main as geomage
-from geomage.data import stretch_counts
+from geomage.geo import stretch_counts
 
 PROJECT = Path(__file__).resolve().parents[1]
 DOCS = PROJECT / "docs"

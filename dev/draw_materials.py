@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from geomage.data import stretch_counts
 from geomage.disaster import Event, FireParams, FloodParams, fire, flood
+from geomage.geo import stretch_counts
 from geomage.render import (
     Appearance,
     endmembers,

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from geomage.data import stretch_counts
 from geomage.disaster import calm
+from geomage.geo import stretch_counts
 from geomage.render import RenderParams, render_event
 from geomage.world import CityParams, grow_city
 

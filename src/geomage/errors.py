@@ -11,6 +11,9 @@ GeomageError
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 __all__ = [
     "BudgetError",
     "GeomageError",
@@ -19,6 +22,7 @@ __all__ = [
     "ModelError",
     "OutputError",
     "RunError",
+    "near_names",
 ]
 
 
@@ -56,3 +60,9 @@ class MissingExtraError(GeomageError, ImportError):
 
 class RunError(GeomageError, RuntimeError):
     """The work started and failed."""
+
+
+def near_names(word: str, known: Iterable[str]) -> str:
+    """Say which known names a wrong one is near to; nothing where it is near none."""
+    near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)
+    return f" (near: {', '.join(near)})" if near else ""

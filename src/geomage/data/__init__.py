@@ -12,7 +12,6 @@ from geomage.data.patches import PatchSource, patch_source
 from geomage.data.recipe import DatasetRecipe, find_recipe
 from geomage.data.sample import Sample
 from geomage.data.stream import SimulatedPairs, StreamParams
-from geomage.data.stretch import Stretch, measure_values, stretch_counts
 
 __all__ = [
     "DatasetRecipe",
@@ -28,14 +27,11 @@ __all__ = [
     "SelectionParams",
     "SimulatedPairs",
     "StreamParams",
-    "Stretch",
     "find_recipe",
     "flood_pairs",
     "make_dataset",
-    "measure_values",
     "patch_source",
     "patch_stream",
     "select_patches",
-    "stretch_counts",
     "write_patches",
 ]

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from geomage.data.tables import near_names
-from geomage.errors import InputError
+from geomage.errors import InputError, near_names
 from geomage.sensor import sensor
 
 __all__ = ["CHANCE", "Limits", "refuse_outside", "refuse_stream", "refuse_text"]

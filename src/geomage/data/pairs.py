@@ -18,8 +18,7 @@ from geomage.data.recipe import recipe_from_table
 from geomage.data.records import CLASSES
 from geomage.data.sample_folder import band_names
 from geomage.data.stored import stored_arrays, stored_record
-from geomage.data.tables import near_names
-from geomage.errors import InputError
+from geomage.errors import InputError, near_names
 from geomage.world.site import Site
 
 __all__ = ["PairsDataset"]

@@ -21,8 +21,7 @@ import shapely
 from geomage.data.patch_plan import Tally, tally_classes
 from geomage.data.patch_stream import PatchParams, PatchStream, patch_stream
 from geomage.data.patches import PatchSource
-from geomage.data.tables import near_names
-from geomage.errors import InputError
+from geomage.errors import InputError, near_names
 
 __all__ = ["SelectionParams", "select_patches"]
 

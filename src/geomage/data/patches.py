@@ -16,8 +16,7 @@ import numpy as np
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from geomage.data.tables import near_names
-from geomage.errors import InputError
+from geomage.errors import InputError, near_names
 from geomage.geo import RasterFacts, open_raster
 from geomage.geo.open import dataset_facts
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw
 
-from geomage.data.stretch import stretch_counts
+from geomage.geo import stretch_counts
 
 __all__ = ["ROWS", "choose", "draw_sheet"]
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from geomage.data.limits import refuse_outside, refuse_text
 from geomage.data.stream import StreamParams, refuse_params
-from geomage.data.tables import build, near_names, read_table
-from geomage.errors import InputError
+from geomage.data.tables import build, read_table
+from geomage.errors import InputError, near_names
 
 __all__ = ["DatasetRecipe", "find_recipe", "recipe_from_table"]
 

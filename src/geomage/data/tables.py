@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from geomage.errors import InputError
+from geomage.errors import InputError, near_names
 
-__all__ = ["build", "near_names", "read_table", "recipe_hash"]
+__all__ = ["build", "read_table", "recipe_hash"]
 
 _LARGEST = 2**20  # letters of a recipe
 _LONGEST = 200  # letters of another library's message
-
-
-def near_names(word: str, known: Iterable[str]) -> str:
-    """Say which known names a wrong one is near to; nothing where it is near none."""
-    near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)
-    return f" (near: {', '.join(near)})" if near else ""
 
 
 def read_table(path: Path) -> dict[str, Any]:

@@ -45,6 +45,7 @@ from geomage.geo.scratch import Scratch
 from geomage.geo.shapes import rasterise, vectorise
 from geomage.geo.shift import Shift, measure_shift
 from geomage.geo.space import refuse_full, reserve
+from geomage.geo.stretch import Stretch, measure_values, stretch_counts
 from geomage.geo.tile_store import TileStore
 from geomage.geo.tiling import TileKey, Tiling
 from geomage.geo.vectors import growing_vectors, read_vectors, write_vectors
@@ -57,6 +58,7 @@ __all__ = [
     "RasterFacts",
     "Scratch",
     "Shift",
+    "Stretch",
     "TileKey",
     "TileStore",
     "Tiling",
@@ -72,6 +74,7 @@ __all__ = [
     "is_earthly",
     "is_held",
     "measure_shift",
+    "measure_values",
     "mosaic_to_cog",
     "open_raster",
     "pixel_box",
@@ -86,6 +89,7 @@ __all__ = [
     "refuse_unwritable",
     "reserve",
     "stands_in_blocks",
+    "stretch_counts",
     "true_path",
     "unread_place",
     "upright_box",

@@ -7,8 +7,9 @@ from dataclasses import asdict
 import numpy as np
 from jaxtyping import UInt8
 
-from geomage.data import Sample, SimulatedPairs, StreamParams, stretch_counts
+from geomage.data import Sample, SimulatedPairs, StreamParams
 from geomage.data.stream import refuse_params, simulator_hash
+from geomage.geo import stretch_counts
 from geomage.learn.recipe import Recipe, build, recipe_hash
 
 __all__ = ["MarkedPairs", "open_stream", "pack"]

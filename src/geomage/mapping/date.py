@@ -10,7 +10,7 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
-from geomage.data import Stretch
+from geomage.geo import Stretch
 from geomage.mapping.imagery import Imagery, Picture, open_imagery
 from geomage.mapping.regrid import Layer
 

@@ -13,9 +13,8 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 from tqdm import tqdm
 
-from geomage.data import Stretch
 from geomage.errors import InputError
-from geomage.geo import Shift, TileKey, TileStore, Tiling, ground_gsd
+from geomage.geo import Shift, Stretch, TileKey, TileStore, Tiling, ground_gsd
 from geomage.mapping.date import Date, open_date
 from geomage.mapping.imagery import (
     Damage,

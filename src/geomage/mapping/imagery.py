@@ -22,11 +22,11 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 from shapely import Polygon
 
-from geomage.data import Stretch
 from geomage.errors import BudgetError, InputError, RunError
 from geomage.geo import (
     BLOCK_CACHE,
     RasterFacts,
+    Stretch,
     check_raster,
     decoding,
     footprint,

@@ -14,9 +14,8 @@ import numpy as np
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
-from geomage.data import Stretch, measure_values
 from geomage.errors import InputError
-from geomage.geo import decoding, open_raster, stands_in_blocks
+from geomage.geo import Stretch, decoding, measure_values, open_raster, stands_in_blocks
 
 LARGEST_VALUE = 1e30  # of a stored number that can be a measurement
 SMALLEST_SPAN = 1e-30  # between the percentiles, below which an image shows nothing

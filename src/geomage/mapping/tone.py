@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from geomage.data import Stretch, measure_values
 from geomage.errors import InputError
+from geomage.geo import Stretch, measure_values
 from geomage.mapping.arrays import Photo, is_valid, look_at
 from geomage.mapping.date import filled
 from geomage.mapping.stretch import SMALLEST_SPAN, to_counts

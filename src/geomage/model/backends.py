@@ -15,8 +15,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float32
 
-from geomage.data.tables import near_names
-from geomage.errors import InputError, MissingExtraError
+from geomage.errors import InputError, MissingExtraError, near_names
 
 __all__ = ["BACKENDS", "DEFAULT_BACKEND", "Backend", "Runner", "find_backend", "find_precision"]
 

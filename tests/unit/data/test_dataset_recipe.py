@@ -9,7 +9,7 @@ import pytest
 from geomage.data import DatasetRecipe, datasheet, find_recipe
 from geomage.data.layout import Layout, split_of
 from geomage.data.recipe import _FOLDER, recipe_from_table
-from geomage.data.tables import near_names
+from geomage.errors import near_names
 
 SHIPPED = sorted(path.stem for path in _FOLDER.glob("*.toml"))
 

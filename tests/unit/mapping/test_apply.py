@@ -17,9 +17,8 @@ from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
 from rasterio.windows import Window
 
-from geomage.data import Stretch
 from geomage.errors import InputError, ModelError
-from geomage.geo import Raster, TileStore, Tiling, write_cog
+from geomage.geo import Raster, Stretch, TileStore, Tiling, write_cog
 from geomage.mapping import Tone, apply, measure_tone
 from geomage.mapping.array_windows import ModelSource
 from geomage.mapping.date import Date

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
-from geomage.data import Stretch
-from geomage.geo import Raster, TileStore, Tiling, ground_gsd, pixel_box, write_cog
+from geomage.geo import Raster, Stretch, TileStore, Tiling, ground_gsd, pixel_box, write_cog
 from geomage.mapping.date import Date
 from geomage.mapping.imagery import find_stretch, look
 from geomage.mapping.plan import work_grid

@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from geomage.data import Stretch
 from geomage.errors import InputError
-from geomage.geo import Raster, write_cog
+from geomage.geo import Raster, Stretch, write_cog
 from geomage.mapping.imagery import look, open_imagery
 from tiny_town import BOX, paint
 
