@@ -13,7 +13,7 @@ import shapely.geometry
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
-from geomage.geo.components import TileParts, join, label_values, tile_parts
+from geomage.geo.components import TileParts, is_even, join, label_values, tile_parts
 from geomage.geo.tiling import TileKey, Tiling
 
 __all__ = ["TileAreas", "join_areas", "outlines", "tile_areas", "to_crs_units", "vectorise_tiles"]
@@ -97,6 +97,10 @@ def outlines(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         Labels, ascending; and their polygons in pixels from the upper left corner, y down. A label
         whose pixels do not hang together comes several times.
     """
+    if is_even(labels):
+        (y, x), number = labels.shape, int(labels[0, 0])
+        whole = [shapely.Polygon([(0, 0), (0, y), (x, y), (x, 0)])] * (number > 0)
+        return np.full(len(whole), number, "int64"), np.array(whole, object)
     found = list(rasterio.features.shapes(labels, mask=labels > 0))
     numbers = np.array([int(value) for _, value in found], "int64")
     shapes = np.array([shapely.geometry.shape(shape) for shape, _ in found], object)

@@ -17,7 +17,15 @@ from scipy.sparse import coo_matrix, csgraph
 
 from geomage.geo.tiling import TileKey, Tiling
 
-__all__ = ["Components", "TileParts", "join", "label_mask", "label_values", "tile_parts"]
+__all__ = [
+    "Components",
+    "TileParts",
+    "is_even",
+    "join",
+    "label_mask",
+    "label_values",
+    "tile_parts",
+]
 
 
 @dataclass(frozen=True)
@@ -80,8 +88,16 @@ class Components:
 def label_mask(mask: np.ndarray) -> np.ndarray:
     """(y, x) int32: 0 outside a mask, 1..n in its connected parts, in the order of first pixels."""
     labels = np.zeros(mask.shape, "int32")
-    ndimage.label(np.ascontiguousarray(mask), output=labels)
+    if is_even(mask):  # most tiles of a sparse raster
+        labels[:] = mask[0, 0] != 0
+    else:
+        ndimage.label(np.ascontiguousarray(mask), output=labels)
     return labels
+
+
+def is_even(values: np.ndarray) -> bool:
+    """Whether all of (y, x) values are the same."""
+    return bool((values == values[0, 0]).all())
 
 
 def label_values(values: np.ndarray, wanted: Collection[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -114,7 +130,10 @@ def tile_parts(
         mark: (y, x) bool; parts with such a pixel are marked.
         kinds: value of each label, from 0; None makes all one kind.
     """
-    found = ndimage.find_objects(labels)
+    if is_even(labels):
+        found = [np.s_[0 : labels.shape[0], 0 : labels.shape[1]]] * int(labels[0, 0] == 1)
+    else:
+        found = ndimage.find_objects(labels)
     count = len(found)
     frame = np.array([_ends(part) for part in found], "int32").reshape(-1, 4)
     marked = np.zeros(count + 1, bool)

@@ -15,6 +15,7 @@ from rasterio.windows import Window
 from scipy import ndimage
 
 from geomage.geo import TileKey, Tiling, footprint, rasterise
+from geomage.geo.components import is_even
 from geomage.mapping.imagery import SQUARE, Picture
 from geomage.mapping.regrid import Layer
 
@@ -96,7 +97,7 @@ def _coded(views: Views, inside: tuple[np.ndarray, np.ndarray], *, coarse: bool)
         if views.lost[1] is not None:
             codes[views.lost[1] | ((codes == OBSCURED) & _beside(views.lost[1]))] = SECOND_DAMAGED
         codes[~inside[1]] = OUTSIDE
-        if codes.size > _SPECK:
+        if codes.size > _SPECK and not is_even(codes):
             codes = rasterio.features.sieve(codes, _SPECK)
     codes[~views.first] = NO_FIRST
     if views.lost[0] is not None:
@@ -124,8 +125,14 @@ def pixel_rims(pictures: tuple[Picture, ...], box: GeoBox) -> np.ndarray:
 
 def within_window(rims: np.ndarray, window: Window) -> np.ndarray:
     """(y, x) bool: where a window of the grid lies in one of the outlines of `pixel_rims`."""
+    left, top, shape = window.col_off, window.row_off, (window.height, window.width)
+    frame = shapely.box(left, top, left + window.width, top + window.height)
+    if shapely.covers(rims, frame).any():
+        return np.ones(shape, bool)
+    if not shapely.intersects(rims, frame).any():
+        return np.zeros(shape, bool)
     corner, up = np.array([window.col_off, window.row_off], "float64"), np.array([1.0, -1.0])
-    box = GeoBox((window.height, window.width), Affine(1.0, 0, 0, 0, -1.0, 0), None)
+    box = GeoBox(shape, Affine(1.0, 0, 0, 0, -1.0, 0), None)
     return np.asarray(rasterise(shapely.transform(rims, lambda xy: (xy - corner) * up), box) > 0)
 
 

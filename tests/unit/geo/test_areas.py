@@ -12,7 +12,8 @@ from rasterio.windows import Window
 from scipy import ndimage
 
 from geomage.geo import Tiling, pixel_box, vectorise, vectorise_tiles
-from geomage.geo.areas import join_areas, tile_areas
+from geomage.geo.areas import join_areas, outlines, tile_areas
+from geomage.geo.components import label_mask, tile_parts
 
 BOX = GeoBox((60, 47), pixel_box((60, 47), 0.3).affine.translation(431_000.2, 5_000_000.7)
              @ pixel_box((60, 47), 0.3).affine, "EPSG:32633")  # fmt: skip
@@ -81,3 +82,19 @@ def test_a_window_is_read_once_and_holds_one_tile():
 
     vectorise_tiles(read, Tiling(BOX, 32), (1,))
     assert seen == [(0, 0, 32, 32), (0, 32, 32, 15), (32, 0, 28, 32), (32, 32, 28, 15)]
+
+
+def test_a_tile_of_one_value_is_told_as_any_other() -> None:
+    """It takes a shorter way; a row of another value sends the same area the long one."""
+    even = np.ones((40, 60), "int32")
+    mixed = np.vstack([even, np.zeros((1, 60), "int32")])
+    for flip in (False, True):
+        short, long = label_mask((even > 0) ^ flip), label_mask((mixed > 0) ^ flip)
+        np.testing.assert_array_equal(short, long[:-1])
+    parts, others = tile_parts(even), tile_parts(mixed)
+    for name in ("number", "pixels", "frame", "first", "kind", "mark"):
+        np.testing.assert_array_equal(getattr(parts, name), getattr(others, name))
+    (numbers, shapes), (same, there) = outlines(even), outlines(mixed)
+    assert numbers.tolist() == same.tolist() == [1]
+    assert shapes[0].wkb == there[0].wkb
+    assert len(tile_parts(even * 0).number) == len(outlines(even * 0)[0]) == 0
