@@ -240,6 +240,7 @@ class _Source:
         self._rim = shapely.box(*_pixel_bounds(picture.box, box))
         self._vrt: WarpedVRT | None = vrt
         self._dataset = vrt.src_dataset
+        self._straight = _is_plain(self._dataset) and _same_pixels(picture.box, box)
         self._in_blocks = stands_in_blocks(self._dataset)
         self._sparse = _may_be_sparse(self._dataset)
 
@@ -287,6 +288,8 @@ class _Source:
         return Window(col, row, math.ceil(right + margin) - col, math.ceil(bottom + margin) - row)
 
     def _read_whole(self, window: Window) -> tuple[np.ndarray, np.ndarray]:
+        if self._vrt is not None and self._straight:
+            return self._read_from(self._dataset, window)
         if self._vrt is not None:
             return _read(self.picture, self._vrt, window)
         with _opened(self.picture) as dataset:
@@ -294,6 +297,12 @@ class _Source:
 
     def _read_from(self, dataset: DatasetReader, window: Window) -> tuple[np.ndarray, np.ndarray]:
         box = window_box(self._box, window)
+        if self._straight:
+            corner = ~self.picture.box.affine @ box.affine
+            col, row = round(corner.c), round(corner.f)
+            return _read_pixels(
+                self.picture, dataset, Window(col, row, window.width, window.height)
+            )
         with WarpedVRT(dataset, **_warp(self.picture, box)) as vrt:
             return _read(self.picture, vrt, Window(0, 0, window.width, window.height))
 
@@ -462,6 +471,34 @@ def _read(picture: Picture, vrt: WarpedVRT, window: Window) -> tuple[np.ndarray,
     with decoding(picture.path, where):
         stack = vrt.read([*picture.bands, alpha], window=window)
     return stack[:3], (stack[3] > 0) & holds_values(stack[:3])
+
+
+def _read_pixels(
+    picture: Picture, dataset: DatasetReader, place: Window
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same of pixels of the file as they are; what lies beyond the file is no data."""
+    size, (rows, cols) = (int(place.height), int(place.width)), picture.facts.shape
+    top, left = max(0, -place.row_off), max(0, -place.col_off)
+    height = min(size[0], rows - place.row_off) - top
+    width = min(size[1], cols - place.col_off) - left
+    values, valid = np.zeros((3, *size), picture.facts.dtype), np.zeros(size, bool)
+    if height <= 0 or width <= 0:
+        return values, valid
+    window = Window(place.col_off + left, place.row_off + top, width, height)
+    with decoding(picture.path, f" at column {window.col_off}, row {window.row_off}"):
+        stack = dataset.read([*picture.bands], window=window)
+    here = slice(top, top + height), slice(left, left + width)
+    values[:, *here], valid[here] = stack, holds_values(stack)
+    if picture.facts.nodata is not None:
+        valid[here] &= (stack != picture.facts.nodata).any(axis=0)
+    return values, valid
+
+
+def _is_plain(dataset: DatasetReader) -> bool:
+    """Whether three bands hold the colours and nothing but a value of theirs says no data."""
+    masks = {flag for flags in dataset.mask_flag_enums for flag in flags}
+    same = len(set(map(str, dataset.nodatavals))) == 1
+    return dataset.count == 3 and same and masks <= {MaskFlags.all_valid, MaskFlags.nodata}
 
 
 def _alpha(picture: Picture) -> int:

@@ -12,6 +12,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
 from geomage.geo import TileKey, TileStore, Tiling
+from geomage.mapping._kernels_counts import likeliest, to_255
 from geomage.mapping.date import Date, chip, open_date
 from geomage.mapping.imagery import Imagery
 from geomage.mapping.pipeline import run_pipeline
@@ -104,18 +105,14 @@ class Predict:
             def read(key: TileKey) -> Chips:
                 return self._chips(first, second, key, model.card)
 
-            def compute(chips: Chips) -> tuple[Prediction, np.ndarray, np.ndarray | bool]:
-                return answer(model, chips, flips=self.flips), chips.seen, chips.lost
+            def compute(chips: Chips) -> np.ndarray:
+                said = answer(model, chips, flips=self.flips)
+                values = tile_counts(said, chips.seen, model.card, len(self.store.bands))
+                if len(values) > len(ONE_DATE):
+                    values[TWO_DATES.index("obscured")][chips.lost & chips.seen] = 255
+                return values
 
-            def write(key: TileKey, said: tuple[Prediction, np.ndarray, np.ndarray | bool]) -> None:
-                prediction, seen, lost = said
-                bands = len(self.store.bands)
-                values = tile_counts(prediction, seen, model.card, bands)
-                if bands > len(ONE_DATE):
-                    values[TWO_DATES.index("obscured")][lost & seen] = 255
-                self.store.write(key, values)
-
-            yield from run_pipeline(keys, read, compute, write, depth=self.depth)
+            yield from run_pipeline(keys, read, compute, self.store.write, depth=self.depth)
 
     def _seen(self, keys: Sequence[TileKey]) -> Iterator[TileKey]:
         """The tiles that hold data; the others are written as blank."""
@@ -142,22 +139,20 @@ class Predict:
 def tile_counts(said: Prediction, seen: np.ndarray, card: ModelCard, bands: int) -> np.ndarray:
     """(band, y, x) uint8 of a core, in the first `bands` of `TWO_DATES`, 0 where it is not seen."""
     rim = card.halo - card.trim
-    rows, cols = (slice(rim, rim + side) for side in seen.shape)
-    landcover = said.landcover[0][:, rows, cols]
-    out = np.zeros((bands, *seen.shape), "uint8")
-    out[0] = landcover.argmax(axis=0) + 1
-    out[1] = _counts_of(landcover[BUILDING])
+    out = np.empty((bands, *seen.shape), "uint8")
+    likeliest(said.landcover[0], rim, seen, out[0])
+    to_255(said.landcover[0, BUILDING], rim, seen, out[1])
     if bands > len(ONE_DATE):
-        rest = (*said.damage[0], *said.flags[0])
-        for band, one in zip(out[2:], rest, strict=True):
-            band[:] = _counts_of(one[rows, cols])
-    out *= seen
+        for band, one in zip(out[2:], (*said.damage[0], *said.flags[0]), strict=True):
+            to_255(one, rim, seen, band)
     return out
 
 
 def answer(model: Model, chips: Chips, *, flips: bool = False) -> Prediction:
     """What the model says of chips; with flips, the mean of what it says of their mirror images."""
-    before, after = (one.astype("float32") / np.float32(255) for one in (chips.before, chips.after))
+    before, after = (
+        np.divide(one, np.float32(255), dtype="float32") for one in (chips.before, chips.after)
+    )
     if not flips:
         return model.predict(before, after)
     total: Prediction | None = None
@@ -175,7 +170,3 @@ def _parts(said: Prediction) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _sum(one: Prediction, other: Prediction) -> Prediction:
     return Prediction(*(a + b for a, b in zip(_parts(one), _parts(other), strict=True)))
-
-
-def _counts_of(probability: np.ndarray) -> np.ndarray:
-    return np.asarray(np.rint(np.clip(probability, 0, 1) * 255), "uint8")
