@@ -14,6 +14,7 @@ from geomage.cli.options import (
     After,
     Backend,
     Before,
+    Extent,
     Gsd,
     Json,
     Memory,
@@ -73,6 +74,7 @@ def check(
         "geomage map before.tif -o out",
         "geomage map before.png after.png --gsd 0.5 -o out",
         "geomage map west.tif after.tif --before east.tif -o out",
+        "geomage map before.tif after.tif -o out --extent 363000,4102000,364500,4103000",
         "geomage map before.tif after.tif -o out --dry-run",
         "geomage map before.tif after.tif -o out --scheduler tcp://10.0.0.1:8786",
     ),
@@ -92,6 +94,7 @@ def map_(
     backend: Backend = "onnxruntime",
     precision: Precision = None,
     gsd: Gsd = None,
+    extent: Extent = None,
     flips: Annotated[
         bool,
         typer.Option("--flips", help="Mean over four mirror images: surer, and four times dearer."),
@@ -115,7 +118,7 @@ def map_(
     or a building of a pair, could not be analysed.
     """
     from geomage.evaluation import map_into
-    from geomage.mapping import MapJob
+    from geomage.mapping import MapJob, read_extent
     from geomage.product import partly_analysed
 
     job = MapJob(
@@ -126,6 +129,7 @@ def map_(
         backend=backend,
         precision=precision,
         gsd=gsd,
+        extent=None if extent is None else read_extent(extent),
         memory_bytes=read_bytes(memory),
         jobs=jobs,
         scheduler=scheduler,

@@ -66,6 +66,14 @@ Sensor = Annotated[
 Gsd = Annotated[
     float | None, typer.Option(help="Side of a pixel in metres, for images without CRS.")
 ]
+Extent = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LEFT,BOTTOM,RIGHT,TOP|FILE",
+        help="Map this much alone: bounds in the CRS of the first image, or of a vector file.",
+        show_default="all of the first date",
+    ),
+]
 Memory = Annotated[str, typer.Option(help="Budget of memory, such as 512MiB or 2GiB.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.", min=0, callback=check_seed)]
 Jobs = Annotated[

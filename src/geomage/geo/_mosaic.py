@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
+
+from geomage.geo.grid import overlap, window_box
 
 _BLOCKS = 'blockXSize="512" blockYSize="512"'
 _TYPES = {
@@ -27,6 +29,8 @@ class Source:
     path: Path
     place: Window
     block: int
+    part: Window | None = None
+    """Of the grid, what is shown."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +47,15 @@ class Dress:
     """Number of the band that says where there is a value, not 0; None where `nodata` does."""
 
 
-def mosaic_xml(sources: Iterable[Source], box: GeoBox, band: int, dtype: str, dress: Dress) -> str:
-    """One band of all sources, by its number from 1.
+def mosaic_xml(
+    sources: Iterable[Source], grid: GeoBox, part: Window, band: int, dtype: str, dress: Dress
+) -> str:
+    """One band of all sources in a part of a grid, by its number from 1.
 
     Where no source lies the value is that of no data, or 0 where there is none.
     """
-    sources = list(sources)
+    sources = [replace(one, part=part) for one in sources]
+    box = window_box(grid, part)
     crs = "" if box.crs is None else f"<SRS>{escape(box.crs.to_wkt())}</SRS>"
     a = box.affine
     transform = ", ".join(repr(float(value)) for value in (a.c, a.a, a.b, a.f, a.d, a.e))
@@ -94,8 +101,9 @@ def _sources(sources: Iterable[Source], band: int, dtype: str) -> str:
 
 
 def _source(source: Source, band: int, dtype: str) -> str:
-    w = source.place
-    size = f'xSize="{w.width}" ySize="{w.height}"'
+    w, part = source.place, source.part or source.place
+    here, there = overlap(w, part), overlap(part, w)
+    size = f'xSize="{here.width}" ySize="{here.height}"'
     # Size, type and blocks are stated, so that no tile is opened before its pixels are wanted.
     return (
         f'<SimpleSource><SourceFilename relativeToVRT="0">{escape(str(source.path))}'
@@ -103,6 +111,6 @@ def _source(source: Source, band: int, dtype: str) -> str:
         f'<SourceProperties RasterXSize="{w.width}" RasterYSize="{w.height}"'
         f' DataType={quoteattr(_TYPES[dtype])} BlockXSize="{source.block}"'
         f' BlockYSize="{source.block}"/>'
-        f'<SrcRect xOff="0" yOff="0" {size}/>'
-        f'<DstRect xOff="{w.col_off}" yOff="{w.row_off}" {size}/></SimpleSource>'
+        f'<SrcRect xOff="{here.col_off}" yOff="{here.row_off}" {size}/>'
+        f'<DstRect xOff="{there.col_off}" yOff="{there.row_off}" {size}/></SimpleSource>'
     )

@@ -115,7 +115,13 @@ def _beside(target: Path, size: int) -> Iterator[str]:
 
 
 def mosaic_to_cog(
-    store: TileStore, path: Path | str, band: int, dress: Dress, *, classes: bool
+    store: TileStore,
+    path: Path | str,
+    band: int,
+    dress: Dress,
+    *,
+    classes: bool,
+    part: Window | None = None,
 ) -> Path:
     """Make a COG of one band of a folder of tiles; what is empty takes no space.
 
@@ -125,8 +131,9 @@ def mosaic_to_cog(
         band: its place in the tiles, from 0.
         dress: name, no-data value, colours, tags, mask.
         classes: whether values are classes (overviews take the nearest) or amounts (the average).
+        part: in pixels of the grid; all of it when None.
     """
-    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), store.mosaic(band, dress) as dataset:
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), store.mosaic(band, dress, part) as dataset:
         return raster_to_cog(dataset, path, classes=classes)
 
 

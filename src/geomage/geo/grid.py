@@ -135,6 +135,16 @@ def _cover(box: GeoBox, crs: CrsLike, width: float, height: float) -> GeoBox:
     return GeoBox(shape, Affine(width, 0.0, col * width, 0.0, -height, row * height), crs)
 
 
+def overlap(one: Window, other: Window) -> Window:
+    """What two windows share, in pixels from the corner of the first."""
+    top, left = max(one.row_off, other.row_off), max(one.col_off, other.col_off)
+    bottom = min(one.row_off + one.height, other.row_off + other.height)
+    right = min(one.col_off + one.width, other.col_off + other.width)
+    return Window(
+        int(left - one.col_off), int(top - one.row_off), int(right - left), int(bottom - top)
+    )
+
+
 def window_box(box: GeoBox, window: Window) -> GeoBox:
     """The part of a grid that a window covers, in whole pixels of the grid."""
     shift = Affine.translation(int(window.col_off), int(window.row_off))

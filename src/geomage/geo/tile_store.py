@@ -23,6 +23,7 @@ from rasterio.windows import Window
 
 from geomage.errors import InputError, OutputError, RunError
 from geomage.geo._mosaic import Dress, Source, mosaic_xml
+from geomage.geo.grid import overlap
 from geomage.geo.space import why_unwritten
 from geomage.geo.tiling import TileKey, Tiling
 
@@ -53,10 +54,11 @@ class TileStore:
         """Whether a tile was written."""
         return self.path(key).exists()
 
-    def missing(self) -> list[TileKey]:
-        """The tiles not yet written, row by row."""
+    def missing(self, part: Window | None = None) -> list[TileKey]:
+        """The tiles not yet written, row by row; of those that share pixels with a part."""
         there = {path.stem for path in self.folder.glob("r*/r*.tif")}
-        return [key for key in self.tiling if str(key) not in there]
+        keys = self.tiling if part is None else self.tiling.over(part)
+        return [key for key in keys if str(key) not in there]
 
     def write(self, key: TileKey, values: np.ndarray) -> None:
         """Write a tile, (band, y, x) of its core; it appears under its name when it is whole.
@@ -108,7 +110,7 @@ class TileStore:
         out = np.full(shape, self.fill, self.dtype)
         for key in self.tiling.over(window):
             core = self.tiling.core(key)
-            there, here = _overlap(core, window), _overlap(window, core)
+            there, here = overlap(core, window), overlap(window, core)
             values = self._decoded(key, wanted, there)
             if values is not None:
                 out[(slice(None), *here.toslices())] = values
@@ -126,22 +128,29 @@ class TileStore:
             return False
 
     @contextmanager
-    def mosaic(self, band: int, dress: Dress) -> Iterator[DatasetReader]:
-        """Yield a virtual raster of one band of all tiles, by its place from 0.
+    def mosaic(
+        self, band: int, dress: Dress, part: Window | None = None
+    ) -> Iterator[DatasetReader]:
+        """Yield a virtual raster of one band of all tiles, or of a part of the grid.
+
+        Args:
+            band: its place from 0.
+            dress: what it says of itself.
+            part: in pixels of the grid.
 
         Raises:
             InputError: blank tiles would read as another value than `fill`.
         """
+        part = part or Window(0, 0, self.tiling.width, self.tiling.height)
+        keys = list(self.tiling.over(part))
         sources = [
-            Source(self.path(key), self.tiling.core(key), _BLOCK)
-            for key in self.tiling
-            if self.holds(key)
+            Source(self.path(key), self.tiling.core(key), _BLOCK) for key in keys if self.holds(key)
         ]
-        if self.fill != (dress.nodata or 0) and len(sources) < len(self.tiling):
+        if self.fill != (dress.nodata or 0) and len(sources) < len(keys):
             raise InputError(
                 f"blank tiles hold {self.fill} and cannot have the no-data value {dress.nodata}"
             )
-        xml = mosaic_xml(sources, self.tiling.box, band + 1, self.dtype, dress)
+        xml = mosaic_xml(sources, self.tiling.box, part, band + 1, self.dtype, dress)
         with (
             warnings.catch_warnings(),
             MemoryFile(xml.encode(), ext=".vrt") as memory,
@@ -190,13 +199,3 @@ class TileStore:
             raise RunError(
                 f"{path} is damaged ({str(error)[:200]}): remove it, and run the same command again"
             ) from error
-
-
-def _overlap(one: Window, other: Window) -> Window:
-    """What two windows share, in pixels from the corner of the first."""
-    top, left = max(one.row_off, other.row_off), max(one.col_off, other.col_off)
-    bottom = min(one.row_off + one.height, other.row_off + other.height)
-    right = min(one.col_off + one.width, other.col_off + other.width)
-    return Window(
-        int(left - one.col_off), int(top - one.row_off), int(right - left), int(bottom - top)
-    )

@@ -10,9 +10,10 @@ from typing import NoReturn
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+from rasterio.windows import Window
 from tqdm import tqdm
 
-from geomage.geo import Dress, TileKey, TileStore, Tiling, mosaic_to_cog
+from geomage.geo import Dress, TileKey, TileStore, Tiling, mosaic_to_cog, overlap
 from geomage.geo.areas import TileAreas, join_areas, tile_areas
 from geomage.geo.components import TileParts
 from geomage.mapping.blob_tiles import Share, blob_parts, share_blobs
@@ -29,7 +30,7 @@ from geomage.mapping.building_tiles import (
 from geomage.mapping.buildings import UNSEEN
 from geomage.mapping.journal import Work
 from geomage.mapping.palette import DAMAGE, FLOOD, LANDCOVER
-from geomage.mapping.reasons import REASONS, Shown, reason_tile, with_reasons
+from geomage.mapping.reasons import BEYOND, REASONS, Shown, reason_tile, with_reasons
 from geomage.mapping.regrid import Layer
 from geomage.mapping.runs import TileRun, tile_runs
 from geomage.workers import Run
@@ -73,6 +74,7 @@ class _Compose:
 
     said: Said
     store: TileStore
+    part: Window  # of the grid, what is mapped
 
     def __call__(self, run: TileRun) -> dict[TileKey, Found]:
         return {key: self._tile(key) for key in run.keys}
@@ -82,6 +84,9 @@ class _Compose:
         core = tiling.core(key)
         codes = reason_tile(said.shown, tiling, key)[0]
         seen = said.shown.first.read(core)[0] > 0
+        beyond = np.ones(seen.shape, bool)
+        beyond[overlap(core, self.part).toslices()] = False
+        codes[beyond], seen[beyond] = BEYOND, False
         out = np.zeros((len(_BANDS), *seen.shape), "uint8")
         out[_BUILDING] = said.building.read(core)[0] * seen
         out[_LANDCOVER] = said.landcover.read(core)[0] * seen
@@ -105,17 +110,18 @@ def flood_values(water: np.ndarray, landcover: np.ndarray, codes: np.ndarray) ->
 
 
 def compose(
-    said: Said, tiling: Tiling, work: Work, run: Run
+    said: Said, tiling: Tiling, part: Window, work: Work, run: Run
 ) -> tuple[TileStore, dict[TileKey, Share], gpd.GeoDataFrame]:
-    """Write the pixels of the product but for the damage.
+    """Write the pixels of a part of the product but for the damage.
 
     Returns:
         the tiles; which blobs each of them cuts; polygons not analysed with their `reason`.
     """
     store = TileStore(work.folder / "product", tiling, _BANDS)
     found: dict[TileKey, Found] = {}
-    with _bar("compose", len(tiling)) as bar:
-        for some in run(_Compose(said, store), list(tile_runs(tiling, _RUN)), work.mark):
+    keys = list(tiling.over(part))
+    with _bar("compose", len(keys)) as bar:
+        for some in run(_Compose(said, store, part), list(tile_runs(keys, _RUN)), work.mark):
             found |= some
             bar.update(len(some))
     unsaid = join_areas(tiling, {key: one.unsaid for key, one in found.items()})
@@ -178,7 +184,12 @@ class Delivery:
 
 
 def deliver(
-    store: TileStore, found: Mapping[TileKey, TileBuildings], work: Work, *, two_dates: bool
+    store: TileStore,
+    found: Mapping[TileKey, TileBuildings],
+    part: Window,
+    work: Work,
+    *,
+    two_dates: bool,
 ) -> Delivery:
     """Grade the buildings of all tiles, paint them, and make the rasters of the product."""
     census = join_buildings(store.tiling, found)
@@ -188,15 +199,17 @@ def deliver(
     ]
     folder = work.folder / "result"
     folder.mkdir(exist_ok=True)
-    rasters = _rasters(store, folder, two_dates=two_dates)
+    rasters = _rasters(store, folder, part, two_dates=two_dates)
     if two_dates:
-        damage = _paint(store, census, found, work)
+        damage = _paint(store, census, found, part, work)
         dress = Dress("damage", nodata=UNSEEN, colours=DAMAGE)
-        rasters["damage"] = mosaic_to_cog(damage, folder / "damage.tif", 0, dress, classes=True)
+        rasters["damage"] = mosaic_to_cog(
+            damage, folder / "damage.tif", 0, dress, classes=True, part=part
+        )
     return Delivery(rasters, _joined(features), census.run_together)
 
 
-def _rasters(store: TileStore, folder: Path, *, two_dates: bool) -> dict[str, Path]:
+def _rasters(store: TileStore, folder: Path, part: Window, *, two_dates: bool) -> dict[str, Path]:
     unit = {"unit": "probability * 255"}
     dresses = {
         _BUILDING: Dress("building", tags=unit, mask=_SEEN + 1),
@@ -208,19 +221,23 @@ def _rasters(store: TileStore, folder: Path, *, two_dates: bool) -> dict[str, Pa
         dresses[_CHANGE] = Dress("change", nodata=UNSEEN, tags=unit)
     return {
         dress.name: mosaic_to_cog(
-            store, folder / f"{dress.name}.tif", band, dress, classes=band != _BUILDING
+            store, folder / f"{dress.name}.tif", band, dress, classes=band != _BUILDING, part=part
         )
         for band, dress in dresses.items()
     }
 
 
 def _paint(
-    store: TileStore, census: Census, found: Mapping[TileKey, TileBuildings], work: Work
+    store: TileStore,
+    census: Census,
+    found: Mapping[TileKey, TileBuildings],
+    part: Window,
+    work: Work,
 ) -> TileStore:
     """The damage raster as tiles."""
     out = TileStore(work.folder / "damage", store.tiling, ("damage",), fill=UNSEEN)
     masks = {key: one.mask for key, one in found.items()}
-    for key in store.tiling:
+    for key in store.tiling.over(part):
         codes = store.read_tile(key, (_CODE,))[0]
         out.write(key, damage_tile(paint_near(census, masks, key), codes, store.tiling, key))
     return out

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from odc.geo.geobox import GeoBox
+from rasterio.windows import Window
 from tqdm import tqdm
 
 from geomage import __version__
-from geomage.geo import TileStore, Tiling, ground_gsd, refuse_full
+from geomage.errors import InputError
+from geomage.geo import TileStore, Tiling, ground_gsd, overlap, refuse_full, window_box
 from geomage.mapping.blobs import RUN_TOGETHER
 from geomage.mapping.compose import SIDE, Said, compose, count, deliver
 from geomage.mapping.date import Date
@@ -27,7 +29,7 @@ from geomage.mapping.dates import Dates, read_dates
 from geomage.mapping.imagery import Picture
 from geomage.mapping.job import MapJob, MapResult, open_model, refuse_output
 from geomage.mapping.journal import Work, open_work
-from geomage.mapping.plan import Plan, crs_name, make_plan, work_bytes
+from geomage.mapping.plan import Plan, crs_name, make_plan, work_bytes, work_part
 from geomage.mapping.predict import TWO_DATES, Predict, model_store
 from geomage.mapping.reasons import Shown, pixel_rims
 from geomage.mapping.regrid import Layer
@@ -88,12 +90,15 @@ class _Passes:
         dates = read_dates((plan.before, plan.after), store.tiling, self.work, self.run)
         for damage in dates.damage:
             self.say(f"note: {damage}")
+        if not _shows(dates.first, work_part(plan)):
+            names = ", ".join(str(picture.path) for picture in plan.before)
+            raise InputError(f"nothing to map: {names} holds no data in the extent")
         self._predict(dates, store)
         said = _said(plan, card, dates, store)
         tiling = Tiling(plan.product, SIDE)
-        tiles, shares, areas = compose(said, tiling, self.work, self.run)
+        tiles, shares, areas = compose(said, tiling, plan.part, self.work, self.run)
         found = count(said, tiles, shares, self.work, self.run)
-        delivery = deliver(tiles, found, self.work, two_dates=bool(plan.after))
+        delivery = deliver(tiles, found, plan.part, self.work, two_dates=bool(plan.after))
         return MapResult(
             folder=self.work.folder,
             rasters=delivery.rasters,
@@ -107,7 +112,7 @@ class _Passes:
         """Run the model on the tiles that are missing."""
         opens = partial(open_model, self.job)
         task = Predict(dates.first, dates.second, store, opens, self.job.flips, self.plan.depth)
-        missing = store.missing()
+        missing = store.missing(work_part(self.plan))
         alone = self.job.scheduler is None and self.job.jobs in (None, 1)
         with tqdm(total=len(missing), desc="map", unit="tile", disable=None) as bar:
             if alone:
@@ -117,6 +122,17 @@ class _Passes:
             runs = list(tile_runs(missing, _run_length(len(missing), self.job.jobs or 1)))
             for done in self.run(task, runs, self.work.mark):
                 bar.update(done)
+
+
+def _shows(date: Date, part: Window) -> bool:
+    """Whether a date holds data in a part of the grid of the model."""
+    store = date.seen.store
+    for key in store.tiling.over(part):
+        if store.holds(key):
+            seen = store.read_tile(key)[0]
+            if seen[overlap(store.tiling.core(key), part).toslices()].any():
+                return True
+    return False
 
 
 def _run_length(tiles: int, jobs: int) -> int:
@@ -159,19 +175,21 @@ def _identity(job: MapJob, plan: Plan, model: Model) -> dict[str, Any]:
     """Everything that the bytes of a result depend on; no budget, no number of workers."""
     dates = [("before", picture) for picture in plan.before]
     dates += [("after", picture) for picture in plan.after]
+    grid = window_box(plan.product, plan.part)
     return {
         "geomage": __version__,
         "inputs": [_input(role, picture) for role, picture in dates],
         "grid": {
-            "crs": None if plan.product.crs is None else crs_name(plan.product),
-            "shape": list(_shape(plan.product)),
-            "transform": list(plan.product.affine[:6]),
-            "gsd_m": ground_gsd(plan.product),
+            "crs": None if grid.crs is None else crs_name(grid),
+            "shape": list(_shape(grid)),
+            "transform": list(grid.affine[:6]),
+            "gsd_m": ground_gsd(grid),
         },
         "work_gsd_m": ground_gsd(plan.work),
         "model": {**asdict(model.card), "sha256": _sha256(model.path)},
         "parameters": {
             "gsd": job.gsd,
+            "extent": None if job.extent is None else list(job.extent.bounds),
             "backend": model.backend,
             "precision": model.precision,
             "flips": job.flips,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from geomage.geo import Tiling
 from geomage.mapping.job import MapJob, open_model
-from geomage.mapping.plan import Plan, make_plan, memory_bytes, work_bytes
+from geomage.mapping.plan import Plan, make_plan, memory_bytes, work_bytes, work_part
 from geomage.mapping.predict import read_window
 from geomage.model import Model
 from geomage.workers import cores
@@ -71,12 +70,14 @@ def forecast(job: MapJob) -> Forecast:
     plan = make_plan(job, model.card)
     tiling = Tiling(plan.work, model.card.window)
     seen = 0
-    for key in tiling:
+    part = work_part(plan)
+    keys = list(tiling.over(part))
+    for key in keys:
         window = read_window(tiling.core(key), model.card)
         seen += int(window.width) * int(window.height)
     return Forecast(
-        pixels=math.prod(_shape(plan)),
-        tiles=len(tiling),
+        pixels=int(part.width * part.height),
+        tiles=len(keys),
         seen_pixels=seen,
         mpx_per_second=_speed(model, plan),
         memory_bytes=memory_bytes(plan, model.card),

@@ -11,9 +11,26 @@ from typing import Any, Self
 import geopandas as gpd
 
 from geomage.errors import InputError, OutputError
-from geomage.geo import MEMORY, Scratch, true_path
+from geomage.geo import MEMORY, Scratch, read_vectors, true_path
 from geomage.geo import refuse_output as refuse_folder
 from geomage.model import DEFAULT_BACKEND, Model, load_model
+
+
+@dataclass(frozen=True)
+class Extent:
+    """What of the first date to map."""
+
+    left: float
+    bottom: float
+    right: float
+    top: float
+    crs: str | None = None
+    """Of the four; that of the first image when None."""
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """Left, bottom, right, top."""
+        return self.left, self.bottom, self.right, self.top
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +53,9 @@ class MapJob:
     """Run in a precision that has not passed the accuracy gate."""
     gsd: float | None = None
     """Side of a pixel in metres, for images without CRS."""
+    extent: Extent | None = None
+    """All of the first date when None. Inside, pixels and buildings are those of a map of all, but
+    for buildings that the border cuts and what hangs together with them."""
     memory_bytes: int = MEMORY
     """Budget of memory, bytes."""
     jobs: int | None = None
@@ -100,6 +120,30 @@ class MapResult:
         """Remove the folder."""
         if self.scratch is not None:
             self.scratch.discard()
+
+
+def read_extent(text: str) -> Extent:
+    """Read bounds, LEFT,BOTTOM,RIGHT,TOP, or those of a vector file, which come with its CRS.
+
+    Raises:
+        InputError: it is neither, or holds nothing.
+    """
+    parts = text.split(",")
+    try:
+        if len(parts) == 4:
+            return Extent(*map(float, parts))
+    except ValueError:
+        pass
+    if not Path(text).is_file():
+        raise InputError(
+            f"--extent {text!r} is neither a file nor four numbers; write LEFT,BOTTOM,RIGHT,TOP in "
+            "the CRS of the first image"
+        )
+    features = read_vectors(Path(text))
+    if features.geometry.is_empty.all():
+        raise InputError(f"--extent {text}: holds no feature")
+    crs = None if features.crs is None else features.crs.to_wkt()
+    return Extent(*map(float, features.total_bounds), crs)
 
 
 def refuse_output(job: MapJob) -> None:

@@ -6,9 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import geopandas as gpd
 import shapely
 from affine import Affine
 from odc.geo.geobox import GeoBox
+from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
 from geomage.errors import BudgetError, InputError
@@ -22,7 +24,7 @@ from geomage.geo import (
 )
 from geomage.geo.meridian import counts_from_seam, unrolled
 from geomage.mapping.imagery import Picture, common_box, place, read_header
-from geomage.mapping.job import MapJob
+from geomage.mapping.job import Extent, MapJob
 from geomage.model import ModelCard
 
 COARSE = 2.0  # times the coarsest GSD of a model, beyond which a picture shows it nothing
@@ -44,6 +46,7 @@ class Plan:
     after: tuple[Picture, ...]
     product: GeoBox  # grid of the products
     work: GeoBox  # grid the model sees
+    part: Window  # of the product grid, what is mapped
     depth: int  # windows read ahead, and waiting to be written
     notes: tuple[str, ...]
     coarse: bool  # the second date is too coarse for the model
@@ -89,10 +92,57 @@ def make_plan(job: MapJob, card: ModelCard) -> Plan:
         after=after,
         product=product,
         work=work,
+        part=_part(job.extent, before[0].box, product),
         depth=_depth(job, card, work),
         notes=_notes(job, before + after, headers),
         coarse=bool(seconds) and min(seconds) > COARSE * card.gsd_max,
     )
+
+
+def work_part(plan: Plan) -> Window:
+    """What of the grid of the model the mapped part of the product is made from."""
+    part, ends = plan.part, []
+    spans = ((part.col_off, part.width, 1), (part.row_off, part.height, 0))
+    for start, count, axis in spans:
+        source, target = int(plan.work.shape[axis]), int(plan.product.shape[axis])
+        reach = 2 * max(1.0, source / target) + 1 if source != target else 0
+        first = max(0, math.floor(start * source / target - reach))
+        ends.append((first, min(source, math.ceil((start + count) * source / target + reach))))
+    (left, right), (top, bottom) = ends
+    return Window(left, top, right - left, bottom - top)
+
+
+def _part(extent: Extent | None, first: GeoBox, product: GeoBox) -> Window:
+    """The pixels of the product grid that an extent touches."""
+    rows, cols = map(int, product.shape)
+    if extent is None:
+        return Window(0, 0, cols, rows)
+    left, bottom, right, top = extent.bounds
+    crs = extent.crs or first.crs
+    if not (left < right and bottom < top):
+        raise InputError(
+            f"extent {left:g}, {bottom:g}, {right:g}, {top:g}: give left, bottom, right and top, "
+            "left of right and bottom below top"
+        )
+    shape = shapely.box(left, bottom, right, top)
+    if crs is not None and product.crs is None:
+        raise InputError(
+            "the extent has a CRS and the images have none: give LEFT,BOTTOM,RIGHT,TOP in metres "
+            "from their lower left corner"
+        )
+    if crs is not None:
+        rim = shape.segmentize((right - left) / 16)
+        shape = gpd.GeoSeries([rim], crs=str(crs)).to_crs(str(product.crs)).iloc[0]
+    west, south, east, north = shape.bounds
+    (c0, r0), (c1, r1) = ~product.affine @ (west, north), ~product.affine @ (east, south)
+    c0, r0 = max(0, math.floor(c0 + 1e-6)), max(0, math.floor(r0 + 1e-6))
+    c1, r1 = min(cols, math.ceil(c1 - 1e-6)), min(rows, math.ceil(r1 - 1e-6))
+    if c0 >= c1 or r0 >= r1:
+        raise InputError(
+            f"the extent {_bounds(shape)} does not touch the first date, "
+            f"{_bounds(product.extent.geom)} ({crs_name(product)})"
+        )
+    return Window(c0, r0, c1 - c0, r1 - r0)
 
 
 def work_grid(product: GeoBox, gsd: float, card: ModelCard) -> GeoBox:
@@ -114,9 +164,10 @@ def work_bytes(plan: Plan) -> int:
 
     Blocks that the images of the first date do not hold take none.
     """
-    pixels = math.prod(map(int, plan.product.shape))
+    pixels = int(plan.part.width * plan.part.height)
     if plan.work != plan.product:
-        pixels += math.prod(map(int, plan.work.shape))
+        part = work_part(plan)
+        pixels += int(part.width * part.height)
     return int(pixels * _held_share(plan.before) * _PER_STORED_PIXEL)
 
 
