@@ -64,6 +64,8 @@ def chip(imagery: Imagery, date: Date, window: Window) -> Chip:
 
 def filled(values: np.ndarray, valid: np.ndarray, colour: tuple[float, float, float]) -> np.ndarray:
     """Counts (3, y, x) with a colour where they are not valid."""
+    if valid.all():
+        return values
     return np.where(valid, values, np.rint(colour).astype("uint8")[:, None, None])
 
 

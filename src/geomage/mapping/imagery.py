@@ -217,7 +217,11 @@ class Imagery:
             values, valid, broken = source.read(window)
             new = valid & ~seen
             dark = new & (values == 0).all(axis=0)
-            np.copyto(out, to_counts(self.stretch, values, valid), where=new)
+            counts = to_counts(self.stretch, values, valid)
+            if new.all():
+                out = counts
+            else:
+                np.copyto(out, counts, where=new)
             black |= dark
             seen |= new
             for part in broken:

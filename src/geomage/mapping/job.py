@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -128,12 +129,9 @@ def read_extent(text: str) -> Extent:
     Raises:
         InputError: it is neither, or holds nothing.
     """
-    parts = text.split(",")
-    try:
-        if len(parts) == 4:
-            return Extent(*map(float, parts))
-    except ValueError:
-        pass
+    with suppress(ValueError):
+        left, bottom, right, top = map(float, text.split(","))
+        return Extent(left, bottom, right, top)
     if not Path(text).is_file():
         raise InputError(
             f"--extent {text!r} is neither a file nor four numbers; write LEFT,BOTTOM,RIGHT,TOP in "
@@ -143,7 +141,8 @@ def read_extent(text: str) -> Extent:
     if features.geometry.is_empty.all():
         raise InputError(f"--extent {text}: holds no feature")
     crs = None if features.crs is None else features.crs.to_wkt()
-    return Extent(*map(float, features.total_bounds), crs)
+    left, bottom, right, top = map(float, features.total_bounds)
+    return Extent(left, bottom, right, top, crs)
 
 
 def refuse_output(job: MapJob) -> None:
