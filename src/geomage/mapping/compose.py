@@ -62,9 +62,10 @@ class Said:
 
 @dataclass(frozen=True)
 class Found:
-    """Answer of one tile: what ends at its border, and where nothing is said."""
+    """Answer of one tile: what ends at its border, where nothing is said, is anything built."""
 
     blobs: TileParts
+    built: bool
     unsaid: TileAreas
 
 
@@ -98,7 +99,9 @@ class _Compose:
             # 255 is not analysed
             out[_CHANGE] = np.where(codes == 0, np.minimum(changed, UNSEEN - 1), UNSEEN)
         self.store.write(key, out)
-        return Found(blob_parts(out[_BUILDING], said.least), tile_areas(codes, tuple(REASONS)))
+        built = bool((out[_BUILDING] >= said.least).any())
+        blobs = blob_parts(out[_BUILDING], said.least)
+        return Found(blobs, built, tile_areas(codes, tuple(REASONS)))
 
 
 def flood_values(water: np.ndarray, landcover: np.ndarray, codes: np.ndarray) -> np.ndarray:
@@ -111,11 +114,12 @@ def flood_values(water: np.ndarray, landcover: np.ndarray, codes: np.ndarray) ->
 
 def compose(
     said: Said, tiling: Tiling, part: Window, work: Work, run: Run
-) -> tuple[TileStore, dict[TileKey, Share], gpd.GeoDataFrame]:
+) -> tuple[TileStore, dict[TileKey, Share | None], gpd.GeoDataFrame]:
     """Write the pixels of a part of the product but for the damage.
 
     Returns:
-        the tiles; which blobs each of them cuts; polygons not analysed with their `reason`.
+        the tiles; those in which something is built, with the blobs that each of them cuts beside
+        its own; polygons not analysed with their `reason`.
     """
     store = TileStore(work.folder / "product", tiling, _BANDS)
     found: dict[TileKey, Found] = {}
@@ -126,7 +130,8 @@ def compose(
             bar.update(len(some))
     unsaid = join_areas(tiling, {key: one.unsaid for key, one in found.items()})
     shares = share_blobs(tiling, {key: one.blobs for key, one in found.items()})
-    return store, shares, with_reasons(unsaid)
+    built = {key for key, one in found.items() if one.built} | {*shares} or {keys[0]}
+    return store, {key: shares.get(key) for key in sorted(built)}, with_reasons(unsaid)
 
 
 @dataclass(frozen=True)
@@ -155,9 +160,9 @@ class _Count:
 
 
 def count(
-    said: Said, store: TileStore, shares: Mapping[TileKey, Share], work: Work, run: Run
+    said: Said, store: TileStore, shares: Mapping[TileKey, Share | None], work: Work, run: Run
 ) -> dict[TileKey, TileBuildings]:
-    """Find the buildings of all tiles that hold something."""
+    """Find the buildings of the tiles in which something is built."""
     tiling = store.tiling
     fields = Fields(
         building=Layer(store, (_BUILDING,), tiling.box),
@@ -165,7 +170,7 @@ def count(
         codes=Layer(store, (_CODE,), tiling.box),
         least=said.least,
     )
-    parts = [_Part(key, shares.get(key)) for key in tiling if store.holds(key)]
+    parts = [_Part(key, share) for key, share in shares.items()]
     found = {}
     with _bar("buildings", len(parts)) as bar:
         for key, buildings in run(_Count(fields, tiling), parts, work.mark):
