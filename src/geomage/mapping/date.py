@@ -81,7 +81,7 @@ class Mirrored:
         """(band, y, x) of the window, from those of the part of the grid."""
         if part.shape[1:] == (len(self.rows), len(self.cols)):
             return part
-        return part[:, self.rows[:, None], self.cols]
+        return np.take(np.take(part, self.rows, axis=1), self.cols, axis=2)
 
 
 def mirrored(window: Window, shape: tuple[int, int]) -> Mirrored:

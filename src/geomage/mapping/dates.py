@@ -22,6 +22,7 @@ from geomage.mapping.imagery import (
     find_stretch,
     join_damage,
     open_imagery,
+    same_pixels,
 )
 from geomage.mapping.journal import Work
 from geomage.mapping.regrid import Layer
@@ -181,11 +182,16 @@ def _found(date: Date, sight: dict[str, Any]) -> Date:
 
 
 def _moved(date: Date, shift: Shift) -> Date:
-    """A date read from where its content lies, by a shift that could be measured."""
+    """A date read from where its content lies, by a shift that could be measured.
+
+    Images whose pixels are those of the grid move by whole pixels, and keep theirs as they are.
+    """
     if shift.reason or (shift.dx_m, shift.dy_m) == (0, 0):
         return date
     gsd = ground_gsd(date.box)
     cols, rows = shift.dx_m / gsd, -shift.dy_m / gsd
+    if all(same_pixels(picture.box, date.box) for picture in date.pictures):
+        cols, rows = round(cols), round(rows)
     moved = date.box.affine @ Affine.translation(cols, rows)
     return replace(
         date,

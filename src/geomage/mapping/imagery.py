@@ -244,7 +244,7 @@ class _Source:
         self._rim = shapely.box(*_pixel_bounds(picture.box, box))
         self._vrt: WarpedVRT | None = vrt
         self._dataset = vrt.src_dataset
-        self._straight = _is_plain(self._dataset) and _same_pixels(picture.box, box)
+        self._straight = _is_plain(self._dataset) and same_pixels(picture.box, box)
         self._in_blocks = stands_in_blocks(self._dataset)
         self._sparse = _may_be_sparse(self._dataset)
 
@@ -444,12 +444,12 @@ def _warp(picture: Picture, box: GeoBox) -> dict[str, object]:
         "src_transform": picture.box.affine,
         "src_nodata": np.nan if floating and facts.nodata is None else facts.nodata,
         "add_alpha": "alpha" not in facts.bands,
-        "resampling": Resampling.nearest if _same_pixels(picture.box, box) else Resampling.cubic,
+        "resampling": Resampling.nearest if same_pixels(picture.box, box) else Resampling.cubic,
         "warp_mem_limit": 64,
     }
 
 
-def _same_pixels(one: GeoBox, other: GeoBox) -> bool:
+def same_pixels(one: GeoBox, other: GeoBox) -> bool:
     """Whether each pixel of one grid is a pixel of the other (to a thousandth)."""
     if one.crs != other.crs:
         return False
