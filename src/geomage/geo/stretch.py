@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from geomage.geo._kernels_counts import looked_up
+
 __all__ = ["SHARES", "Stretch", "measure_values", "stretch_counts"]
 
 SHARES = (1.0, 99.0)  # per cent
@@ -26,9 +28,10 @@ class Stretch:
 
     def apply(self, values: np.ndarray) -> np.ndarray:
         """Counts, uint8, of the same shape; what is not finite becomes 0."""
-        if values.dtype == np.uint8:  # by table: a tenth of the time
-            counts = bytearray(values.tobytes()).translate(self._line(np.arange(256)).tobytes())
-            return np.frombuffer(counts, "uint8").reshape(values.shape)
+        if values.dtype == np.uint8:  # by table: a tenth of the time, and no copy on the way
+            out = np.empty(values.shape, "uint8")
+            looked_up(np.ascontiguousarray(values).ravel(), self._line(np.arange(256)), out.ravel())
+            return out
         return self._line(values)
 
     def _line(self, values: np.ndarray) -> np.ndarray:

@@ -29,6 +29,7 @@ from geomage.mapping.predict import (
     Chips,
     answer,
     read_window,
+    scaled,
     tile_counts,
 )
 from geomage.mapping.reasons import NO_FIRST, NO_SECOND, OBSCURED
@@ -145,7 +146,8 @@ class SayWindow:
         mirror = mirrored(read_window(core, model.card), self.shape)
         shown = [mirror.unfold(tone.counts(values, valid))[None] for values, valid, tone in dates]
         with _gate(threads):
-            said = answer(model, Chips(shown[0], shown[-1], seen), flips=self.flips)
+            images = scaled(Chips(shown[0], shown[-1], seen))
+            said = answer(model, images, flips=self.flips)
         return tile_counts(said, seen, model.card, len(TWO_DATES if len(dates) > 1 else ONE_DATE))
 
 

@@ -35,7 +35,7 @@ from geomage.mapping.reasons import Shown, pixel_rims
 from geomage.mapping.regrid import Layer
 from geomage.mapping.runs import tile_runs
 from geomage.model import Model, ModelCard
-from geomage.workers import Run, Workers, cores, makers, open_workers
+from geomage.workers import Run, Workers, cores, give_back, makers, open_workers
 
 _RUN = 8  # tiles a task at most, where the model runs in several processes
 
@@ -57,18 +57,20 @@ def map_rasters(job: MapJob, say: Callable[[str], None] = lambda _: None) -> Map
         RunError: workers were lost again and again; the same job goes on.
     """
     refuse_output(job)
+    give_back()
     model = open_model(job, 1)  # for its card; what runs is opened for its pass alone
-    plan = make_plan(job, model.card)
+    card, plan = model.card, make_plan(job, model.card)
     out = job.out.absolute()
     refuse_full(out, work_bytes(plan))
     identity = _identity(job, plan, model)
+    del model
     with (
         open_workers(Workers(job.jobs or 1, job.scheduler), say) as run,
         open_work(out, {**identity, "made_by": makers()}) as work,
     ):
         if work.resumed:
             say(f"note: going on with the work that an earlier run left in {work.folder}")
-        result = _Passes(job, plan, model, work, run, say).result()
+        result = _Passes(job, plan, card, work, run, say).result()
         return replace(result, facts={**identity, **result.facts})
 
 
@@ -78,14 +80,14 @@ class _Passes:
 
     job: MapJob
     plan: Plan
-    model: Model
+    card: ModelCard
     work: Work
     run: Run
     say: Callable[[str], None]
 
     def result(self) -> MapResult:
         """Do all passes."""
-        plan, card = self.plan, self.model.card
+        plan, card = self.plan, self.card
         store = model_store(self.work.folder / "model", plan.work, card, two_dates=bool(plan.after))
         dates = read_dates((plan.before, plan.after), store.tiling, self.work, self.run)
         for damage in dates.damage:
@@ -93,11 +95,14 @@ class _Passes:
         if not _shows(dates.first, work_part(plan)):
             names = ", ".join(str(picture.path) for picture in plan.before)
             raise InputError(f"nothing to map: {names} holds no data in the extent")
+        give_back()
         self._predict(dates, store)
+        give_back()
         said = _said(plan, card, dates, store)
         tiling = Tiling(plan.product, SIDE)
         tiles, shares, areas = compose(said, tiling, plan.part, self.work, self.run)
         found = count(said, tiles, shares, self.work, self.run)
+        give_back()
         delivery = deliver(tiles, found, plan.part, self.work, two_dates=bool(plan.after))
         return MapResult(
             folder=self.work.folder,

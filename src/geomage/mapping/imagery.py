@@ -382,6 +382,7 @@ def _within(window: Window, part: Window) -> Window:
 def find_stretch(pictures: Sequence[Picture]) -> Stretch:
     """Measure the stretch of the images of one date: see `measure_stretch`."""
     with ExitStack() as stack:
+        stack.enter_context(rasterio.Env(GDAL_CACHEMAX=BLOCK_CACHE))
         datasets = [stack.enter_context(open_raster(picture.path)) for picture in pictures]
         return measure_stretch(datasets, [picture.bands for picture in pictures])
 
@@ -491,10 +492,13 @@ def _read_pixels(
     window = Window(place.col_off + left, place.row_off + top, width, height)
     with decoding(picture.path, f" at column {window.col_off}, row {window.row_off}"):
         stack = dataset.read([*picture.bands], window=window)
-    here = slice(top, top + height), slice(left, left + width)
-    values[:, *here], valid[here] = stack, holds_values(stack)
+    held = holds_values(stack)
     if picture.facts.nodata is not None:
-        valid[here] &= (stack != picture.facts.nodata).any(axis=0)
+        held &= (stack != picture.facts.nodata).any(axis=0)
+    if held.shape == size:
+        return stack, held
+    here = slice(top, top + height), slice(left, left + width)
+    values[:, *here], valid[here] = stack, held
     return values, valid
 
 

@@ -30,10 +30,10 @@ from geomage.model import ModelCard
 COARSE = 2.0  # times the coarsest GSD of a model, beyond which a picture shows it nothing
 FINE = 100.0  # parts of the finest GSD of a model, below which a picture is no view from above
 SHIFT = 10.0  # metres, the largest shift between dates that is measured and undone
-_BASE = 320 * 2**20  # bytes: libraries, model, GDAL's cache
-_PER_SEEN_PIXEL = 250  # bytes of a window with its halo in the model: 244 were measured
-_PER_TRIMMED_PIXEL = 150  # the same where the graph trims the halo: 142 were measured
-_PER_AHEAD_PIXEL = 90  # bytes read ahead (6), given to the model (24), and waiting (60)
+_BASE = 400 * 2**20  # bytes: libraries, model, GDAL's cache
+_PER_SEEN_PIXEL = 250  # bytes of a window with its halo in the model, and given to it (24)
+_PER_TRIMMED_PIXEL = 140  # the same where the graph trims the halo: 136 were measured
+_PER_AHEAD_PIXEL = 50  # bytes read ahead, while they are read, and waiting to be written
 _DEEPEST = 2  # windows read ahead, at most; more hide no more
 _PER_STORED_PIXEL = 3  # bytes on disk of a pixel of all tiles, compressed: ours, a guess
 

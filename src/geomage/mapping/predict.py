@@ -28,6 +28,7 @@ __all__ = [
     "answer",
     "model_store",
     "read_window",
+    "scaled",
     "tile_counts",
 ]
 
@@ -103,14 +104,17 @@ class Predict:
             first = stack.enter_context(open_date(self.first))
             second = None if self.second is None else stack.enter_context(open_date(self.second))
 
-            def read(key: TileKey) -> Chips:
-                return self._chips(first, second, key, model.card)
+            def read(key: TileKey) -> list[Chips]:
+                return [self._chips(first, second, key, model.card)]
 
-            def compute(chips: Chips) -> np.ndarray:
-                said = answer(model, chips, flips=self.flips)
-                values = tile_counts(said, chips.seen, model.card, len(self.store.bands))
+            def compute(handed: list[Chips]) -> np.ndarray:
+                chips = handed.pop()  # nobody holds the images any more once they are scaled
+                seen, lost, images = chips.seen, chips.lost, scaled(chips)
+                del chips
+                said = answer(model, images, flips=self.flips)
+                values = tile_counts(said, seen, model.card, len(self.store.bands))
                 if len(values) > len(ONE_DATE):
-                    values[TWO_DATES.index("obscured")][chips.lost & chips.seen] = 255
+                    values[TWO_DATES.index("obscured")][lost & seen] = 255
                 return values
 
             yield from run_pipeline(keys, read, compute, self.store.write, depth=self.depth)
@@ -152,11 +156,19 @@ def tile_counts(said: Prediction, seen: np.ndarray, card: ModelCard, bands: int)
     return out
 
 
-def answer(model: Model, chips: Chips, *, flips: bool = False) -> Prediction:
-    """What the model says of chips; with flips, the mean of what it says of their mirror images."""
+def scaled(chips: Chips) -> tuple[np.ndarray, np.ndarray]:
+    """Both dates as the model takes them, float32 (1, 3, y, x), counts / 255."""
     before, after = (
         np.divide(one, np.float32(255), dtype="float32") for one in (chips.before, chips.after)
     )
+    return before, after
+
+
+def answer(
+    model: Model, images: tuple[np.ndarray, np.ndarray], *, flips: bool = False
+) -> Prediction:
+    """What a model says of images; with flips, the mean of what it says of their mirror images."""
+    before, after = images
     if not flips:
         return model.predict(before, after)
     total: Prediction | None = None
