@@ -154,8 +154,7 @@ class CoarseBranch(nn.Module):
     def __init__(self, params: NetworkParams) -> None:
         super().__init__()
         w = params.widths
-        thin = max(1, w[0] // 2)
-        self.texture = nn.Sequential(ConvNorm(3, thin, 4, step=4), ConvNorm(thin, w[1], step=2))
+        self.texture = nn.Sequential(ConvNorm(3, w[0], 4, step=4), ConvNorm(w[0], w[1], step=2))
         self.sixteenth = nn.Sequential(ConvNorm(w[1], w[3], step=2), Residual(w[3], 1))
         context = [Context(w[4], dilation) for dilation in params.context]
         self.wide = nn.Sequential(ConvNorm(w[3], w[4], 2, step=2), *context)

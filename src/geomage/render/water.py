@@ -13,10 +13,11 @@ __all__ = ["Mirror", "flood_ground", "mirror_of_sun", "paint_glint", "shelve_ban
 
 _FLOOD_WATER = np.array(
     [
-        (0.15, 0.12, 0.08), (0.10, 0.085, 0.06), (0.045, 0.05, 0.043),
-        (0.06, 0.065, 0.05), (0.19, 0.15, 0.10), (0.26, 0.20, 0.135),
+        (0.018, 0.026, 0.022), (0.028, 0.045, 0.036), (0.045, 0.055, 0.043), (0.07, 0.07, 0.053),
+        (0.11, 0.092, 0.065), (0.15, 0.12, 0.08), (0.19, 0.15, 0.10), (0.26, 0.20, 0.135),
     ]
 )  # fmt: skip
+"""Reflectance (red, green, blue) of flood water from stained and clear to thick with clay."""
 _BED = np.array([0.20, 0.165, 0.115])  # reflectance of a wet bed of silt and sand
 _FOAM = 0.5
 _BANK_M = 6.0  # reach of a bank, under water and over it
@@ -107,6 +108,14 @@ def paint_glint(c: Canvas, water: np.ndarray, most: float) -> None:
     )
 
 
+def _flood_colour(rng: np.random.Generator) -> np.ndarray:
+    """Draw water (3,): any load of silt as often as any other, each band a little off."""
+    load = rng.uniform(0, len(_FLOOD_WATER) - 1)
+    at = np.arange(len(_FLOOD_WATER))
+    mixed = np.array([np.interp(load, at, band) for band in _FLOOD_WATER.T])
+    return mixed * np.exp(rng.normal(0, 0.1) + rng.normal(0, 0.05, 3))
+
+
 def flood_ground(c: Canvas) -> np.ndarray:
     """Lay flood water over what is lower than it; return all water that no crown hides (y, x)."""
     water: np.ndarray = ((c.cover == WATER) & (c.crown == 0)).astype(np.uint8)
@@ -114,8 +123,7 @@ def flood_ground(c: Canvas) -> np.ndarray:
     if depth is None:
         return water
     c.depth = depth
-    rng = np.random.default_rng([c.seed, 37])
-    colour = _FLOOD_WATER[rng.integers(len(_FLOOD_WATER))] * rng.normal(1, 0.12)
+    colour = _flood_colour(np.random.default_rng([c.seed, 37]))
     clear = float(1 / (1 + 60 * colour.mean()))  # as in `shelve`
     n = c.noise
     k.flood_water(
