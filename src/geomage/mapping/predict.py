@@ -37,8 +37,7 @@ ONE_DATE = ("landcover", "building")
 TWO_DATES = (
     *ONE_DATE, "none", "minor", "major", "destroyed", "water", "changed", "obscured",
 )  # fmt: skip
-"""The same, and probabilities of grades given a building, and of the flags, times 255. Grades are 0
-where the probability of building is: there they weigh nothing."""
+"""The same, and probabilities of grades given a building, and of the flags, times 255."""
 BUILDING = 7  # place of buildings among the land-cover probabilities
 _FLIPS = ((), (-1,), (-2,), (-2, -1))  # axes
 
@@ -148,10 +147,7 @@ def tile_counts(said: Prediction, seen: np.ndarray, card: ModelCard, bands: int)
     likeliest(said.landcover[0], rim, seen, out[0])
     to_255(said.landcover[0, BUILDING], rim, seen, out[1])
     if bands > len(ONE_DATE):
-        grades, flags = out[2:6], out[6:]
-        for band, one in zip(grades, said.damage[0], strict=True):
-            to_255(one, rim, out[1] > 0, band)
-        for band, one in zip(flags, said.flags[0], strict=True):
+        for band, one in zip(out[2:], (*said.damage[0], *said.flags[0]), strict=True):
             to_255(one, rim, seen, band)
     return out
 
