@@ -20,6 +20,7 @@ from rasterio.windows import Window
 
 from geomage.errors import OutputError
 from geomage.geo._mosaic import Dress
+from geomage.geo.blocks import BLOCK_CACHE
 from geomage.geo.raster import Raster
 from geomage.geo.space import refuse_full, why_unwritten
 from geomage.geo.tile_store import TileStore
@@ -133,7 +134,8 @@ def mosaic_to_cog(
         classes: whether values are classes (overviews take the nearest) or amounts (the average).
         part: in pixels of the grid; all of it when None.
     """
-    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), store.mosaic(band, dress, part) as dataset:
+    options = {"GDAL_TIFF_INTERNAL_MASK": True, "GDAL_CACHEMAX": BLOCK_CACHE}
+    with rasterio.Env(**options), store.mosaic(band, dress, part) as dataset:
         return raster_to_cog(dataset, path, classes=classes)
 
 
