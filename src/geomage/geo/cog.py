@@ -134,8 +134,7 @@ def mosaic_to_cog(
         classes: whether values are classes (overviews take the nearest) or amounts (the average).
         part: in pixels of the grid; all of it when None.
     """
-    options = {"GDAL_TIFF_INTERNAL_MASK": True, "GDAL_CACHEMAX": BLOCK_CACHE}
-    with rasterio.Env(**options), store.mosaic(band, dress, part) as dataset:
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), store.mosaic(band, dress, part) as dataset:
         return raster_to_cog(dataset, path, classes=classes)
 
 
@@ -156,7 +155,8 @@ def raster_to_cog(dataset: object, path: Path | str, *, classes: bool) -> Path:
     }  # fmt: skip
     try:
         if _bytes(dataset) > _LARGE:
-            copy_raster(dataset, str(part), **options)
+            with rasterio.Env(GDAL_CACHEMAX=BLOCK_CACHE):
+                copy_raster(dataset, str(part), **options)
         else:
             # Made in memory: on a full disk GDAL would talk to stderr past every handler of errors.
             with MemoryFile(ext=".tif") as memory:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import shutil
 from pathlib import Path
 
@@ -53,7 +54,12 @@ def why_unwritten(error: BaseException, folder: Path) -> str:
     if (isinstance(error, OSError) and is_full(error)) or free < _LITTLE:
         return f"no space left, {_words(free)} free on its disk; make room or choose another output"
     strerror = getattr(error, "strerror", None)
-    return str(strerror or error).strip().partition("\n")[0][:_LONGEST] or type(error).__name__
+    said = str(strerror or error).strip().partition("\n")[0][:_LONGEST] or type(error).__name__
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    if isinstance(error, OSError) or limit == resource.RLIM_INFINITY:
+        return said
+    # What libraries say of a write that was cut short does not tell why.
+    return f"{said}; no file of this process may be larger than {_words(limit)} (ulimit -f)"
 
 
 def _lacks(size: int, place: Path, error: OSError | None = None) -> str:
