@@ -23,7 +23,8 @@ from geomage.mapping.buildings import (
     straightened,
     tally_alone,
 )
-from geomage.mapping.imagery import Imagery, Picture
+from geomage.mapping.imagery import Imagery
+from geomage.mapping.picture import Picture
 from geomage.mapping.reasons import BEYOND, Views, _coded, with_reasons
 
 _SIDE = 1536  # px, blobs with a larger frame are cut along lines so far apart

@@ -13,7 +13,8 @@ from geomage.errors import RunError
 from geomage.evaluation import map_into
 from geomage.geo import Raster, read_raster, write_cog
 from geomage.mapping import MapJob, map_rasters
-from geomage.mapping.imagery import look, open_imagery
+from geomage.mapping.imagery import open_imagery
+from geomage.mapping.picture import look
 from geomage.product import write_product
 from large_town import GRID, many, write_large_town, write_network
 from tiny_town import paint

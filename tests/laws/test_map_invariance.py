@@ -16,7 +16,7 @@ from geomage.mapping import MapJob, map_rasters
 from geomage.mapping.plan import make_plan, memory_bytes
 from geomage.model import load_model
 from geomage.product import ProductPaths
-from large_town import write_large_town, write_network
+from large_town import town_job
 from small_cluster import small_cluster
 
 
@@ -31,10 +31,7 @@ class Bytes:
 
 @pytest.fixture(scope="module")
 def job(tmp_path_factory: pytest.TempPathFactory) -> MapJob:
-    place = tmp_path_factory.mktemp("town")
-    town = write_large_town(place)
-    model = write_network(place / "tiny.onnx")
-    return MapJob(before=(town.before,), after=(town.after,), out=place / "out", model=model)
+    return town_job(tmp_path_factory.mktemp("town"))
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
@@ -29,8 +29,6 @@ class Source:
     path: Path
     place: Window
     block: int
-    part: Window | None = None
-    """Of the grid, what is shown."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +52,7 @@ def mosaic_xml(
 
     Where no source lies the value is that of no data, or 0 where there is none.
     """
-    sources = [replace(one, part=part) for one in sources]
-    box = window_box(grid, part)
+    sources, box = list(sources), window_box(grid, part)
     crs = "" if box.crs is None else f"<SRS>{escape(box.crs.to_wkt())}</SRS>"
     a = box.affine
     transform = ", ".join(repr(float(value)) for value in (a.c, a.a, a.b, a.f, a.d, a.e))
@@ -63,8 +60,8 @@ def mosaic_xml(
         f'<VRTDataset rasterXSize="{int(box.shape[1])}" rasterYSize="{int(box.shape[0])}">{crs}'
         f"<GeoTransform>{transform}</GeoTransform>{_tags(dress.tags)}"
         f'<VRTRasterBand dataType="{_TYPES[dtype]}" band="1" {_BLOCKS}>'
-        f"{_looks(dress)}{_sources(sources, band, dtype)}</VRTRasterBand>"
-        f"{_mask(sources, dress)}</VRTDataset>"
+        f"{_looks(dress)}{_sources(sources, part, band, dtype)}</VRTRasterBand>"
+        f"{_mask(sources, part, dress)}</VRTDataset>"
     )
 
 
@@ -89,19 +86,21 @@ def _colour(colour: tuple[int, ...]) -> str:
     return f'<Entry c1="{red}" c2="{green}" c3="{blue}" c4="{alpha}"/>'
 
 
-def _mask(sources: Iterable[Source], dress: Dress) -> str:
+def _mask(sources: Iterable[Source], part: Window, dress: Dress) -> str:
     if dress.mask is None:
         return ""
     band = f'<VRTRasterBand dataType="Byte" {_BLOCKS}>'
-    return f"<MaskBand>{band}{_sources(sources, dress.mask, 'uint8')}</VRTRasterBand></MaskBand>"
+    return (
+        f"<MaskBand>{band}{_sources(sources, part, dress.mask, 'uint8')}</VRTRasterBand></MaskBand>"
+    )
 
 
-def _sources(sources: Iterable[Source], band: int, dtype: str) -> str:
-    return "".join(_source(source, band, dtype) for source in sources)
+def _sources(sources: Iterable[Source], part: Window, band: int, dtype: str) -> str:
+    return "".join(_source(source, part, band, dtype) for source in sources)
 
 
-def _source(source: Source, band: int, dtype: str) -> str:
-    w, part = source.place, source.part or source.place
+def _source(source: Source, part: Window, band: int, dtype: str) -> str:
+    w = source.place
     here, there = overlap(w, part), overlap(part, w)
     size = f'xSize="{here.width}" ySize="{here.height}"'
     # Size, type and blocks are stated, so that no tile is opened before its pixels are wanted.

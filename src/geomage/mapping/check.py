@@ -11,9 +11,9 @@ import numpy as np
 
 from geomage.geo import Shift, Tiling, ground_gsd
 from geomage.mapping.dates import Dates, read_dates
-from geomage.mapping.imagery import Picture
 from geomage.mapping.job import MapJob
 from geomage.mapping.journal import open_work
+from geomage.mapping.picture import Picture
 from geomage.mapping.plan import Plan, crs_name, make_plan
 from geomage.mapping.reasons import pixel_rims, within_window
 from geomage.model import ModelCard, load_model

@@ -11,7 +11,8 @@ from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
 from geomage.geo import Stretch
-from geomage.mapping.imagery import Imagery, Picture, open_imagery
+from geomage.mapping.imagery import Imagery, open_imagery
+from geomage.mapping.picture import Picture
 from geomage.mapping.regrid import Layer
 
 __all__ = ["Chip", "Date", "chip", "filled", "mirrored", "open_date"]

@@ -16,15 +16,9 @@ from tqdm import tqdm
 from geomage.errors import InputError
 from geomage.geo import Shift, Stretch, TileKey, TileStore, Tiling, ground_gsd
 from geomage.mapping.date import Date, open_date
-from geomage.mapping.imagery import (
-    Damage,
-    Picture,
-    find_stretch,
-    join_damage,
-    open_imagery,
-    same_pixels,
-)
+from geomage.mapping.imagery import Damage, find_stretch, join_damage, open_imagery
 from geomage.mapping.journal import Work
+from geomage.mapping.picture import Picture, same_pixels
 from geomage.mapping.regrid import Layer
 from geomage.mapping.runs import TileRun, tile_runs
 from geomage.mapping.sighting import (

@@ -26,9 +26,9 @@ from geomage.mapping.blobs import RUN_TOGETHER
 from geomage.mapping.compose import SIDE, Said, compose, count, deliver
 from geomage.mapping.date import Date
 from geomage.mapping.dates import Dates, read_dates
-from geomage.mapping.imagery import Picture
 from geomage.mapping.job import MapJob, MapResult, open_model, refuse_output
 from geomage.mapping.journal import Work, open_work
+from geomage.mapping.picture import Picture
 from geomage.mapping.plan import Plan, crs_name, make_plan, work_bytes, work_part
 from geomage.mapping.predict import TWO_DATES, Predict, model_store
 from geomage.mapping.reasons import Shown, pixel_rims
@@ -194,7 +194,7 @@ def _identity(job: MapJob, plan: Plan, model: Model) -> dict[str, Any]:
         "model": {**asdict(model.card), "sha256": _sha256(model.path)},
         "parameters": {
             "gsd": job.gsd,
-            "extent": None if job.extent is None else list(job.extent.bounds),
+            "extent": None if job.extent is None else asdict(job.extent),
             "backend": model.backend,
             "precision": model.precision,
             "flips": job.flips,

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import geopandas as gpd
+import numpy as np
 
 from geomage.errors import InputError, OutputError
 from geomage.geo import MEMORY, Scratch, read_vectors, true_path
@@ -132,14 +133,26 @@ def read_extent(text: str) -> Extent:
     with suppress(ValueError):
         left, bottom, right, top = map(float, text.split(","))
         return Extent(left, bottom, right, top)
-    if not Path(text).is_file():
-        raise InputError(
-            f"--extent {text!r} is neither a file nor four numbers; write LEFT,BOTTOM,RIGHT,TOP in "
-            "the CRS of the first image"
-        )
-    features = read_vectors(Path(text))
-    if features.geometry.is_empty.all():
-        raise InputError(f"--extent {text}: holds no feature")
+    if _is_file(text):
+        return _extent_of(Path(text))
+    raise InputError(
+        f"--extent {text!r} is neither a file nor four numbers; write LEFT,BOTTOM,RIGHT,TOP in "
+        "the CRS of the first image"
+    )
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except OSError:  # too long for a name
+        return False
+
+
+def _extent_of(path: Path) -> Extent:
+    """The bounds of the features of a file."""
+    features = read_vectors(path)
+    if not isinstance(features, gpd.GeoDataFrame) or np.isnan(features.total_bounds).any():
+        raise InputError(f"--extent {path}: holds no feature with a place")
     crs = None if features.crs is None else features.crs.to_wkt()
     left, bottom, right, top = map(float, features.total_bounds)
     return Extent(left, bottom, right, top, crs)

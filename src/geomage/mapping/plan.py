@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import geopandas as gpd
+import numpy as np
 import shapely
 from affine import Affine
 from odc.geo.geobox import GeoBox
+from pyproj.exceptions import ProjError
 from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
@@ -23,8 +25,8 @@ from geomage.geo import (
     utm_box,
 )
 from geomage.geo.meridian import counts_from_seam, unrolled
-from geomage.mapping.imagery import Picture, common_box, place, read_header
 from geomage.mapping.job import Extent, MapJob
+from geomage.mapping.picture import Picture, common_box, place, read_header
 from geomage.model import ModelCard
 
 COARSE = 2.0  # times the coarsest GSD of a model, beyond which a picture shows it nothing
@@ -34,6 +36,7 @@ _BASE = 400 * 2**20  # bytes: libraries, model, GDAL's cache
 _PER_SEEN_PIXEL = 250  # bytes of a window with its halo in the model, and given to it (24)
 _PER_TRIMMED_PIXEL = 140  # the same where the graph trims the halo: 136 were measured
 _PER_AHEAD_PIXEL = 50  # bytes read ahead, while they are read, and waiting to be written
+_FARTHEST = 1e9  # units of a CRS; beyond it lies no place on earth, in feet either
 _DEEPEST = 2  # windows read ahead, at most; more hide no more
 _PER_STORED_PIXEL = 3  # bytes on disk of a pixel of all tiles, compressed: ours, a guess
 
@@ -117,22 +120,7 @@ def _part(extent: Extent | None, first: GeoBox, product: GeoBox) -> Window:
     rows, cols = map(int, product.shape)
     if extent is None:
         return Window(0, 0, cols, rows)
-    left, bottom, right, top = extent.bounds
-    crs = extent.crs or first.crs
-    if not (left < right and bottom < top):
-        raise InputError(
-            f"extent {left:g}, {bottom:g}, {right:g}, {top:g}: give left, bottom, right and top, "
-            "left of right and bottom below top"
-        )
-    shape = shapely.box(left, bottom, right, top)
-    if crs is not None and product.crs is None:
-        raise InputError(
-            "the extent has a CRS and the images have none: give LEFT,BOTTOM,RIGHT,TOP in metres "
-            "from their lower left corner"
-        )
-    if crs is not None:
-        rim = shape.segmentize((right - left) / 16)
-        shape = gpd.GeoSeries([rim], crs=str(crs)).to_crs(str(product.crs)).iloc[0]
+    shape = _placed(extent, first, product)
     west, south, east, north = shape.bounds
     (c0, r0), (c1, r1) = ~product.affine @ (west, north), ~product.affine @ (east, south)
     c0, r0 = max(0, math.floor(c0 + 1e-6)), max(0, math.floor(r0 + 1e-6))
@@ -143,6 +131,36 @@ def _part(extent: Extent | None, first: GeoBox, product: GeoBox) -> Window:
             f"{_bounds(product.extent.geom)} ({crs_name(product)})"
         )
     return Window(c0, r0, c1 - c0, r1 - r0)
+
+
+def _placed(extent: Extent, first: GeoBox, product: GeoBox) -> BaseGeometry:
+    """An extent in the CRS of the product; InputError where it is none there."""
+    left, bottom, right, top = extent.bounds
+    words = f"extent {left:g}, {bottom:g}, {right:g}, {top:g}"
+    if not (left < right and bottom < top and max(map(abs, extent.bounds)) <= _FARTHEST):
+        raise InputError(
+            f"{words}: give left, bottom, right and top in units of the CRS, left of right and "
+            "bottom below top"
+        )
+    shape, crs = shapely.box(left, bottom, right, top), extent.crs or first.crs
+    if crs is None:
+        return shape
+    if product.crs is None:
+        raise InputError(
+            "the extent has a CRS and the images have none: give LEFT,BOTTOM,RIGHT,TOP in metres "
+            "from their lower left corner"
+        )
+    rim = shape.segmentize(max(right - left, top - bottom) / 16)
+    try:
+        moved: BaseGeometry = gpd.GeoSeries([rim], crs=str(crs)).to_crs(str(product.crs)).iloc[0]
+    except ProjError as error:
+        raise InputError(f"{words} cannot be brought to {crs_name(product)}: {error}") from error
+    if not np.isfinite(moved.bounds).all():
+        raise InputError(
+            f"{words} lies where {crs_name(product)} has no place: give it in the CRS of the first "
+            "image, or in a vector file with its own"
+        )
+    return moved
 
 
 def work_grid(product: GeoBox, gsd: float, card: ModelCard) -> GeoBox:

@@ -16,7 +16,8 @@ from scipy import ndimage
 
 from geomage.geo import TileKey, Tiling, footprint, rasterise
 from geomage.geo.components import is_even
-from geomage.mapping.imagery import SQUARE, Picture
+from geomage.mapping.imagery import SQUARE
+from geomage.mapping.picture import Picture
 from geomage.mapping.regrid import Layer
 
 NO_FIRST, OUTSIDE, NO_SECOND, OBSCURED, COARSE, FIRST_DAMAGED, SECOND_DAMAGED, BEYOND = range(1, 9)

@@ -12,7 +12,8 @@ from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
 from geomage.geo import Tiling
-from geomage.mapping.imagery import look, open_imagery
+from geomage.mapping.imagery import open_imagery
+from geomage.mapping.picture import look
 
 SHAPE = (700, 900)
 BOX = GeoBox(SHAPE, Affine(0.5, 0, 500000, 0, -0.5, 4e6), "EPSG:32633")

@@ -22,7 +22,8 @@ from geomage.geo import Raster, Stretch, TileStore, Tiling, write_cog
 from geomage.mapping import Tone, apply, measure_tone
 from geomage.mapping.array_windows import ModelSource
 from geomage.mapping.date import Date
-from geomage.mapping.imagery import find_stretch, look
+from geomage.mapping.imagery import find_stretch
+from geomage.mapping.picture import look
 from geomage.mapping.predict import Predict, model_store
 from geomage.mapping.regrid import Layer
 from geomage.model import load_model

@@ -12,7 +12,8 @@ from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
 from geomage.mapping import imagery as imagery_module
-from geomage.mapping.imagery import look, open_imagery
+from geomage.mapping.imagery import open_imagery
+from geomage.mapping.picture import look
 from geomage.mapping.predict import tile_counts
 from geomage.model import ModelCard, Prediction
 

@@ -16,7 +16,8 @@ from rasterio.windows import Window
 
 from geomage.geo import Raster, Stretch, TileStore, Tiling, ground_gsd, pixel_box, write_cog
 from geomage.mapping.date import Date
-from geomage.mapping.imagery import find_stretch, look
+from geomage.mapping.imagery import find_stretch
+from geomage.mapping.picture import look
 from geomage.mapping.plan import work_grid
 from geomage.mapping.predict import Predict, model_store, read_window
 from geomage.mapping.regrid import Layer

@@ -11,7 +11,7 @@ from odc.geo.geobox import GeoBox
 from scipy import ndimage
 
 from geomage.geo import Raster, TileStore, Tiling, vectorise_tiles, write_cog
-from geomage.mapping.imagery import Picture, look
+from geomage.mapping.picture import Picture, look
 from geomage.mapping.reasons import (
     OBSCURED,
     REASONS,

@@ -13,7 +13,8 @@ from rasterio.windows import Window
 from scipy import ndimage
 
 from geomage.geo import Raster, TileKey, TileStore, Tiling, read_raster, write_cog
-from geomage.mapping.imagery import Imagery, look, open_imagery
+from geomage.mapping.imagery import Imagery, open_imagery
+from geomage.mapping.picture import look
 from geomage.mapping.regrid import Layer
 from geomage.mapping.sighting import (
     Sighting,

@@ -7,7 +7,8 @@ import pytest
 
 from geomage.errors import InputError
 from geomage.geo import Raster, Stretch, write_cog
-from geomage.mapping.imagery import look, open_imagery
+from geomage.mapping.imagery import open_imagery
+from geomage.mapping.picture import look
 from tiny_town import BOX, paint
 
 
