@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import json
 from dataclasses import replace
@@ -51,6 +52,19 @@ def test_all_backends_agree_in_fp32(exported: Path, card: ModelCard, name: str, 
 def test_threads_change_no_bit(exported: Path):
     images = pair(256, 320)
     assert gap(*(load_model(exported, n).predict(*images) for n in (1, 2))) == 0
+
+
+def test_an_answer_outlives_its_model_and_the_next_answer(exported: Path):
+    """It lies in the memory of the runtime, which must not be used again while it is held."""
+    model = load_model(exported, 1)
+    first = model.predict(*pair(256, 256))
+    names = ("landcover", "damage", "flags")
+    kept = Prediction(*(getattr(first, name).copy() for name in names))
+    later = [model.predict(*pair(256, 256)) for _ in range(2)]
+    del model, later
+    gc.collect()
+    load_model(exported, 1).predict(*pair(320, 256))
+    assert gap(first, kept) == 0
 
 
 @pytest.mark.parametrize("name", ["onnxruntim", "OpenVINO", "tensorrt"])
