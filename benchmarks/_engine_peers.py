@@ -38,7 +38,7 @@ def building(model: Model, images: Any) -> Any:
     """(batch, 1, y, x) tensor of probabilities from counts / 255, tile by tile as it comes."""
     import torch  # noqa: PLC0415
 
-    values = np.ascontiguousarray(images.numpy(), "float32")
+    values = np.rint(images.numpy() * np.float32(255)).astype("uint8")
     said = model.predict(values, values).landcover
     return torch.from_numpy(np.ascontiguousarray(said[:, BUILDING : BUILDING + 1]))
 
@@ -69,7 +69,7 @@ _KEPT = ("count", "dtype", "height", "width", "crs", "transform", "tiled", "bloc
 def whole_image(model: Model, image: Path, out: Path) -> None:
     """One forward over all: what the tilings are held against."""
     with rasterio.open(image) as source:
-        values = source.read([1, 2, 3])[None].astype("float32") / 255
+        values = source.read([1, 2, 3])[None]
     write_map(out, image, model.predict(values, values).landcover[0, BUILDING])
 
 

@@ -36,7 +36,8 @@ def images(side: int) -> tuple[np.ndarray, np.ndarray]:
     for step in (1, 8, 64):
         coarse = rng.random((2, 3, -(-side // step), -(-side // step)), np.float32)
         sums += np.kron(coarse, np.ones((step, step), np.float32))[..., :side, :side] / 3
-    return sums[:1], sums[1:]
+    counts = np.rint(sums * 255).astype(np.uint8)
+    return counts[:1], counts[1:]
 
 
 def open_all(full: str, int8: str | None) -> dict[str, Model]:

@@ -163,10 +163,7 @@ def memory(setting: Setting) -> dict[str, Any]:
 def windows(setting: Setting) -> dict[str, Any]:
     """Largest difference of probabilities and share of equal classes, to the whole image."""
     side, model = setting.words.seam_side, load_model(setting.model, setting.words.threads)
-    first, second = (
-        np.ascontiguousarray(mirrored(one, side), "float32") / np.float32(255)
-        for one in setting.pair
-    )
+    first, second = (np.ascontiguousarray(mirrored(one, side)) for one in setting.pair)
     whole = in_windows(model, (first, second), side)
     found: dict[str, Any] = {}
     for window in (512, 1024, 2048):

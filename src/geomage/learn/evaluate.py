@@ -23,7 +23,7 @@ from geomage.model.package import Prediction
 __all__ = ["Figures", "Graded", "Predict", "grade_buildings", "predict_whole", "score_pair"]
 
 Predict = Callable[[np.ndarray, np.ndarray], Prediction]
-"""Counts / 255 of both dates, (1, 3, y, x), to probabilities."""
+"""Counts of both dates, (1, 3, y, x), to probabilities."""
 GRADES = (1, 2, 3, 4)
 MISSED = 0
 SMALLEST = 12  # pixels; smaller reference buildings are crumbs of the labels
@@ -95,10 +95,7 @@ def predict_whole(
     """
     y, x = before.shape[1:]
     pad = ((0, 0), (0, 0), (trim, trim + -y % stride), (trim, trim + -x % stride))
-    images = [
-        np.pad(image[None].astype(np.float32) / 255, pad, mode="reflect")
-        for image in (before, after)
-    ]
+    images = [np.pad(image[None], pad, mode="reflect") for image in (before, after)]
     said = predict(images[0], images[1])
     return Prediction(
         *(np.asarray(p[..., :y, :x]) for p in (said.landcover, said.damage, said.flags))

@@ -51,5 +51,5 @@ def _simulated(model: Model, count: int) -> Iterator[Pair]:
 def _cut(stack: np.ndarray, stride: int) -> Pair:
     """Both dates of a stored pair, sides brought to multiples of the stride."""
     y, x = (side // stride * stride for side in stack.shape[1:])
-    images: Pair = stack[:6, :y, :x].astype(np.float32).reshape(2, 3, y, x) / np.float32(255)
+    images: Pair = stack[:6, :y, :x].reshape(2, 3, y, x)
     return images

@@ -26,10 +26,8 @@ from geomage.mapping.date import mirrored
 from geomage.mapping.predict import (
     ONE_DATE,
     TWO_DATES,
-    Chips,
     answer,
     read_window,
-    scaled,
     tile_counts,
 )
 from geomage.mapping.reasons import NO_FIRST, NO_SECOND, OBSCURED
@@ -146,8 +144,7 @@ class SayWindow:
         mirror = mirrored(read_window(core, model.card), self.shape)
         shown = [mirror.unfold(tone.counts(values, valid))[None] for values, valid, tone in dates]
         with _gate(threads):
-            images = scaled(Chips(shown[0], shown[-1], seen))
-            said = answer(model, images, flips=self.flips)
+            said = answer(model, (shown[0], shown[-1]), flips=self.flips)
         return tile_counts(said, seen, model.card, len(TWO_DATES if len(dates) > 1 else ONE_DATE))
 
 

@@ -33,7 +33,7 @@ from geomage.mapping.palette import DAMAGE, FLOOD, LANDCOVER
 from geomage.mapping.reasons import BEYOND, REASONS, Shown, reason_tile, with_reasons
 from geomage.mapping.regrid import Layer
 from geomage.mapping.runs import TileRun, tile_runs
-from geomage.workers import Run
+from geomage.workers import Run, give_back
 
 __all__ = ["SIDE", "Said", "compose", "count", "deliver", "flood_values"]
 
@@ -224,12 +224,14 @@ def _rasters(store: TileStore, folder: Path, part: Window, *, two_dates: bool) -
         unit = {"unit": "probability * 255, 254 at most"}
         dresses[_FLOOD] = Dress("flood", nodata=UNSEEN, colours=FLOOD)
         dresses[_CHANGE] = Dress("change", nodata=UNSEEN, tags=unit)
-    return {
-        dress.name: mosaic_to_cog(
-            store, folder / f"{dress.name}.tif", band, dress, classes=band != _BUILDING, part=part
+    made = {}
+    for band, dress in dresses.items():
+        path = folder / f"{dress.name}.tif"
+        made[dress.name] = mosaic_to_cog(
+            store, path, band, dress, classes=band != _BUILDING, part=part
         )
-        for band, dress in dresses.items()
-    }
+        give_back()  # what named thousands of tiles
+    return made
 
 
 def _paint(

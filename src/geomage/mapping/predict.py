@@ -28,7 +28,6 @@ __all__ = [
     "answer",
     "model_store",
     "read_window",
-    "scaled",
     "tile_counts",
 ]
 
@@ -107,13 +106,11 @@ class Predict:
                 return [self._chips(first, second, key, model.card)]
 
             def compute(handed: list[Chips]) -> np.ndarray:
-                chips = handed.pop()  # nobody holds the images any more once they are scaled
-                seen, lost, images = chips.seen, chips.lost, scaled(chips)
-                del chips
-                said = answer(model, images, flips=self.flips)
-                values = tile_counts(said, seen, model.card, len(self.store.bands))
+                chips = handed.pop()  # nobody else holds the images
+                said = answer(model, (chips.before, chips.after), flips=self.flips)
+                values = tile_counts(said, chips.seen, model.card, len(self.store.bands))
                 if len(values) > len(ONE_DATE):
-                    values[TWO_DATES.index("obscured")][lost & seen] = 255
+                    values[TWO_DATES.index("obscured")][chips.lost & chips.seen] = 255
                 return values
 
             yield from run_pipeline(keys, read, compute, self.store.write, depth=self.depth)
@@ -152,18 +149,10 @@ def tile_counts(said: Prediction, seen: np.ndarray, card: ModelCard, bands: int)
     return out
 
 
-def scaled(chips: Chips) -> tuple[np.ndarray, np.ndarray]:
-    """Both dates as the model takes them, float32 (1, 3, y, x), counts / 255."""
-    before, after = (
-        np.divide(one, np.float32(255), dtype="float32") for one in (chips.before, chips.after)
-    )
-    return before, after
-
-
 def answer(
     model: Model, images: tuple[np.ndarray, np.ndarray], *, flips: bool = False
 ) -> Prediction:
-    """What a model says of images; with flips, the mean of what it says of their mirror images."""
+    """What a model says of counts; with flips, the mean of what it says of their mirror images."""
     before, after = images
     if not flips:
         return model.predict(before, after)

@@ -13,17 +13,29 @@ from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, UInt8
 
 from geomage.errors import InputError, MissingExtraError, near_names
 
-__all__ = ["BACKENDS", "DEFAULT_BACKEND", "Backend", "Runner", "find_backend", "find_precision"]
-
-Runner = Callable[
-    [Float32[np.ndarray, "batch 3 y x"], Float32[np.ndarray, "batch 3 y x"]],
-    tuple[np.ndarray, np.ndarray, np.ndarray],
+__all__ = [
+    "BACKENDS",
+    "DEFAULT_BACKEND",
+    "Backend",
+    "Runner",
+    "as_shares",
+    "find_backend",
+    "find_precision",
 ]
+
+Images = UInt8[np.ndarray, "batch 3 y x"] | Float32[np.ndarray, "batch 3 y x"]
+"""Counts, or counts / 255, as the graph takes them."""
+Runner = Callable[[Images, Images], tuple[np.ndarray, np.ndarray, np.ndarray]]
 """Both dates -> land cover, damage, flags; float32, new arrays at each call."""
+
+
+def as_shares(counts: UInt8[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape"]:
+    """Counts / 255."""
+    return np.asarray(np.divide(counts, np.float32(255), dtype=np.float32))
 
 
 @runtime_checkable

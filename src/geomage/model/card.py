@@ -159,7 +159,7 @@ class ModelCard:
     flags: tuple[str, ...] = FLAGS
     normalisation: str = (
         "each image stretched: its 1st and 99th percentile, all bands together, to 16 and 240; "
-        "then counts / 255; the rest is inside the graph"
+        "the rest is inside the graph"
     )
     building_threshold: float = 0.5
     """Probability from which a pixel is called building."""

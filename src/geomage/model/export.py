@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from geomage.model.card import METADATA_KEY, ModelCard
-from geomage.model.network import FIELD, STRIDE, Network
+from geomage.model.network import FIELD, STRIDE, Image, Network
 
 __all__ = ["HALO", "OPSET", "TRIM", "WINDOW", "Probabilities", "undo_weights", "write_onnx"]
 
@@ -67,10 +67,8 @@ class Probabilities(nn.Module):
         self.temperature = temperature
         self.weights = tuple(weights)
 
-    def forward(
-        self, before: Float[Tensor, "batch 3 y x"], after: Float[Tensor, "batch 3 y x"]
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Counts / 255 to probabilities of land cover (8), damage (4) and flags (3)."""
+    def forward(self, before: Image, after: Image) -> tuple[Tensor, Tensor, Tensor]:
+        """Counts, or counts / 255, to probabilities of land cover (8), damage (4) and flags (3)."""
         logits = self.network(before, after, self.trim)
         damage = _shares(undo_weights(logits.damage, self.weights) / self.temperature)
         return _shares(logits.landcover), damage, logits.flags.sigmoid()
@@ -85,7 +83,7 @@ def write_onnx(
     """
     module = Probabilities(network, card.temperature, weights, card.trim).eval()
     side = 2 * card.trim + 2 * STRIDE
-    sample = torch.zeros(1, 3, side, side)
+    sample = torch.zeros(1, 3, side, side, dtype=torch.uint8)
     images, answers = {0: "batch", 2: "y", 3: "x"}, {0: "batch", 2: "rows", 3: "columns"}
     with warnings.catch_warnings():
         # The tracing exporter is deprecated, yet it alone keeps all three axes free.

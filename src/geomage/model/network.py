@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 -- the name everybody knows
 
@@ -24,6 +24,7 @@ __all__ = [
     "FIELD",
     "FINE",
     "STRIDE",
+    "Image",
     "Logits",
     "Network",
     "NetworkParams",
@@ -56,6 +57,16 @@ class NetworkParams:
     """Channels of the decoders at 1/4 and coarser."""
     context: tuple[int, ...] = (1, 2)
     """Dilations of the context blocks at the coarsest level."""
+
+
+Image = Float[Tensor, "batch 3 y x"] | UInt8[Tensor, "batch 3 y x"]
+"""Counts, or counts / 255."""
+
+
+def _centred(image: Image) -> Float[Tensor, "batch 3 y x"]:
+    """Counts about 0, as the convolutions take them."""
+    share = image if image.is_floating_point() else image.float() / 255
+    return (share - COUNT_MEAN) / COUNT_SCALE
 
 
 def _cut(x: Tensor, cells: int) -> Tensor:
@@ -141,9 +152,9 @@ class FineBranch(nn.Module):
         self.quarter = nn.Sequential(ConvNorm(w[0], w[1], step=2), Residual(w[1]))
         self.eighth = nn.Sequential(ConvNorm(w[1], w[2], step=2), Residual(w[2], 1))
 
-    def forward(self, image: Float[Tensor, "batch 3 y x"]) -> list[Tensor]:
+    def forward(self, image: Image) -> list[Tensor]:
         """Return the features from fine to coarse."""
-        half = self.stem((image - COUNT_MEAN) / COUNT_SCALE)
+        half = self.stem(_centred(image))
         quarter = self.quarter(half)
         return [half, quarter, self.eighth(quarter)]
 
@@ -159,9 +170,9 @@ class CoarseBranch(nn.Module):
         context = [Context(w[4], dilation) for dilation in params.context]
         self.wide = nn.Sequential(ConvNorm(w[3], w[4], 2, step=2), *context)
 
-    def forward(self, image: Float[Tensor, "batch 3 y x"]) -> list[Tensor]:
+    def forward(self, image: Image) -> list[Tensor]:
         """Return the features from fine to coarse."""
-        sixteenth = self.sixteenth(self.texture((image - COUNT_MEAN) / COUNT_SCALE))
+        sixteenth = self.sixteenth(self.texture(_centred(image)))
         return [sixteenth, self.wide(sixteenth)]
 
 
@@ -222,11 +233,11 @@ class Network(nn.Module):
 
     def forward(
         self,
-        before: Float[Tensor, "batch 3 y x"],
-        after: Float[Tensor, "batch 3 y x"],
+        before: Image,
+        after: Image,
         halo: int = 0,
     ) -> Logits:
-        """Take counts / 255; y and x are multiples of `STRIDE`.
+        """Take counts, or counts / 255; y and x are multiples of `STRIDE`.
 
         halo: pixels at each side that are seen, but not answered: 0, or a multiple of `STRIDE`
             from 2 `STRIDE`.
@@ -237,8 +248,11 @@ class Network(nn.Module):
         first, second = zip(*(level.chunk(2) for level in both), strict=True)
         return self.decide(list(first), list(second))
 
-    def look(self, image: Float[Tensor, "batch 3 y x"], halo: int = 0) -> list[Tensor]:
-        """Features from fine to coarse; the three fine ones end `FINE` px beyond the output."""
+    def look(self, image: Image, halo: int = 0) -> list[Tensor]:
+        """Features from fine to coarse; the three fine ones end `FINE` px beyond the output.
+
+        Counts are cut before they become floats of four times the size.
+        """
         near = _cut(image, halo - FINE) if halo else image
         return [*self.fine(near), *self.coarse(image)]
 

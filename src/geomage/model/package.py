@@ -10,10 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
-from jaxtyping import Float, Float32
+from jaxtyping import Float32, UInt8
 
 from geomage.errors import GeomageError, ModelError
-from geomage.model.backends import DEFAULT_BACKEND, Runner, find_backend, find_precision
+from geomage.model.backends import (
+    DEFAULT_BACKEND,
+    Runner,
+    as_shares,
+    find_backend,
+    find_precision,
+)
 from geomage.model.card import INPUTS, METADATA_KEY, ModelCard
 from geomage.model.gate import refuse_ungated
 from geomage.model.run_onnxruntime import open_session, run_session
@@ -22,6 +28,7 @@ __all__ = ["Model", "Prediction", "default_model_path", "load_model"]
 
 LARGEST_FILE = 512 * 2**20  # bytes; a model beyond it is refused before it is read
 CHANNELS = {"landcover": 8, "damage": 4, "flags": 3}
+_COUNTS, _SHARES = "tensor(uint8)", "tensor(float)"  # what graphs take: counts, or counts / 255
 
 
 @dataclass(frozen=True)
@@ -49,15 +56,14 @@ class Model:
         self._run = run
 
     def predict(
-        self, before: Float[np.ndarray, "batch 3 y x"], after: Float[np.ndarray, "_ 3 _ _"]
+        self, before: UInt8[np.ndarray, "batch 3 y x"], after: UInt8[np.ndarray, "_ 3 _ _"]
     ) -> Prediction:
-        """Run on counts / 255 in 0..1; y and x are multiples of `card.stride`.
+        """Run on counts; y and x are multiples of `card.stride`.
 
         The answers leave out `card.trim` px at each side of the images.
         """
         _check_images(before, after, self.card)
-        images = (np.ascontiguousarray(image, np.float32) for image in (before, after))
-        said = self._run(*images)
+        said = self._run(*(np.ascontiguousarray(image) for image in (before, after)))
         self._check_answers(said, before.shape)
         return Prediction(*said)
 
@@ -116,17 +122,28 @@ def load_model(
     with _blamed(path, "cannot be opened as an ONNX model"):
         session = open_session(content, threads if backend == DEFAULT_BACKEND else 1)
     card = _read_card(path, session)
-    _check_signature(path, session)
+    counts = _takes_counts(path, session)
     precision = _agreed(path, card, backend, precision)
     if not accept_loss:
         refuse_ungated(path, card, backend, precision)
     if backend == DEFAULT_BACKEND:
-        return Model(path, card, run_session(session), backend, precision)
+        return Model(path, card, _fed(run_session(session), counts), backend, precision)
     del session
     module = runs.require()
     with _blamed(path, f"cannot be run by {backend}"):
         run = module.open_runner(content, threads, precision)
-    return Model(path, card, run, backend, precision)
+    return Model(path, card, _fed(run, counts), backend, precision)
+
+
+def _fed(run: Runner, counts: bool) -> Runner:  # noqa: FBT001 -- one of two forms of one thing
+    """Feed counts to a graph that takes them, or counts / 255 to one of the older form."""
+    if counts:
+        return run
+
+    def scaled(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return run(as_shares(before), as_shares(after))
+
+    return scaled
 
 
 @contextmanager
@@ -161,14 +178,18 @@ def _agreed(path: Path, card: ModelCard, backend: str, precision: str | None) ->
     return precision
 
 
-def _check_signature(path: Path, session: ort.InferenceSession) -> None:
-    """Inputs and outputs are those of the contract."""
+def _takes_counts(path: Path, session: ort.InferenceSession) -> bool:
+    """Whether a graph takes counts, not counts / 255; all else is as the contract has it."""
     inputs = {node.name: list(node.shape) for node in session.get_inputs()}
     outputs = {node.name: list(node.shape) for node in session.get_outputs()}
     if set(inputs) != set(INPUTS) or any(len(s) != 4 or s[1] != 3 for s in inputs.values()):
         raise ModelError(f"{path}: inputs {inputs} are not before and after (batch, 3, y, x)")
     if set(outputs) != set(CHANNELS):
         raise ModelError(f"{path}: outputs {sorted(outputs)} are not {sorted(CHANNELS)}")
+    kinds = {node.type for node in session.get_inputs()}
+    if kinds not in ({_COUNTS}, {_SHARES}):
+        raise ModelError(f"{path}: inputs of {', '.join(sorted(kinds))} are no counts")
+    return kinds == {_COUNTS}
 
 
 def _check_images(before: np.ndarray, after: np.ndarray, card: ModelCard) -> None:

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
-from jaxtyping import Float32
+from jaxtyping import UInt8
 from onnxruntime.quantization import (
     CalibrationDataReader,
     QuantFormat,
@@ -25,13 +25,14 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from geomage.model.backends import as_shares
 from geomage.model.card import INPUTS, METADATA_KEY, ModelCard
 from geomage.model.gate import Gate
 
 __all__ = ["Pair", "keep_gates", "quantise_onnx"]
 
-Pair = Float32[np.ndarray, "2 3 y x"]
-"""Both dates, counts / 255."""
+Pair = UInt8[np.ndarray, "2 3 y x"]
+"""Counts of both dates."""
 OPERATORS = (
     *("Conv", "Relu", "Add", "Concat", "Resize", "Slice", "DepthToSpace", "AveragePool"),
     "MaxPool",
@@ -42,13 +43,17 @@ OPERATORS = (
 class _Pairs(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime asks for a subclass
     """Calibration pairs as ONNX Runtime takes them."""
 
-    def __init__(self, pairs: Iterator[Pair]) -> None:
+    def __init__(self, pairs: Iterator[Pair], *, counts: bool) -> None:
         self.pairs = pairs
+        self.counts = counts  # whether the graph takes them, or counts / 255
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         """Hand out the next pair."""
         pair = next(self.pairs, None)
-        return None if pair is None else dict(zip(INPUTS, pair[:, None], strict=True))
+        if pair is None:
+            return None
+        images = pair if self.counts else as_shares(pair)
+        return dict(zip(INPUTS, images[:, None], strict=True))
 
 
 def quantise_onnx(source: Path, out: Path, pairs: Iterator[Pair], calibration: str) -> Path:
@@ -66,11 +71,12 @@ def quantise_onnx(source: Path, out: Path, pairs: Iterator[Pair], calibration: s
     try:
         with TemporaryDirectory(prefix="geomage-") as place:
             plain, small = Path(place) / "plain.onnx", Path(place) / "small.onnx"
+            kinds = {one.type.tensor_type.elem_type for one in onnx.load(str(source)).graph.input}
             quant_pre_process(str(source), str(plain), skip_symbolic_shape=True)
             quantize_static(
                 str(plain),
                 str(small),
-                _Pairs(pairs),
+                _Pairs(pairs, counts=kinds == {onnx.TensorProto.UINT8}),
                 quant_format=QuantFormat.QDQ,
                 op_types_to_quantize=list(OPERATORS),
                 per_channel=True,

@@ -91,7 +91,7 @@ def open_runner(content: bytes, threads: int, precision: str) -> Runner:
             if precision == "bf16":
                 stack.enter_context(torch.autocast(device, torch.bfloat16))
             images = {
-                name: _tensor(image, device)
+                name: _tensor(image, device).to(device)
                 for name, image in zip(INPUTS, (before, after), strict=True)
             }
             said = graph.run(images)

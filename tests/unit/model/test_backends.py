@@ -22,7 +22,7 @@ GATE = Gate(("xbd",), 19, 10**6, 0.55, 0.549)
 
 
 def pair(y: int, x: int) -> tuple[np.ndarray, np.ndarray]:
-    before, after = RNG.random((2, 1, 3, y, x), np.float32)
+    before, after = RNG.integers(0, 256, (2, 1, 3, y, x), np.uint8)
     return before, after
 
 
@@ -33,7 +33,7 @@ def gap(one: Prediction, other: Prediction) -> float:
 
 @pytest.fixture(scope="module")
 def int8(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    pairs = iter(RNG.random((4, 2, 3, 64, 64), np.float32))
+    pairs = iter(RNG.integers(0, 256, (4, 2, 3, 64, 64), np.uint8))
     return quantise_onnx(exported, tmp_path_factory.mktemp("int8") / "int8.onnx", pairs, "noise")
 
 
