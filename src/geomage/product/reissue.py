@@ -44,7 +44,7 @@ from geomage.product.order import Order
 from geomage.product.sampling import drawn_from
 from geomage.product.standing import Standing, read_standing
 
-__all__ = ["BY_EYE", "HIDDEN", "Reissued", "apply_edits", "reissue", "sample_accuracy"]
+__all__ = ["BY_EYE", "HIDDEN", "Reissued", "apply_edits", "reissue", "refuse_foreign", "sample_accuracy"]
 
 BY_EYE: Final = "Photo-interpretation"
 """The service's own word in ``det_method``."""
