@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -95,22 +96,34 @@ class _Change:
         wide = (left - step, bottom - step, right + step, top + step)
         if self.is_none:
             return wide
-        change = pyproj.Transformer.from_crs(self.plane, self.layer, always_xy=True)
-        found = change.transform_bounds(*wide, densify_pts=11)
+        found = _transformer(self.plane, self.layer).transform_bounds(*wide, densify_pts=11)
         return (found[0], found[1], found[2], found[3])
+
+    def onto_plane(self, points: np.ndarray) -> np.ndarray:
+        """Coordinates (point, 2) of the layer in the plane of the tiles."""
+        if self.is_none:
+            return points
+        change = _transformer(self.layer, self.plane)
+        return np.column_stack(change.transform(points[:, 0], points[:, 1]))
+
+
+@cache
+def _transformer(source: str | None, target: str | None) -> pyproj.Transformer:
+    return pyproj.Transformer.from_crs(source, target, always_xy=True)
 
 
 def _onto_tile(found: GeoDataFrame, there: _Change, tile: GeoBox) -> np.ndarray:
     """Shapes in steps of a tile, cut at its rim; what cannot be drawn is None."""
-    shapes = found.geometry if there.is_none else found.geometry.to_crs(there.plane)
     onto = ~tile.affine
 
     def steps(points: np.ndarray) -> np.ndarray:
-        x, y = onto @ (points[:, 0], points[:, 1])
-        return np.column_stack([x, y]) * FINE
+        x, y = there.onto_plane(points).T
+        return np.column_stack(onto @ (x, y)) * FINE
 
-    small = shapely.transform(shapely.make_valid(shapes.to_numpy()), steps)
+    small = shapely.transform(found.geometry.to_numpy(), steps)
     small = shapely.simplify(small, 0.3 * FINE, preserve_topology=False)
+    invalid = ~shapely.is_valid(small)
+    small[invalid] = shapely.make_valid(small[invalid])
     rim = _RIM_PX * FINE
     end = TILE_PX * FINE + rim
     return np.asarray(shapely.clip_by_rect(small, -rim, -rim, end, end))

@@ -48,7 +48,7 @@ from geomage.serve.running import Images, ReviewOrder
 __all__ = ["Review", "open_review"]
 
 CHIP_PX: Final = 520
-_NEAR_M: Final = 40.0  # side of a chip on the ground, at least
+_NEAR_M: Final = 60.0  # side of a chip on the ground, at least
 _AROUND: Final = {"near": 2.4, "wide": 7.0}  # sides of a building's frame
 _MOST_QUEUED: Final = 20_000
 _DIGITS: Final = 9

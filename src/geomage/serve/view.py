@@ -44,8 +44,9 @@ class View:
     rasters: Mapping[str, Painter]  # by layer id
     vectors: Mapping[str, VectorLayer]  # by layer id
     notes: Sequence[str]  # what a viewer should know
-    # GDAL's handles and Python's warnings are not made for many threads at once
-    lock: Lock = field(default_factory=Lock, repr=False, compare=False)
+    # one picture and one query at a time: GDAL's handles are not made for many threads at once
+    painting: Lock = field(default_factory=Lock, repr=False, compare=False)
+    asking: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def app(self, hosts: frozenset[str]) -> Guard:
         """The application, answering these Host headers."""
@@ -90,7 +91,7 @@ class View:
         painter, tile = self.rasters.get(request.path_params["layer"]), self._tile(request)
         if painter is None or tile is None:
             return _nothing()
-        with self.lock:
+        with self.painting:
             painted = _answered(partial(painter, tile, self.plane.unit))
         if isinstance(painted, Response):
             return painted
@@ -102,7 +103,7 @@ class View:
         layer, tile = self.vectors.get(request.path_params["layer"]), self._tile(request)
         if layer is None or tile is None:
             return _nothing()
-        with self.lock:
+        with self.asking:
             found = _answered(partial(tile_features, layer, self.plane, tile))
         return found if isinstance(found, Response) else JSONResponse(found)
 

@@ -17,7 +17,7 @@ const byId = name => document.getElementById(name);
 const canvas = byId("map"), pen = canvas.getContext("2d");
 const tiles = new Map();   // "layer/z/x/y" -> {image, state} or {features, more, state}
 const view = {x: 0, y: 0, res: 1, base: "none", swipe: 0.5, on: new Set(), chosen: null};
-let product, plane, asked = false;
+let product, plane, asked = false, resting = 0;   // a timer, while the map moves
 
 function make(tag, words, css) {
   const one = document.createElement(tag);
@@ -47,6 +47,7 @@ function zoomBy(factor, px = width() / 2, py = height() / 2) {
   view.res = Math.min(Math.max(view.res / factor, least), most);
   view.x = x - (px - width() / 2) * view.res;
   view.y = y + (py - height() / 2) * view.res;
+  moving();
   draw();
 }
 
@@ -54,6 +55,7 @@ function moveBy(dx, dy) {
   const [left, bottom, right, top] = plane.bounds;
   view.x = Math.min(Math.max(view.x - dx * view.res, left), right);
   view.y = Math.min(Math.max(view.y + dy * view.res, bottom), top);
+  moving();
   draw();
 }
 
@@ -78,9 +80,15 @@ function keep(key, tile) {
   return tile;
 }
 
+// Nothing is asked for on the way: what was passed over would stand in line before what is wanted.
+function moving() {
+  clearTimeout(resting);
+  resting = setTimeout(() => { resting = 0; draw(); }, 90);
+}
+
 function pictureTile(layer, z, x, y) {
   const key = `${layer}/${z}/${x}/${y}`, held = tiles.get(key);
-  if (held) return held;
+  if (held || resting) return held || {state: "later"};
   const tile = keep(key, {image: new Image(), state: "asked"});
   tile.image.onload = () => { tile.state = "here"; draw(); };
   tile.image.onerror = () => { tile.state = "none"; draw(); };
@@ -90,11 +98,11 @@ function pictureTile(layer, z, x, y) {
 
 function shapeTile(layer, z, x, y) {
   const key = `${layer}/${z}/${x}/${y}`, held = tiles.get(key);
-  if (held) return held;
+  if (held || resting) return held || {state: "later"};
   const tile = keep(key, {features: [], more: false, state: "asked"});
   fetch(`/vectors/${key}.json`).then(answer => answer.ok ? answer.json() : {features: [], more: false})
     .then(found => { Object.assign(tile, found, {state: "here"}); draw(); })
-    .catch(() => { tile.state = "none"; });
+    .catch(() => { tile.state = "none"; draw(); });
   return tile;
 }
 
@@ -165,42 +173,56 @@ function groups(layer, tile) {
 }
 
 function drawShapes(layer) {
-  const z = level(0), size = plane.side / 2 ** z, scale = size / TILE / view.res / FINE;
-  const pixels = devicePixelRatio || 1;
+  const z = level(-1), size = plane.side / 2 ** z;
   let more = false;
   for (const [x, y] of seen(z)) {
-    const tile = shapeTile(layer, z, x, y);
-    more ||= tile.more;
-    pen.save();
-    pen.setTransform(pixels * scale, 0, 0, pixels * scale, pixels * across(plane.left + x * size), pixels * down(plane.top - y * size));
-    pen.beginPath();
-    pen.rect(0, 0, TILE * FINE, TILE * FINE);
-    pen.clip();
-    for (const {style, kind, path} of groups(layer, tile)) {
-      if (kind !== "l" && (style.fill || style.hatch)) {
-        pen.globalAlpha = style.hatch ? .9 : style.alpha;
-        pen.fillStyle = style.hatch ? hatching() : style.fill;
-        if (style.hatch) hatch.setTransform(new DOMMatrix().scale(1 / scale));
-        pen.fill(path, "evenodd");
-        pen.globalAlpha = 1;
-      }
-      pen.strokeStyle = style.line;
-      pen.lineWidth = style.width / scale;
-      pen.setLineDash(style.dash ? [6 / scale, 5 / scale] : []);
-      pen.stroke(path);
+    for (let up = 0; up <= Math.min(z, 6); up++) {
+      const tile = up ? tiles.get(`${layer}/${z - up}/${x >> up}/${y >> up}`) : shapeTile(layer, z, x, y);
+      if (!tile || tile.state !== "here") continue;
+      more ||= tile.more;
+      drawShapeTile(layer, tile, z - up, x >> up, y >> up, [across(plane.left + x * size), down(plane.top - y * size), size / view.res]);
+      break;
     }
-    pen.restore();
   }
   return more;
 }
 
+// One tile of shapes within a square of the screen: its own, or that of a finer tile not here yet.
+function drawShapeTile(layer, tile, z, x, y, [left, top, side]) {
+  pen.save();
+  pen.beginPath();
+  pen.rect(left, top, side, side);
+  pen.clip();
+  const scale = enter(z, x, y);
+  for (const {style, kind, path} of groups(layer, tile)) {
+    if (kind !== "l" && (style.fill || style.hatch)) {
+      pen.globalAlpha = style.hatch ? .9 : style.alpha;
+      pen.fillStyle = style.hatch ? hatching() : style.fill;
+      if (style.hatch) hatch.setTransform(new DOMMatrix().scale(1 / scale));
+      pen.fill(path, "evenodd");
+      pen.globalAlpha = 1;
+    }
+    pen.strokeStyle = style.line;
+    pen.lineWidth = style.width / scale;
+    pen.setLineDash(style.dash ? [6 / scale, 5 / scale] : []);
+    pen.stroke(path);
+  }
+  pen.restore();
+}
+
+// From here on the pen draws in the steps of a tile; returns screen pixels in a step.
+function enter(z, x, y) {
+  const size = plane.side / 2 ** z, scale = size / TILE / view.res / FINE, pixels = devicePixelRatio || 1;
+  pen.setTransform(pixels * scale, 0, 0, pixels * scale, pixels * across(plane.left + x * size), pixels * down(plane.top - y * size));
+  return scale;
+}
+
 function drawChosen() {
   if (!view.chosen) return;
-  const {z, x, y, feature} = view.chosen, size = plane.side / 2 ** z, scale = size / TILE / view.res / FINE;
-  const path = new Path2D(), pixels = devicePixelRatio || 1;
+  const {z, x, y, feature} = view.chosen, path = new Path2D();
   trace(path, feature);
   pen.save();
-  pen.setTransform(pixels * scale, 0, 0, pixels * scale, pixels * across(plane.left + x * size), pixels * down(plane.top - y * size));
+  const scale = enter(z, x, y);
   for (const [ink, wide] of [["#000", 6], ["#fff", 3]]) {
     pen.strokeStyle = ink; pen.lineWidth = wide / scale; pen.stroke(path);
   }
@@ -235,6 +257,8 @@ function paint() {
   byId("hint").hidden = !said.length;
   byId("hint").textContent = said.join(" ");
   drawScale();
+  const awaited = [...tiles.values()].filter(one => one.state === "asked").length;
+  document.documentElement.dataset.awaited = resting ? "moving" : String(awaited);
 }
 
 function paintBase() {
@@ -297,7 +321,7 @@ function near(feature, px, py) {
 }
 
 function choose(px, py) {
-  const [wx, wy] = placeAt(px, py), z = level(0), size = plane.side / 2 ** z;
+  const [wx, wy] = placeAt(px, py), z = level(-1), size = plane.side / 2 ** z;
   const x = Math.floor((wx - plane.left) / size), y = Math.floor((plane.top - wy) / size);
   const fx = ((wx - plane.left) / size - x) * TILE * FINE, fy = ((plane.top - wy) / size - y) * TILE * FINE;
   const order = product.vectors.map(one => one.id).filter(one => view.on.has(one) && one !== "areaOfInterestA" && one !== "imageFootprintA");
