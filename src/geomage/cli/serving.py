@@ -139,9 +139,7 @@ def view(
     """
     from geomage.serve import serve_view
 
-    serve_view(
-        out, _images(before, after), host=host, port=port, say=say, browse=not no_browser
-    )
+    serve_view(out, _images(before, after), host=host, port=port, say=say, browse=not no_browser)
 
 
 def _images(

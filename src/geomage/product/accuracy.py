@@ -93,8 +93,10 @@ def ratio_of_totals(strata: Sequence[Judged], part: Count, whole: Count) -> Esti
 
 
 def _indicators(one: Judged, part: Count, whole: Count) -> tuple[np.ndarray, np.ndarray]:
-    x = np.array([whole(one.word, truth) for truth in one.truths], float)
-    return x * [part(one.word, truth) for truth in one.truths], x
+    inside = {truth: whole(one.word, truth) for truth in {*one.truths}}
+    counted = {truth: inside[truth] and part(one.word, truth) for truth in inside}
+    y, x = ([found[truth] for truth in one.truths] for found in (counted, inside))
+    return np.array(y, float), np.array(x, float)
 
 
 def _unseen(one: Judged) -> float:
@@ -159,9 +161,7 @@ def estimate_accuracy(strata: Sequence[Judged]) -> dict[str, Any]:
             for word in _TRUTHS
         },
         "possibly_damaged_that_is": _said(
-            ratio_of_totals(
-                known, lambda _, truth: truth != _TRUTHS[-1], _is_mapped(POSSIBLY)
-            ),
+            ratio_of_totals(known, lambda _, truth: truth != _TRUTHS[-1], _is_mapped(POSSIBLY)),
             mapped[POSSIBLY],
         ),
         "producers": {

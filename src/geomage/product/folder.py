@@ -54,7 +54,7 @@ class ProductPaths:
     manifest: Path
 
 
-def write_product(
+def write_product(  # noqa: PLR0913 -- the images of two dates and the order stand apart
     result: Mapped,
     out: Path,
     *,

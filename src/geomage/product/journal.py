@@ -30,7 +30,15 @@ from typing import Any, Final
 
 from geomage.errors import InputError, OutputError
 
-__all__ = ["ENCLOSED", "Edit", "Journal", "edits_of", "journal_beside", "open_journal", "read_lines"]
+__all__ = [
+    "ENCLOSED",
+    "Edit",
+    "Journal",
+    "edits_of",
+    "journal_beside",
+    "open_journal",
+    "read_lines",
+]
 
 ENCLOSED: Final = "review.jsonl"
 """Name of the lines that led to a product, within it."""
@@ -81,7 +89,9 @@ def read_lines(path: Path) -> list[Line]:
 def _bytes(path: Path) -> bytes:
     try:
         if path.stat().st_size > _MOST_BYTES:
-            raise InputError(f"{path} is larger than {_MOST_BYTES >> 20} MiB: no review is that long")
+            raise InputError(
+                f"{path} is larger than {_MOST_BYTES >> 20} MiB: no review is that long"
+            )
         return path.read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error

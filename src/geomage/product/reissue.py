@@ -44,7 +44,15 @@ from geomage.product.order import Order
 from geomage.product.sampling import drawn_from
 from geomage.product.standing import Standing, read_standing
 
-__all__ = ["BY_EYE", "HIDDEN", "Reissued", "apply_edits", "reissue", "refuse_foreign", "sample_accuracy"]
+__all__ = [
+    "BY_EYE",
+    "HIDDEN",
+    "Reissued",
+    "apply_edits",
+    "refuse_foreign",
+    "reissue",
+    "sample_accuracy",
+]
 
 BY_EYE: Final = "Photo-interpretation"
 """The service's own word in ``det_method``."""
@@ -183,7 +191,10 @@ def _next_order(standing: Standing, lines: Sequence[Line], accuracy: Any) -> Ord
     earlier = tuple(past) if isinstance(past, list) else ()
     kept = {name: before[name] for name in ("kind", "event_type") if name in before}
     return Order(
-        version=max([standing.version, *made]) + 1, history=(*earlier, own), accuracy=accuracy, **kept
+        version=max([standing.version, *made]) + 1,
+        history=(*earlier, own),
+        accuracy=accuracy,
+        **kept,
     )
 
 
@@ -212,6 +223,8 @@ def apply_edits(buildings: GeoDataFrame, edits: Mapping[int | str, Edit]) -> Geo
 
 def _not_analysed(standing: Standing) -> GeoDataFrame:
     frame = read_vectors(standing.paths.vectors, "notAnalysedA")
+    if not isinstance(frame, GeoDataFrame):
+        raise InputError(f"{standing.paths.vectors}: the layer notAnalysedA has lost its shapes")
     crs = standing.box.crs
     return frame if crs is None else frame.to_crs(crs.to_wkt())
 

@@ -51,12 +51,14 @@ def doubt_of(chances: np.ndarray) -> np.ndarray:
 
 
 def least_certain_first(chances: np.ndarray, area_m2: np.ndarray) -> np.ndarray:
-    """Places of buildings by doubt, the larger one first where it is equal; the unseen come last."""
+    """Places of buildings by doubt, of equals the larger one first; the unseen come last."""
     doubt = np.nan_to_num(doubt_of(chances), nan=-1.0)
     return np.asarray(np.lexsort((-np.nan_to_num(area_m2), -doubt)))
 
 
-def draw(words: Sequence[str] | np.ndarray, confidence: np.ndarray, size: int, seed: int) -> list[Drawn]:
+def draw(
+    words: Sequence[str] | np.ndarray, confidence: np.ndarray, size: int, seed: int
+) -> list[Drawn]:
     """Draw a random sample of the assessed buildings, by word and confidence.
 
     Each word is cut at the middle of its confidences into a less sure and a surer half. Every
@@ -80,7 +82,9 @@ def draw(words: Sequence[str] | np.ndarray, confidence: np.ndarray, size: int, s
     rng = np.random.default_rng(seed)
     return [
         Drawn(name, word, len(rows), tuple(int(i) for i in one.permutation(rows)[:count]))
-        for (name, word, rows), count, one in zip(groups, counts, rng.spawn(len(groups)), strict=True)
+        for (name, word, rows), count, one in zip(
+            groups, counts, rng.spawn(len(groups)), strict=True
+        )
     ]
 
 
@@ -102,7 +106,7 @@ def _strata(words: np.ndarray, sure: np.ndarray) -> list[tuple[str, str, np.ndar
 
 
 def _shared_out(sizes: Sequence[int], wanted: int) -> list[int]:
-    """How many of each stratum: `LEAST` of each, then one by one where the fewest of its own are."""
+    """How many of each: `LEAST`, then one by one where a drawn one stands for the most."""
     counts = [min(LEAST, size) for size in sizes]
     while sum(counts) < min(wanted, sum(sizes)):
         open_ = [i for i, size in enumerate(sizes) if counts[i] < size]

@@ -139,7 +139,7 @@ def _dimension(shape: shapely.Geometry) -> int:
 
 def _parts(shape: shapely.Geometry | None) -> Iterator[list[int]]:
     """Rings, lines or points of the highest dimension there is."""
-    if shape is None or shape.is_empty:
+    if shape is None or shapely.is_empty(shape):
         return
     dimension = _dimension(shape)
     for part in shapely.get_parts(shapely.get_parts(shape)):
@@ -147,7 +147,9 @@ def _parts(shape: shapely.Geometry | None) -> Iterator[list[int]]:
             rings = shapely.get_rings(part) if dimension == 2 else [part]
             for ring in rings:
                 points = shapely.get_coordinates(ring)
-                yield np.rint(points[:-1] if dimension == 2 else points).astype(int).ravel().tolist()
+                yield (
+                    np.rint(points[:-1] if dimension == 2 else points).astype(int).ravel().tolist()
+                )
 
 
 def _plain(value: object) -> object:

@@ -104,8 +104,10 @@ def _is_plain(path: str, raw: bytes | None) -> bool:
     """Whether a path says what it means: no step upwards, no second way to write it."""
     if raw is not None and unquote(raw.split(b"?")[0].decode("latin-1")) != path:
         return False
-    return path.isascii() and path.isprintable() and not any(
-        odd in path for odd in ("..", "\\", "//", "%", "\0")
+    return (
+        path.isascii()
+        and path.isprintable()
+        and not any(odd in path for odd in ("..", "\\", "//", "%", "\0"))
     )
 
 

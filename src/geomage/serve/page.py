@@ -12,7 +12,12 @@ from starlette.routing import Route
 
 __all__ = ["page_routes"]
 
-_MEDIA: Final = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+_MEDIA: Final = {
+    "html": "text/html",
+    "css": "text/css",
+    "js": "text/javascript",
+    "svg": "image/svg+xml",
+}
 
 _PAGE: Final = ("html", "css", "js")
 

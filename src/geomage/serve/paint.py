@@ -72,7 +72,7 @@ class Photographs:
             seen &= holds_values(values)
             if values.dtype != np.uint8:
                 values = to_counts(self._line(path, dataset, bands), values, seen)
-        return np.concatenate([values, seen[None] * np.uint8(255)]) * seen
+        return np.asarray(np.concatenate([values, seen[None] * np.uint8(255)]) * seen)
 
     def _line(self, path: Path, dataset: DatasetReader, bands: list[int]) -> Stretch:
         """The stretch of an image, measured once."""
@@ -105,9 +105,7 @@ def paint_shares(path: Path, box: GeoBox, small: GeoBox, name: str) -> np.ndarra
     return np.concatenate([np.broadcast_to(colour, (3, *values.shape)), (values * inside)[None]])
 
 
-def _read(
-    path: Path, box: GeoBox, small: GeoBox, how: Resampling
-) -> tuple[np.ndarray, np.ndarray]:
+def _read(path: Path, box: GeoBox, small: GeoBox, how: Resampling) -> tuple[np.ndarray, np.ndarray]:
     """Values uint8 (y, x), and where the file lies; its no-data value is a value like others."""
     with open_raster(path) as dataset:
         options = {**_onto(box, small, how, dataset), "add_alpha": True, "src_nodata": None}
@@ -126,9 +124,7 @@ def _pixel(grid: GeoBox, box: GeoBox) -> float:
     return abs(float(grid.affine.a)) if box.crs is None else ground_gsd(grid)
 
 
-def _onto(
-    source: GeoBox, small: GeoBox, how: Resampling, dataset: DatasetReader
-) -> dict[str, Any]:
+def _onto(source: GeoBox, small: GeoBox, how: Resampling, dataset: DatasetReader) -> dict[str, Any]:
     height, width = (int(size) for size in small.shape)
     return {
         "src_crs": warp_crs(source),

@@ -51,8 +51,9 @@ class TilePlane:
 
 
 def plane_of(box: GeoBox) -> TilePlane:
-    """The plane that shows a product: Web Mercator but near the poles, over 180 degrees, or
-    without a CRS.
+    """The plane that shows a product.
+
+    That is Web Mercator but near the poles, over 180 degrees, and without a CRS.
     """
     lonlat = _lonlat_bounds(box)
     return _own(box) if lonlat is None else _mercator(box, lonlat)
@@ -64,7 +65,9 @@ def _lonlat_bounds(box: GeoBox) -> tuple[float, float, float, float] | None:
         return None
     change = pyproj.Transformer.from_crs(box.crs.proj, "EPSG:4326", always_xy=True)
     extent = box.extent.boundingbox
-    west, south, east, north = change.transform_bounds(*extent, densify_pts=21)
+    west, south, east, north = change.transform_bounds(
+        extent.left, extent.bottom, extent.right, extent.top, densify_pts=21
+    )
     fits = np.isfinite([west, south, east, north]).all() and west < east
     return (west, south, east, north) if fits and max(-south, north) < _HIGHEST_LAT else None
 
@@ -89,4 +92,6 @@ def _own(box: GeoBox) -> TilePlane:
     bounds = (extent.left, extent.bottom, extent.right, extent.top)
     crs = None if box.crs is None else box.crs.to_wkt()
     unit = pixel / ground_gsd(box)
-    return TilePlane(crs, extent.left, extent.top, side, min(zoom + _CLOSER, _DEEPEST), bounds, unit)
+    return TilePlane(
+        crs, extent.left, extent.top, side, min(zoom + _CLOSER, _DEEPEST), bounds, unit
+    )

@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 
@@ -166,7 +165,7 @@ class Review:
         return frames
 
     def _outline(self, row: int, frame: GeoBox) -> list[list[float]]:
-        """Rings of a building in pixels of a chip: x, y, x, y …"""
+        """Rings of a building in pixels of a chip, each x, y, x, y and so on."""
         onto = ~frame.affine
         rings = shapely.get_rings(self.standing.buildings.geometry.iloc[row])
         found = []
@@ -277,10 +276,12 @@ def _sample(order: ReviewOrder, standing: Standing, journal: Journal) -> tuple[D
 
 
 def _order(standing: Standing, sample: Sequence[Drawn]) -> tuple[int, ...]:
-    """Rows to look at: of a sample in turn from each stratum, so that any first part is a sample."""
+    """Rows to look at; of a sample in turn from each stratum: any first part is a sample too."""
     if sample:
         places = [
-            ((place + 0.5) / len(one.rows), row) for one in sample for place, row in enumerate(one.rows)
+            ((place + 0.5) / len(one.rows), row)
+            for one in sample
+            for place, row in enumerate(one.rows)
         ]
         return tuple(row for _, row in sorted(places))
     frame = standing.buildings

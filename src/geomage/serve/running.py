@@ -83,9 +83,7 @@ def refuse_missing() -> None:
     """Raise MissingExtraError when the extra [web] is not installed."""
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
-        raise MissingExtraError(
-            f"this needs {' and '.join(missing)}: pip install 'geomage[web]'"
-        )
+        raise MissingExtraError(f"this needs {' and '.join(missing)}: pip install 'geomage[web]'")
 
 
 @contextmanager

@@ -140,7 +140,7 @@ def open_view(out: Path, images: Mapping[str, Sequence[Path]]) -> View:
 
 
 def _photographs(evidence: Evidence) -> dict[str, Painter]:
-    found = {}
+    found: dict[str, Painter] = {}
     for role in ("before", "after"):
         paths, shift = evidence.of(role)
         if paths:

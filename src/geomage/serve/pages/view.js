@@ -187,6 +187,9 @@ function drawShapes(layer) {
   return more;
 }
 
+// Outlines of houses that are a few pixels wide would hide them.
+const thinner = () => Math.min(Math.max(.9 * plane.unit / view.res, .45), 1);
+
 // One tile of shapes within a square of the screen: its own, or that of a finer tile not here yet.
 function drawShapeTile(layer, tile, z, x, y, [left, top, side]) {
   pen.save();
@@ -203,7 +206,7 @@ function drawShapeTile(layer, tile, z, x, y, [left, top, side]) {
       pen.globalAlpha = 1;
     }
     pen.strokeStyle = style.line;
-    pen.lineWidth = style.width / scale;
+    pen.lineWidth = style.width * thinner() / scale;
     pen.setLineDash(style.dash ? [6 / scale, 5 / scale] : []);
     pen.stroke(path);
   }
