@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tests.unit.product.toy_run import CREATED, SHAPE, UTM, grid, make_run
 
 from geomage.geo import Raster, write_cog
 from geomage.product import write_product
-from tests.unit.product.toy_run import CREATED, SHAPE, UTM, grid, make_run
 
 
 def toy_product(folder: Path, crs: str | None = UTM, answers: list[Any] | None = None) -> Path:
@@ -52,7 +52,9 @@ class Served:
         own = {"Host": f"127.0.0.1:{self.port}"}
         own.update({name.replace("_", "-"): value for name, value in headers.items()})
         link.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
-        sent = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+        sent = (
+            b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+        )
         if body is not None:
             own.setdefault("Content-Length", str(len(sent)))
         for name, value in own.items():
@@ -91,14 +93,11 @@ class Served:
 @contextmanager
 def serving(make_app: Any) -> Iterator[Served]:
     """Serve ``make_app(hosts)`` on a free port of this machine until the block ends."""
-    import uvicorn
-
-    from geomage.serve.running import hosts_of, listen
+    from geomage.serve.running import hosts_of, listen, server_of
 
     with listen("127.0.0.1", 0) as door:
         app = make_app(hosts_of("127.0.0.1", door))
-        config = uvicorn.Config(app, log_level="critical", lifespan="off", http="h11", ws="none")
-        server = uvicorn.Server(config)
+        server = server_of(app)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [door]}, daemon=True)
         thread.start()
         try:

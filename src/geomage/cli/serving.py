@@ -32,7 +32,10 @@ Port = Annotated[
 ]
 Host = Annotated[
     str,
-    typer.Option(help="Address to listen on. Any but this machine's own lets others in: no login."),
+    typer.Option(
+        help="Address to listen on; any but this machine's own lets others in, without a login. "
+        "0.0.0.0 is answered under the name localhost alone, as containers need it."
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--no-browser", help="Print the address, open no browser.")]
 

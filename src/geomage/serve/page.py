@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.resources import files
 from string import Template
 from typing import Final
 
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-__all__ = ["page_routes"]
+__all__ = ["app_of", "page_routes"]
 
 _MEDIA: Final = {
     "html": "text/html",
@@ -39,6 +41,13 @@ def page_routes(name: str, **words: str) -> list[Route]:
         _fixed(f"/{name}.js", texts["js"], "js"),
         _fixed("/icon.svg", (folder / "icon.svg").read_text("utf-8"), "svg"),
     ]
+
+
+def app_of(routes: Sequence[Route]) -> Starlette:
+    """An application that answers these routes as they are written, and no other."""
+    app = Starlette(routes=routes)
+    app.router.redirect_slashes = False
+    return app
 
 
 def _fixed(path: str, text: str, end: str) -> Route:

@@ -14,7 +14,6 @@ import numpy as np
 import shapely
 from affine import Affine
 from odc.geo.geobox import GeoBox
-from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -40,7 +39,7 @@ from geomage.product.sampling import Drawn, draw, drawn_from, least_certain_firs
 from geomage.product.standing import Standing, read_standing
 from geomage.product.surface import lonlat
 from geomage.serve.guard import Guard
-from geomage.serve.page import page_routes
+from geomage.serve.page import app_of, page_routes
 from geomage.serve.paint import Photographs, as_jpeg
 from geomage.serve.running import Images, ReviewOrder
 
@@ -83,7 +82,7 @@ class Review:
             Route("/grade", self._grade, methods=["POST"]),
             Route("/undo", self._undo, methods=["POST"]),
         ]
-        return Guard(Starlette(routes=routes), hosts, token)
+        return Guard(app_of(routes), hosts, token)
 
     def _queue(self, _request: Request) -> Response:
         graded = self._graded()

@@ -16,7 +16,16 @@ from typing import Any, Final
 
 from geomage.errors import InputError, MissingExtraError, OutputError
 
-__all__ = ["ReviewOrder", "hosts_of", "listen", "refuse_missing", "serve_review", "serve_view"]
+__all__ = [
+    "ReviewOrder",
+    "exposure",
+    "hosts_of",
+    "listen",
+    "refuse_missing",
+    "serve_review",
+    "serve_view",
+    "server_of",
+]
 
 _LOCAL: Final = ("localhost", "127.0.0.1", "[::1]")
 _NEEDED: Final = ("starlette", "uvicorn")
@@ -124,6 +133,17 @@ def _is_plain(host: str) -> bool:
         return True
 
 
+def exposure(host: str, port: int) -> str:
+    """What it means to listen on an address that others reach; nothing for this machine's own."""
+    if _is_loopback(host):
+        return ""
+    return (
+        f"WARNING: {host} is open to the network. Whoever reaches this machine sees the images and "
+        "can do what this page can; there is no login and no encryption. Safer: leave --host out "
+        f"and reach it by ssh -L {port}:127.0.0.1:{port} THIS-MACHINE"
+    )
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
@@ -132,27 +152,28 @@ def _is_loopback(host: str) -> bool:
 
 
 def _run(app: Any, door: socket.socket, host: str, say: Say, *, browse: bool) -> None:
-    import uvicorn  # noqa: PLC0415 -- the extra [web]
-
     address, port = door.getsockname()[:2]
     name = f"[{address}]" if ":" in address else address
     url = f"http://{'127.0.0.1' if address == '0.0.0.0' else name}:{port}/"  # noqa: S104 -- compared, not bound
-    if not _is_loopback(host):
-        say(
-            f"WARNING: {host} is open to the network. Whoever reaches this machine sees the images "
-            "and can do what this page can; there is no login and no encryption. Prefer an ssh "
-            f"tunnel: ssh -L {port}:127.0.0.1:{port} THIS-MACHINE"
-        )
+    if warning := exposure(host, port):
+        say(warning)
+    say(f"{url} (end with Ctrl-C)")
+    if browse:
+        webbrowser.open(url)
+    with _ended_quietly():
+        server_of(app).run(sockets=[door])
+
+
+def server_of(app: Any) -> Any:
+    """The server of an application: HTTP/1.1 alone, bounded, silent about itself."""
+    import uvicorn  # noqa: PLC0415 -- the extra [web]
+
     config = uvicorn.Config(
         app, log_level="error", access_log=False, lifespan="off", http="h11", ws="none",
         server_header=False, proxy_headers=False, h11_max_incomplete_event_size=_LARGEST_HEAD,
         limit_concurrency=_AT_ONCE, timeout_graceful_shutdown=2,
     )  # fmt: skip
-    say(f"{url} (end with Ctrl-C)")
-    if browse:
-        webbrowser.open(url)
-    with _ended_quietly():
-        uvicorn.Server(config).run(sockets=[door])
+    return uvicorn.Server(config)
 
 
 @contextmanager

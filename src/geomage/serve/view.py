@@ -10,7 +10,6 @@ from threading import Lock
 from typing import Any, Final
 
 from odc.geo.geobox import GeoBox
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -22,7 +21,7 @@ from geomage.product.folder import ProductPaths, product_paths
 from geomage.product.standing import changed_files, read_record
 from geomage.serve.features import VectorLayer, find_layers, tile_features
 from geomage.serve.guard import Guard
-from geomage.serve.page import page_routes
+from geomage.serve.page import app_of, page_routes
 from geomage.serve.paint import CLASSES, Photographs, as_png, paint_classes, paint_shares
 from geomage.serve.plane import TilePlane, plane_of
 
@@ -56,7 +55,7 @@ class View:
             Route("/tiles/{layer}/{z}/{x}/{y}.png", self._raster_tile),
             Route("/vectors/{layer}/{z}/{x}/{y}.json", self._vector_tile),
         ]
-        return Guard(Starlette(routes=routes), hosts)
+        return Guard(app_of(routes), hosts)
 
     def _product(self, _request: Request) -> Response:
         plane = self.plane

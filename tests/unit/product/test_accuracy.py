@@ -51,7 +51,9 @@ def test_a_case_worked_by_hand() -> None:
     found = estimate_accuracy(strata)
     assert found["overall"]["value"] == pytest.approx((10 * 0.5 + 30) / 40)
     # V = 10² (1 − 2/10) · ½ / 2 / 40²
-    assert found["overall"]["standard_error"] == pytest.approx((100 * 0.8 * 0.25 / 1600) ** 0.5, abs=1e-4)
+    assert found["overall"]["standard_error"] == pytest.approx(
+        (100 * 0.8 * 0.25 / 1600) ** 0.5, abs=1e-4
+    )
     assert found["users"]["Destroyed"]["of"] == 10
     assert found["producers"]["Damaged"]["value"] == 0
     assert found["buildings"]["Damaged"]["value"] == 5

@@ -12,6 +12,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
+from tests.served import toy_product
 
 from geomage.errors import InputError, OutputError
 from geomage.product import reissue
@@ -19,7 +20,6 @@ from geomage.product.folder import sha256_of
 from geomage.product.journal import journal_beside, open_journal, read_lines
 from geomage.product.sampling import draw
 from geomage.product.standing import read_standing
-from tests.served import toy_product
 
 EDITS = {1: 1, 4: 4, 5: 0, 6: 3}  # building: grade; of Destroyed, Possibly, None, Not Analysed
 
@@ -44,7 +44,9 @@ def review(out: Path, edits: dict[int, int], who: str = "ana", sample: int | Non
         journal.add(who, "open", manifest=sha256_of(standing.paths.manifest), version=1)
         if sample:
             frame = standing.buildings
-            drawn = draw(frame["damage_gra"].to_numpy(object), frame["confidence"].to_numpy(float), sample, 0)
+            drawn = draw(
+                frame["damage_gra"].to_numpy(object), frame["confidence"].to_numpy(float), sample, 0
+            )
             journal.add(who, "sample", size=sample, seed=0, strata=[one.as_dict() for one in drawn])
         for building, grade in edits.items():
             journal.add(who, "grade", building=building, grade=grade, was="…")
@@ -87,7 +89,10 @@ def test_layers_summary_report_and_manifest_say_the_same(out: Path, tmp_path: Pa
 def test_only_pixels_of_edited_buildings_are_burnt_anew(out: Path, tmp_path: Path) -> None:
     review(out, EDITS)
     reissue(out, tmp_path / "out2")
-    with rasterio.open(out / "damage.tif") as one, rasterio.open(tmp_path / "out2/damage.tif") as two:
+    with (
+        rasterio.open(out / "damage.tif") as one,
+        rasterio.open(tmp_path / "out2/damage.tif") as two,
+    ):
         old, new = one.read(1), two.read(1)
         assert (two.descriptions, two.nodata) == (one.descriptions, one.nodata)
     middles = new[35, 10::15][:6]
@@ -204,9 +209,11 @@ def test_images_that_moved_are_asked_for_and_known_by_their_hash(out: Path, tmp_
     review(out, {1: 1})
     (tmp_path / "away").mkdir()
     moved = (tmp_path / "after.tif").rename(tmp_path / "away/x.tif")
-    with pytest.raises(InputError, match=r"after.tif \(after\) is no longer where it was; .*--after"):
+    with pytest.raises(
+        InputError, match=r"after.tif \(after\) is no longer where it was; .*--after"
+    ):
         reissue(out, tmp_path / "out2")
-    with pytest.raises(InputError, match="before.tif is not the after.tif that was mapped"):
+    with pytest.raises(InputError, match=r"before.tif is not the after.tif that was mapped"):
         reissue(out, tmp_path / "out2", images={"after": [tmp_path / "before.tif"]})
     assert reissue(out, tmp_path / "out2", images={"after": [moved]}).version == 2
 

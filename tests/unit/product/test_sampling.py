@@ -51,7 +51,13 @@ def test_nothing_to_draw_from_is_said() -> None:
 
 def test_the_least_certain_come_first_and_the_unseen_last() -> None:
     chances = np.array(
-        [[0.9, 0.1, 0, 0], [0.4, 0.1, 0.2, 0.3], [np.nan] * 4, [0.1, 0.4, 0.4, 0.1], [0.4, 0.1, 0.2, 0.3]]
+        [
+            [0.9, 0.1, 0, 0],
+            [0.4, 0.1, 0.2, 0.3],
+            [np.nan] * 4,
+            [0.1, 0.4, 0.4, 0.1],
+            [0.4, 0.1, 0.2, 0.3],
+        ]
     )
     # minor and major are one word: .4 and .4 leave little doubt
     assert doubt_of(chances)[3] == pytest.approx(0.2)

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import shapely
 from shapely.geometry import LineString, Point, box
+from tests.unit.product.toy_run import UTM, grid
 
 from geomage.geo import write_vectors
 from geomage.serve import features
 from geomage.serve.features import FINE, find_layers, tile_features
 from geomage.serve.plane import TILE_PX, plane_of
-from tests.unit.product.toy_run import UTM, grid
 
 
 @pytest.fixture
@@ -40,7 +40,10 @@ def middle(zoom: int) -> tuple:
     plane = plane_of(grid(UTM))
     left, bottom, right, top = plane.bounds
     size = plane.side / 2**zoom
-    x, y = int(((left + right) / 2 - plane.left) // size), int((plane.top - (bottom + top) / 2) // size)
+    x, y = (
+        int(((left + right) / 2 - plane.left) // size),
+        int((plane.top - (bottom + top) / 2) // size),
+    )
     return plane, plane.tile(zoom, x, y)
 
 

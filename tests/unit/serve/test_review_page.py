@@ -17,9 +17,10 @@ from geomage.errors import InputError, OutputError
 from geomage.product.journal import edits_of, journal_beside, read_lines
 
 pytest.importorskip("starlette", reason="needs the extra [web]")
+from tests.served import Served, serving, toy_product
+
 from geomage.serve.review import open_review
 from geomage.serve.running import ReviewOrder
-from tests.served import Served, serving, toy_product
 
 TOKEN = "t" * 32
 
@@ -135,7 +136,7 @@ def test_two_reviews_of_one_product_are_refused(out: Path) -> None:
         pass
 
 
-def test_a_review_of_what_was_mapped_anew_is_refused(out: Path, tmp_path: Path) -> None:
+def test_a_review_of_what_was_mapped_anew_is_refused(out: Path) -> None:
     with open_review(ReviewOrder(out, "ana"), {}):
         pass
     manifest = out / "manifest.json"

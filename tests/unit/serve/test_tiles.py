@@ -10,15 +10,16 @@ import pytest
 from affine import Affine
 from odc.geo.geobox import GeoBox
 from PIL import Image
+from tests.unit.product.toy_run import UTM, grid
 
 from geomage.geo import pixel_box
 from geomage.serve.paint import Photographs, as_jpeg, as_png
 from geomage.serve.plane import TILE_PX, TilePlane, plane_of
-from tests.unit.product.toy_run import UTM, grid
 
 pytest.importorskip("starlette", reason="needs the extra [web]")
-from geomage.serve.view import View, open_view
 from tests.served import toy_product
+
+from geomage.serve.view import View, open_view
 
 
 def opened(folder: Path, crs: str | None) -> View:
@@ -56,7 +57,7 @@ def test_beyond_the_plane_there_is_no_tile(view: View, place: tuple[int, int, in
     assert view.plane.tile(*place) is None
 
 
-def test_web_mercator_is_where_other_maps_have_it(tmp_path: Path) -> None:
+def test_web_mercator_is_where_other_maps_have_it() -> None:
     plane = plane_of(grid(UTM))
     assert plane.is_mercator
     # 92.6 W 37.07 N by the formula of slippy maps: x = 2^z (λ + 180) / 360
