@@ -48,7 +48,8 @@ def review(out: Path) -> Iterator[Served]:
 @pytest.mark.parametrize(
     "host",
     ["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1:1",
-     "127.0.0.1.evil.example:{port}", "localhost.:{port}", "[::1]", "127.0.0.1:{port}@evil.example", "127.0.0.1:{port}, evil", ""],
+     "127.0.0.1.evil.example:{port}", "localhost.:{port}", "[::1]",
+     "127.0.0.1:{port}@evil.example", "127.0.0.1:{port}, evil", ""],
 )  # fmt: skip
 def test_another_host_is_not_answered(view: Served, host: str) -> None:
     status, _, body = view.ask("/product.json", Host=host.format(port=view.port))
