@@ -204,7 +204,7 @@ def test_from_map_to_version_2(out: Path, geomage) -> None:
     answer = geomage("reissue", out, "-o", out.with_name("out2"), "--json")
     assert answer.code == 0
     assert (answer.facts["version"], answer.facts["edited"]) == (2, 1)
-    assert "Version 2: 1 buildings graded by eye" in answer.err
+    assert "Version 2: 1 building graded by eye" in answer.err
     summary = json.loads((out.with_name("out2") / "summary.json").read_text())
     assert summary["buildings"]["by_damage"]["No visible damage"]["count"] == 2
     again = geomage("reissue", out, "-o", out.with_name("out2"))

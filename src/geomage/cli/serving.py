@@ -121,7 +121,8 @@ def reissue(
         "edited": made.edited,
         "accuracy": made.accuracy,
     }
-    text = f"Version {made.version}: {made.edited} buildings graded by eye"
+    edited = f"{made.edited} building{'' if made.edited == 1 else 's'}"
+    text = f"Version {made.version}: {edited} graded by eye"
     done(text + _accuracy_words(made.accuracy), facts, as_json=as_json)
     say(f"Open {made.paths.report}")
 

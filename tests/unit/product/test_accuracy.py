@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from geomage.product.accuracy import Judged, estimate_accuracy, ratio_of_totals
+from geomage.product.accuracy_words import accuracy_section
 from geomage.product.sampling import draw
 
 # Olofsson et al. 2014, table 8: rows are classes of the map, columns of the reference.
@@ -127,3 +128,16 @@ def _note(held: dict[str, list[bool]], name: str, found: dict | None, truth: flo
     if found is not None:
         near = found["low"] - 1e-4 <= truth <= found["high"] + 1e-4
         held.setdefault(name, []).append(bool(near))
+
+
+def test_the_report_says_it_in_words_and_escapes_names() -> None:
+    strata = [Judged("a", "Destroyed", 1200, ("Destroyed", "Damaged") * 9)]
+    record = {
+        "of_version": 1, "reviewers": ["<b>ana"], "not_judgeable": 2, **estimate_accuracy(strata)
+    }  # fmt: skip
+    said = accuracy_section(record)
+    assert "<b>50 %</b> of 1,200 buildings" in said
+    assert "18 of 1,200 assessed buildings" in said
+    assert "&lt;b&gt;ana" in said
+    assert "2 more could not be judged" in said
+    assert accuracy_section(None) == ""
