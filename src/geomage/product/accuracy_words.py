@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
@@ -22,7 +23,7 @@ def accuracy_section(accuracy: Mapping[str, Any] | None) -> str:
     rows = "".join(_row(word, accuracy) for word in accuracy["users"])
     return (
         f"<h2>How right version {int(accuracy['of_version'])} was</h2><p>{_overall(accuracy)}</p>"
-        "<table><tr><th>By the reader</th><th>map right</th><th>map found</th><th>buildings</th>"
+        "<table><tr><th>By the reader</th><th>map right</th><th>map found</th><th>number</th>"
         f'</tr>{rows}</table><p class="quiet">{_how(accuracy)}</p>'
     )
 
@@ -55,12 +56,14 @@ def _share(found: Mapping[str, Any] | None) -> str:
 
 
 def _range(found: Mapping[str, Any]) -> str:
-    return f"{percent(found['low'])} to {percent(found['high'])}"
+    """Both ends in percent, rounded outwards."""
+    low, high = math.floor(100 * found["low"]), math.ceil(100 * found["high"])
+    return f"{low}\u2013{high}\u00a0%"
 
 
 def _count(found: Mapping[str, Any]) -> str:
     low, high = number(found["low"]), number(found["high"])
-    return f'{number(found["value"])}<br><span class="quiet">{low} to {high}</span>'
+    return f'{number(found["value"])}<br><span class="quiet">{low}\u2013{high}</span>'
 
 
 def _how(accuracy: Mapping[str, Any]) -> str:

@@ -185,7 +185,7 @@ fetch("/queue.json").then(answer => answer.json()).then(async found => {
   state.graded = new Map(Object.entries(found.graded).map(([row, value]) => [Number(row), value]));
   byId("name").textContent = `Review of ${found.product}, version ${found.version}`;
   document.title = `${found.product} – geomage review`;
-  byId("mode").textContent = `${found.sample ? "Random sample by word and confidence" : "The least certain first"}; edits are logged as ${found.who}`;
+  byId("mode").textContent = `${found.sample ? "Random sample" : "Least certain first"}, logged as ${found.who}`;
   byId("total").textContent = found.total.toLocaleString("en");
   byId("undo").disabled = !found.can_undo;
   const free = found.rows.findIndex(row => !state.graded.has(row));
