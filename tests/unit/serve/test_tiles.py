@@ -10,9 +10,10 @@ import pytest
 from affine import Affine
 from odc.geo.geobox import GeoBox
 from PIL import Image
-from tests.unit.product.toy_run import UTM, grid
+from tests.unit.product.toy_run import UTM, grid, make_image, make_run, of_one_date
 
 from geomage.geo import pixel_box
+from geomage.product import write_product
 from geomage.serve.paint import Photographs, as_jpeg, as_png
 from geomage.serve.plane import TILE_PX, TilePlane, plane_of
 
@@ -155,3 +156,13 @@ def test_a_file_edited_by_hand_is_named_and_shown(tmp_path: Path) -> None:
     notes = open_view(out, {}).notes
     assert "summary.csv is not the file that manifest.json lists" in notes[0]
     assert "after.tif (after) is no longer where it was" in notes[1]
+
+
+def test_a_map_of_one_date_can_be_looked_at(tmp_path: Path) -> None:
+    run = of_one_date(make_run(tmp_path / "work"))
+    image = make_image(tmp_path / "before.tif")
+    write_product(run, tmp_path / "out", before_paths=[image])
+    view = open_view(tmp_path / "out", {})
+    assert [*view.rasters] == ["before", "building", "landcover"]
+    assert not view.notes
+    assert view.rasters["before"](grid(UTM), 1.0)[3].all()
