@@ -124,6 +124,22 @@ def _click_a_house(tab: Watched) -> None:
     assert colours(tab)["yellow"] == 0
 
 
+def test_a_raster_that_is_damaged_is_said_and_not_shown_as_empty(
+    out: Path, browser: Watched
+) -> None:
+    view = open_view(out, {})
+    with (out / "damage.tif").open("r+b") as file:  # after it was found whole
+        file.seek(-40, 2)
+        file.truncate()
+    with serving(view.app) as served:
+        browser.open(f"http://127.0.0.1:{served.port}/", *LAPTOP)
+        browser.until("document.documentElement?.dataset.ready === 'yes'")
+        browser.ask("document.querySelector('[data-layer=damage]').click()")
+        browser.until("!document.getElementById('hint').hidden")
+        assert "could not be loaded" in browser.ask("document.getElementById('hint').innerText")
+        assert "damage.tif" in browser.ask("document.getElementById('hint').innerText")
+
+
 @SCREENS
 def test_review_grades_by_keys_and_every_key_is_kept(
     out: Path, browser: Watched, screen: tuple[int, int]

@@ -116,6 +116,8 @@ def read_buildings(paths: ProductPaths, box: GeoBox) -> GeoDataFrame:
     odd = sorted({str(word) for word in frame["damage_gra"]} - {*WORDS})
     if odd:
         raise InputError(f"{paths.vectors}: damage_gra holds {', '.join(odd[:4])}; {_AGAIN}")
+    if (frame.geometry.isna() | frame.geometry.is_empty).any():
+        raise InputError(f"{paths.vectors}: a building has no shape; {_AGAIN}")
     if frame["building_id"].duplicated().any():
         raise InputError(f"{paths.vectors}: two buildings share a building_id; {_AGAIN}")
     unseen = (frame["damage_gra"] == NOT_ANALYSED).to_numpy()

@@ -92,7 +92,7 @@ class Review:
                 "version": self.standing.version,
                 "who": self.who,
                 "sample": bool(self.sample),
-                "total": len(self.queue),
+                "total": min(len(self.queue), _MOST_QUEUED),
                 "rows": self.queue[:_MOST_QUEUED],
                 "graded": {str(row): edit.grade for row, edit in graded.items()},
                 "can_undo": bool(_standing_grades(self.journal.lines)),

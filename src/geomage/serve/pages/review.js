@@ -174,6 +174,8 @@ document.addEventListener("keydown", event => {
 });
 for (const one of document.querySelectorAll("[data-grade]"))
   one.addEventListener("click", () => grade(Number(one.dataset.grade)));
+for (const role of ["before", "after"])
+  byId(role).querySelector("image").addEventListener("error", () => say(`The picture ${role} cannot be shown: its image is damaged or gone.`, true));
 byId("next").addEventListener("click", () => step(1));
 byId("previous").addEventListener("click", () => step(-1));
 byId("undo").addEventListener("click", undo);

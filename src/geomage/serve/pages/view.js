@@ -86,13 +86,26 @@ function moving() {
   resting = setTimeout(() => { resting = 0; draw(); }, 90);
 }
 
+// A tile that cannot be had is said: an empty place would look like one without damage.
+async function get(url, tile, read) {
+  try {
+    const answer = await fetch(url);
+    if (!answer.ok) throw new Error((await answer.json()).error);
+    Object.assign(tile, await read(answer));
+  } catch (error) {
+    Object.assign(tile, {state: "failed", error: error.message});
+  }
+  draw();
+}
+
 function pictureTile(layer, z, x, y) {
   const key = `${layer}/${z}/${x}/${y}`, held = tiles.get(key);
   if (held || resting) return held || {state: "later"};
-  const tile = keep(key, {image: new Image(), state: "asked"});
-  tile.image.onload = () => { tile.state = "here"; draw(); };
-  tile.image.onerror = () => { tile.state = "none"; draw(); };
-  tile.image.src = `/tiles/${key}.png`;
+  const tile = keep(key, {image: null, state: "asked"});
+  get(`/tiles/${key}.png`, tile, async answer => {
+    if (answer.status === 204) return {state: "none"};
+    return {state: "here", image: await createImageBitmap(await answer.blob())};
+  });
   return tile;
 }
 
@@ -100,9 +113,7 @@ function shapeTile(layer, z, x, y) {
   const key = `${layer}/${z}/${x}/${y}`, held = tiles.get(key);
   if (held || resting) return held || {state: "later"};
   const tile = keep(key, {features: [], more: false, state: "asked"});
-  fetch(`/vectors/${key}.json`).then(answer => answer.ok ? answer.json() : {features: [], more: false})
-    .then(found => { Object.assign(tile, found, {state: "here"}); draw(); })
-    .catch(() => { tile.state = "none"; draw(); });
+  get(`/vectors/${key}.json`, tile, async answer => ({...await answer.json(), state: "here"}));
   return tile;
 }
 
@@ -257,6 +268,8 @@ function paint() {
     if (one === "builtUpA" && product.rasters.includes("damage")) drawPicture("damage");
   }
   drawChosen();
+  const failed = [...tiles.values()].find(one => one.state === "failed");
+  if (failed) said.unshift(`A part of the map could not be loaded: ${failed.error}`);
   byId("hint").hidden = !said.length;
   byId("hint").textContent = said.join(" ");
   drawScale();
