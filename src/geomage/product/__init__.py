@@ -13,6 +13,8 @@ from geomage.product.grading import (
 )
 from geomage.product.mapped import RASTERS, Mapped
 from geomage.product.mosaic import write_mosaic
+from geomage.product.order import Order
+from geomage.product.reissue import Reissued, reissue
 from geomage.product.score import Detection, Score, score_product
 from geomage.product.scorecard import score_table
 
@@ -24,11 +26,14 @@ __all__ = [
     "WORDS",
     "Detection",
     "Mapped",
+    "Order",
     "ProductPaths",
+    "Reissued",
     "Score",
     "graded",
     "partly_analysed",
     "product_paths",
+    "reissue",
     "score_product",
     "score_table",
     "write_mosaic",

@@ -26,6 +26,7 @@ from geomage.product.doubts import doubts
 from geomage.product.grading import graded
 from geomage.product.layers import Source, flood_beside_obscured_m2, product_layers
 from geomage.product.mapped import RASTERS, Mapped
+from geomage.product.order import Order
 from geomage.product.pictures import Picture, take_picture
 from geomage.product.report import Findings, report_html
 from geomage.product.squares import worst_squares
@@ -53,7 +54,7 @@ class ProductPaths:
     manifest: Path
 
 
-def write_product(
+def write_product(  # noqa: PLR0913 -- the images of two dates and the order stand apart
     result: Mapped,
     out: Path,
     *,
@@ -61,6 +62,7 @@ def write_product(
     after_paths: Sequence[Path] = (),
     overwrite: bool = False,
     created: datetime | None = None,
+    order: Order | None = None,
 ) -> ProductPaths:
     """Write a product folder, whole or not at all.
 
@@ -71,6 +73,7 @@ def write_product(
         after_paths: images after it; none for a map of buildings only.
         overwrite: replace a folder that stands there.
         created: time of making, UTC; None takes ``SOURCE_DATE_EPOCH`` or now.
+        order: kind, version and what else is asked of the product.
 
     Raises:
         InputError: a raster is missing, or the buildings lack a column.
@@ -80,7 +83,7 @@ def write_product(
     missing = [name for name in _NEEDED if name not in result.rasters]
     if missing:
         raise InputError(f"the mapping run has no raster {missing}; it has {[*result.rasters]}")
-    moment = created or _now()
+    moment, asked = created or _now(), order or Order()
     sources = _sources(before_paths, after_paths)
     _refuse_changed(sources, result.facts)
     with (
@@ -100,7 +103,12 @@ def write_product(
         summary = summarise(buildings, result.not_analysed, box, rasters, squares)
         doubtful = _doubts(result, summary, box, layers.get("observedEventA"))
         found = Findings(
-            summary={**summary, "doubts": doubtful},
+            summary={
+                **summary,
+                "version": asked.version,
+                "accuracy": asked.accuracy,
+                "doubts": doubtful,
+            },
             buildings=buildings,
             not_analysed=result.not_analysed,
             flood=layers.get("observedEventA"),
@@ -113,8 +121,10 @@ def write_product(
             created=moment,
         )
         _write_texts(folder, found)
+        for file in asked.enclosed:
+            shutil.copyfile(file, folder / file.name)
         _write_item(folder, found)
-        _write_manifest(folder, found)
+        _write_manifest(folder, found, asked, out)
     return product_paths(out)
 
 
@@ -230,7 +240,7 @@ def _write_item(folder: Path, found: Findings) -> None:
     )
 
 
-def _write_manifest(folder: Path, found: Findings) -> None:
+def _write_manifest(folder: Path, found: Findings, order: Order, out: Path) -> None:
     """Hashes of all there is; written last, so a folder with a manifest is a whole one."""
     pieces = sorted(path for path in folder.iterdir() if path.is_file())
     record = {
@@ -240,8 +250,16 @@ def _write_manifest(folder: Path, found: Findings) -> None:
         "gdal": rasterio.__gdal_version__,
         "versions": _versions(),
         "parameters": dict(found.facts),
+        "order": order.as_dict(),
+        "history": [*order.history],
+        "accuracy": order.accuracy,
         "inputs": [
-            {"role": source.role, "name": source.path.name, "sha256": source.sha256}
+            {
+                "role": source.role,
+                "name": source.path.name,
+                "sha256": source.sha256,
+                "path": os.path.relpath(source.path.resolve(), out.resolve()),
+            }
             for source in found.sources
         ],
         "files": {

@@ -65,7 +65,8 @@ def graded(buildings: GeoDataFrame) -> GeoDataFrame:
         buildings: the columns of ``COLUMNS`` and a geometry; ``grade`` 1..4, 0 when not analysed.
 
     Returns:
-        A new frame, rows in the same order. ``confidence`` is the calibrated probability that the
+        A new frame, rows in the same order; the same frame where it has words already, as a
+        product that is read back does. ``confidence`` is the calibrated probability that the
         word is right; for *Possibly damaged*, the probability that there is any damage.
 
     Raises:
@@ -74,6 +75,8 @@ def graded(buildings: GeoDataFrame) -> GeoDataFrame:
     missing = [name for name in COLUMNS if name not in buildings.columns]
     if missing:
         raise InputError(f"the buildings lack the columns {missing}; found {[*buildings.columns]}")
+    if "damage_gra" in buildings.columns:
+        return buildings
     grade = buildings["grade"].to_numpy()
     if not np.isin(grade, (0, 1, 2, 3, 4)).all():
         raise InputError(f"grades are 0..4; found {sorted(set(grade.tolist()))[:9]}")

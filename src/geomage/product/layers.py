@@ -75,7 +75,7 @@ def _built_up(buildings: GeoDataFrame, first: int, last: int) -> GeoDataFrame:
         "building_id": buildings["building_id"].to_numpy(),
         "obj_type": "Building",
         "damage_gra": buildings["damage_gra"].to_numpy(),
-        "det_method": METHOD,
+        "det_method": buildings.get("det_method", METHOD),
         "notation": "Building block",
         "confidence": buildings["confidence"].round(3).to_numpy(),
         "reason": buildings["reason"].to_numpy(),

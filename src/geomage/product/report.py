@@ -21,6 +21,7 @@ from odc.geo.geobox import GeoBox
 from geomage import __version__
 from geomage.geo import ground_gsd
 from geomage.product import cover, wording
+from geomage.product.accuracy_words import accuracy_section
 from geomage.product.grading import NOT_ANALYSED, WORDS
 from geomage.product.layers import Source
 from geomage.product.outlines import ring_paths
@@ -98,7 +99,7 @@ def _titles(found: Findings, drawn: int) -> dict[str, str]:
         f"{'Before' if found.after else 'Image'}: {names['before']}",
         *([f"after: {names['after']}"] if found.after else []),
         f"{ground_gsd(found.box):.2g} m per pixel",
-        f"made {made} by geomage {__version__}",
+        f"version {found.summary.get('version', 1)}, made {made} by geomage {__version__}",
     ]
     left = len(found.buildings) - drawn
     if left:
@@ -152,7 +153,8 @@ def _texts(found: Findings) -> dict[str, str]:
         "switches": _switches(found),
         "square_m": f"{grid.side_m:g}",
         "up": "top of the image up" if found.box.crs is None else "north up",
-        "areas": wording.area_table(found.summary),
+        "areas": wording.area_table(found.summary)
+        + accuracy_section(found.summary.get("accuracy")),
         "first": _first(found),
         "limits": wording.limits(found.facts, two_dates=two),
         "sources": wording.source_list(found.sources, two_dates=two),

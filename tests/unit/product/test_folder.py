@@ -48,7 +48,12 @@ def test_manifest_holds_the_hash_of_every_other_file_and_input(make_product, tmp
         content = (paths.folder / name).read_bytes()
         assert stated == {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
     before = hashlib.sha256((tmp_path / "before.tif").read_bytes()).hexdigest()
-    assert manifest["inputs"][0] == {"role": "before", "name": "before.tif", "sha256": before}
+    assert manifest["inputs"][0] == {
+        "role": "before",
+        "name": "before.tif",
+        "sha256": before,
+        "path": "../before.tif",
+    }
 
 
 def test_built_up_speaks_the_words_of_the_service(make_product) -> None:

@@ -1,0 +1,127 @@
+"""A product that stands, read back whole so that it can be reviewed and issued again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from geopandas import GeoDataFrame
+from odc.geo.geobox import GeoBox
+
+from geomage.errors import InputError
+from geomage.geo import check_raster, read_vectors
+from geomage.product.folder import ProductPaths, product_paths, sha256_of
+from geomage.product.grading import NOT_ANALYSED, PROBABILITIES, WORDS
+
+__all__ = ["Standing", "changed_files", "read_buildings", "read_record", "read_standing"]
+
+_AGAIN: Final = "map the images again, or take a copy that was not touched"
+_NEEDED: Final = ("building_id", "damage_gra", "confidence", "reason", "grade", *PROBABILITIES)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a product says of itself and of its buildings."""
+
+    paths: ProductPaths
+    manifest: Mapping[str, Any]
+    box: GeoBox  # grid of its rasters
+    buildings: GeoDataFrame  # as `grading.graded` gives them, with ``det_method``
+
+    @property
+    def version(self) -> int:
+        """1 where the product does not say."""
+        order = self.manifest.get("order")
+        stated = order.get("version") if isinstance(order, Mapping) else None
+        return stated if type(stated) is int and stated > 0 else 1
+
+
+def read_standing(out: Path, *, check: Sequence[str] | None = None) -> Standing:
+    """Read a product of two dates back.
+
+    Args:
+        out: the product folder.
+        check: names of the files to hold against the manifest; all of them when None.
+
+    Raises:
+        InputError: it is none, was changed by hand, is damaged, or speaks of one date alone.
+    """
+    paths = product_paths(out)
+    manifest = read_record(paths)
+    changed = changed_files(paths, manifest, check)
+    if changed:
+        raise InputError(f"{changed[0]}; {_AGAIN}")
+    if "damage" not in paths.rasters:
+        raise InputError(f"{out} was made from one date: it has no damage to grade")
+    box = check_raster(paths.rasters["damage"]).box
+    return Standing(paths, manifest, box, read_buildings(paths, box))
+
+
+def read_record(paths: ProductPaths) -> Mapping[str, Any]:
+    """The manifest.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    try:
+        record = json.loads(paths.manifest.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{paths.manifest} is damaged: {error}; {_AGAIN}") from error
+    whole = isinstance(record, dict) and isinstance(record.get("files"), dict)
+    if not whole or not all(isinstance(one, dict) for one in record["files"].values()):
+        raise InputError(f"{paths.manifest} is damaged: it lists no files; {_AGAIN}")
+    return dict(record)
+
+
+def changed_files(
+    paths: ProductPaths, manifest: Mapping[str, Any], names: Sequence[str] | None = None
+) -> list[str]:
+    """What is no longer as the manifest lists it, a sentence each.
+
+    Args:
+        paths: the product.
+        manifest: its record.
+        names: which files; all that are listed when None.
+    """
+    return [
+        said
+        for name, stated in manifest["files"].items()
+        if (names is None or name in names) and (said := _change(paths.folder, name, stated))
+    ]
+
+
+def _change(folder: Path, name: str, stated: Mapping[str, Any]) -> str:
+    path = folder / name
+    if Path(name).name != name or not path.is_file():
+        return f"{folder} is not whole: {name} is missing"
+    if path.stat().st_size != stated.get("bytes") or sha256_of(path) != stated.get("sha256"):
+        return f"{path} is not the file that manifest.json lists: it was edited or damaged"
+    return ""
+
+
+def read_buildings(paths: ProductPaths, box: GeoBox) -> GeoDataFrame:
+    """The buildings with the words they have, in the CRS of the grid.
+
+    Raises:
+        InputError: the layer lacks a column, or a word is none of ours.
+    """
+    frame = read_vectors(paths.vectors, "builtUpA")
+    missing = [name for name in _NEEDED if name not in frame.columns]
+    if missing or not isinstance(frame, GeoDataFrame):
+        raise InputError(f"{paths.vectors}: the layer builtUpA lacks {missing}; {_AGAIN}")
+    odd = sorted({str(word) for word in frame["damage_gra"]} - {*WORDS})
+    if odd:
+        raise InputError(f"{paths.vectors}: damage_gra holds {', '.join(odd[:4])}; {_AGAIN}")
+    if (frame.geometry.isna() | frame.geometry.is_empty).any():
+        raise InputError(f"{paths.vectors}: a building has no shape; {_AGAIN}")
+    if frame["building_id"].duplicated().any():
+        raise InputError(f"{paths.vectors}: two buildings share a building_id; {_AGAIN}")
+    unseen = (frame["damage_gra"] == NOT_ANALYSED).to_numpy()
+    reason = np.where(unseen, frame["reason"].to_numpy(object), None)
+    grade = frame["grade"].fillna(0).astype(int)
+    frame = frame.assign(grade=grade, reason=reason, not_analysed_reason=reason)
+    return frame if box.crs is None else frame.to_crs(box.crs.to_wkt())
