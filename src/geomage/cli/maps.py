@@ -21,10 +21,13 @@ from geomage.cli.options import (
     ModelName,
     Out,
     Overwrite,
+    Population,
     Precision,
     Processes,
     Scheduler,
     Seed,
+    ZoneName,
+    Zones,
     read_bytes,
 )
 
@@ -75,6 +78,7 @@ def check(
         "geomage map before.png after.png --gsd 0.5 -o out",
         "geomage map west.tif after.tif --before east.tif -o out",
         "geomage map before.tif after.tif -o out --extent 363000,4102000,364500,4103000",
+        "geomage map before.tif after.tif -o out --zones wards.gpkg --population worldpop.tif",
         "geomage map before.tif after.tif -o out --dry-run",
         "geomage map before.tif after.tif -o out --scheduler tcp://10.0.0.1:8786",
     ),
@@ -99,6 +103,9 @@ def map_(
         bool,
         typer.Option("--flips", help="Mean over four mirror images: surer, and four times dearer."),
     ] = False,
+    zones: Zones = None,
+    zone_name: ZoneName = None,
+    population: Population = None,
     memory: Memory = "2GiB",
     jobs: Processes = 1,
     scheduler: Scheduler = None,
@@ -119,7 +126,7 @@ def map_(
     """
     from geomage.evaluation import map_into
     from geomage.mapping import MapJob, read_extent
-    from geomage.product import partly_analysed
+    from geomage.product import Order, partly_analysed
 
     job = MapJob(
         before=(before, *(more_before or ())),
@@ -140,7 +147,7 @@ def map_(
     if dry_run:
         _forecast(job, as_json=as_json)
         return
-    product = map_into(job, say)
+    product = map_into(job, say, Order(zones, zone_name, population))
     summary = json.loads(product.summary.read_text(encoding="utf-8"))
     for doubt in summary["doubts"]:
         say(f"note: {doubt}")

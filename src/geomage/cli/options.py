@@ -74,6 +74,26 @@ Extent = Annotated[
         show_default="all of the first date",
     ),
 ]
+Zones = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Polygons to count buildings and people in, of any CRS.",
+        show_default="lettered squares",
+    ),
+]
+ZoneName = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN", help="Column with the names of --zones.", show_default="a usual one"
+    ),
+]
+Population = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="RASTER", help="People per pixel, of any CRS and grid.", show_default=False
+    ),
+]
 Memory = Annotated[str, typer.Option(help="Budget of memory, such as 512MiB or 2GiB.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.", min=0, callback=check_seed)]
 Jobs = Annotated[

@@ -13,8 +13,10 @@ from geomage.product.grading import (
 )
 from geomage.product.mapped import RASTERS, Mapped
 from geomage.product.mosaic import write_mosaic
+from geomage.product.order import Order
 from geomage.product.score import Detection, Score, score_product
 from geomage.product.scorecard import score_table
+from geomage.product.statistics import check_order
 
 __all__ = [
     "DECIDED_DAMAGED",
@@ -24,8 +26,10 @@ __all__ = [
     "WORDS",
     "Detection",
     "Mapped",
+    "Order",
     "ProductPaths",
     "Score",
+    "check_order",
     "graded",
     "partly_analysed",
     "product_paths",

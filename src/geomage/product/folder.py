@@ -26,9 +26,12 @@ from geomage.product.doubts import doubts
 from geomage.product.grading import graded
 from geomage.product.layers import Source, flood_beside_obscured_m2, product_layers
 from geomage.product.mapped import RASTERS, Mapped
+from geomage.product.measured import measured_of
+from geomage.product.order import PLAIN, Order
 from geomage.product.pictures import Picture, take_picture
 from geomage.product.report import Findings, report_html
 from geomage.product.squares import worst_squares
+from geomage.product.statistics import count_zones, write_statistics, write_tables
 from geomage.product.styles import layer_styles
 from geomage.product.summary import summarise, summary_csv
 from geomage.product.surface import areas_m2
@@ -53,12 +56,13 @@ class ProductPaths:
     manifest: Path
 
 
-def write_product(
+def write_product(  # noqa: PLR0913 -- where, of what, and three ways of making it
     result: Mapped,
     out: Path,
     *,
     before_paths: Sequence[Path],
     after_paths: Sequence[Path] = (),
+    order: Order = PLAIN,
     overwrite: bool = False,
     created: datetime | None = None,
 ) -> ProductPaths:
@@ -69,6 +73,7 @@ def write_product(
         out: the folder to make.
         before_paths: images before the event.
         after_paths: images after it; none for a map of buildings only.
+        order: what is asked beyond the map: zones, people.
         overwrite: replace a folder that stands there.
         created: time of making, UTC; None takes ``SOURCE_DATE_EPOCH`` or now.
 
@@ -89,15 +94,19 @@ def write_product(
     ):
         rasters = _move_rasters(result.rasters, folder)
         box = check_raster(rasters["building"]).box
-        buildings = graded(result.buildings)
+        measured = measured_of(result.facts)
+        buildings = graded(result.buildings, None if measured is None else measured.calibration)
         buildings = buildings.assign(area_m2=areas_m2(buildings))
         layers = product_layers(
             buildings, result.not_analysed, box, sources, flood=rasters.get("flood")
         )
+        zones = count_zones(buildings, box, order, measured, two_dates="damage" in rasters)
+        layers |= {} if zones is None else {"mostAffectedA": zones.zones}
         write_vectors(folder / "products.gpkg", layers, styles=_styles(layers))
         squares = worst_squares(buildings, box)
         before, after = _two_pictures(sources, box, result.facts)
         summary = summarise(buildings, result.not_analysed, box, rasters, squares)
+        summary |= write_statistics(folder, zones, buildings, result.not_analysed, box)
         doubtful = _doubts(result, summary, box, layers.get("observedEventA"))
         found = Findings(
             summary={**summary, "doubts": doubtful},
@@ -113,6 +122,7 @@ def write_product(
             created=moment,
         )
         _write_texts(folder, found)
+        write_tables(folder, zones, summary)
         _write_item(folder, found)
         _write_manifest(folder, found)
     return product_paths(out)

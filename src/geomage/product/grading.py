@@ -13,6 +13,7 @@ So nothing is called undamaged by default: it takes a grade, an image and a conf
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -32,11 +33,11 @@ __all__ = [
 ]
 
 DECIDED_INTACT: Final = 0.6
-"""Calibrated probability of no damage from which a building counts as not visibly damaged."""
+"""Probability of no damage, as the model says it, from which a building counts as undamaged."""
 DECIDED_DESTROYED: Final = 0.72
-"""Calibrated probability of any damage from which a building of grade 4 is called destroyed."""
+"""The same of any damage, from which a building of grade 4 is called destroyed."""
 DECIDED_DAMAGED: Final = 0.97
-"""Calibrated probability of any damage from which one of grade 2 or 3 is called damaged.
+"""The same of any damage, from which one of grade 2 or 3 is called damaged.
 
 Much higher: a network that saw simulated images alone is surer than it should be of major damage
 where debris lies around a house that stands.
@@ -58,15 +59,20 @@ NO_GRADE: Final = "no grade"
 COLUMNS: Final = ("building_id", "grade", *PROBABILITIES, "not_analysed_reason")
 
 
-def graded(buildings: GeoDataFrame) -> GeoDataFrame:
+def graded(
+    buildings: GeoDataFrame, calibration: Callable[[np.ndarray], np.ndarray] | None = None
+) -> GeoDataFrame:
     """Add ``damage_gra``, ``confidence`` (0..1, nan when not analysed) and ``reason``.
 
     Args:
         buildings: the columns of ``COLUMNS`` and a geometry; ``grade`` 1..4, 0 when not analysed.
+        calibration: makes the model's probabilities (n, 4) honest; None takes them as they are.
+            Only the confidence follows it: the words follow what the model said.
 
     Returns:
         A new frame, rows in the same order. ``confidence`` is the calibrated probability that the
-        word is right; for *Possibly damaged*, the probability that there is any damage.
+        word is right of an outline that is a building; for *Possibly damaged*, the probability
+        that there is any damage.
 
     Raises:
         InputError: a column is missing or a grade lies outside 0..4.
@@ -82,9 +88,10 @@ def graded(buildings: GeoDataFrame) -> GeoDataFrame:
     unseen = given.notna().to_numpy() | (grade == 0) | np.isnan(p).any(axis=1)
     word = _words(grade, p, unseen)
     reason = given.where(given.notna(), NO_GRADE).astype(object)
+    honest = p if calibration is None else calibration(p)
     return buildings.assign(
         damage_gra=word,
-        confidence=np.where(unseen, np.nan, _confidence(word, p)),
+        confidence=np.where(unseen, np.nan, _confidence(word, honest)),
         reason=np.where(unseen, reason, None),
     )
 
