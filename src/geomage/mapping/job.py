@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import geopandas as gpd
 import numpy as np
+import shapely
 
 from geomage.errors import InputError, OutputError
 from geomage.geo import MEMORY, Scratch, read_vectors, true_path
@@ -153,9 +154,18 @@ def _extent_of(path: Path) -> Extent:
     features = read_vectors(path)
     if not isinstance(features, gpd.GeoDataFrame) or np.isnan(features.total_bounds).any():
         raise InputError(f"--extent {path}: holds no feature with a place")
+    _refuse_crossing(path, features.geometry)
     crs = None if features.crs is None else features.crs.to_wkt()
     left, bottom, right, top = map(float, features.total_bounds)
     return Extent(left, bottom, right, top, crs)
+
+
+def _refuse_crossing(path: Path, shapes: gpd.GeoSeries) -> None:
+    """Raise InputError at a polygon that crosses itself: it is not the area somebody drew."""
+    broken = shapes[shapes.notna() & ~shapes.is_valid]
+    if len(broken):
+        why = shapely.is_valid_reason(broken.iloc[0])
+        raise InputError(f"--extent {path}: a shape crosses itself or is broken ({why}); mend it")
 
 
 def refuse_output(job: MapJob) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from affine import Affine
 from geopandas import GeoDataFrame
 from odc.geo.geobox import GeoBox
 from scipy import ndimage
@@ -82,11 +83,11 @@ def _cells(box: GeoBox) -> tuple[GeoBox, float]:
     """The coarse grid of the surface, from the corner of the map; and the radius, metres."""
     rows, cols = (int(size) for size in box.shape)
     gsd = ground_gsd(box)
-    side = max(RADIUS_M / _CELLS, max(rows, cols) * gsd / _MOST)
-    step = max(1, round(side / gsd))
+    radius = max(RADIUS_M, max(rows, cols) * gsd * _CELLS / _MOST)
+    step = max(1, round(radius / _CELLS / gsd))
     shape = (math.ceil(rows / step), math.ceil(cols / step))
-    affine = box.affine * box.affine.scale(step)
-    return GeoBox(shape, affine, box.crs), max(RADIUS_M, _CELLS * step * gsd)
+    affine = box.affine @ Affine.scale(step)
+    return GeoBox(shape, affine, box.crs), radius
 
 
 def _counts(hit: GeoDataFrame, cells: GeoBox) -> np.ndarray:

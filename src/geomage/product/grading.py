@@ -29,6 +29,7 @@ __all__ = [
     "NOT_ANALYSED",
     "POSSIBLY",
     "WORDS",
+    "confidences",
     "graded",
 ]
 
@@ -91,7 +92,7 @@ def graded(
     honest = p if calibration is None else calibration(p)
     return buildings.assign(
         damage_gra=word,
-        confidence=np.where(unseen, np.nan, _confidence(word, honest)),
+        confidence=confidences(np.array([WORDS.index(w) for w in word], int), honest),
         reason=np.where(unseen, reason, None),
     )
 
@@ -105,14 +106,12 @@ def _words(grade: np.ndarray, p: np.ndarray, unseen: np.ndarray) -> np.ndarray:
     return np.where(unseen, NOT_ANALYSED, word)
 
 
-def _confidence(word: np.ndarray, p: np.ndarray) -> np.ndarray:
-    by_word = {
-        "Destroyed": p[:, 3],
-        "Damaged": p[:, 1] + p[:, 2],
-        POSSIBLY: 1 - p[:, 0],
-        "No visible damage": p[:, 0],
-    }
-    confidence = np.full(len(word), np.nan)
-    for name, values in by_word.items():
-        confidence[word == name] = values[word == name]
-    return confidence
+def confidences(word: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """(n,) probability that a word is right; of Possibly damaged, that there is any damage.
+
+    Args:
+        word: (n,) place in `WORDS`; Not Analysed has none, nan.
+        p: (n, 4) probabilities of grades 1..4.
+    """
+    by_word = (p[:, 3], p[:, 1] + p[:, 2], 1 - p[:, 0], p[:, 0], np.full(len(p), np.nan))
+    return np.asarray(np.choose(word, by_word))

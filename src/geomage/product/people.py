@@ -30,8 +30,8 @@ from geomage.product.surface import box_outline
 
 __all__ = ["Residents", "residents_of"]
 
-_PARTS: Final = 8  # a side of a pixel is cut into, to share it out between zones
-_SIDE: Final = 128  # px of the population raster read at once
+_PARTS: Final = 16  # a side of a pixel is cut into, to share it out between zones
+_SIDE: Final = 64  # px of the population raster read at once
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def residents_of(zones: GeoDataFrame, population: Path, box: GeoBox) -> Resident
     """Share out the people of each pixel by the part of it that lies in each zone.
 
     A pixel counts people, not people per area, and they are taken to live evenly over it: it is
-    cut into 8 x 8 parts, each of which belongs to the zone that holds its centre.
+    cut into 16 x 16 parts, each of which belongs to the zone that holds its centre.
 
     Args:
         zones: polygons in the CRS of the map.
@@ -115,14 +115,14 @@ def _windows(zones: GeoDataFrame, box: GeoBox) -> Iterator[Window]:
 
 
 def _numbers(zones: GeoDataFrame, part: GeoBox) -> np.ndarray:
-    """(8 y, 8 x) number of the zone of each part of the pixels of a window, 0 outside all."""
+    """(16 y, 16 x) number of the zone of each part of the pixels of a window, 0 outside all."""
     return rasterise(zones, _cut(part), column="number", dtype="int32")
 
 
 def _cut(box: GeoBox) -> GeoBox:
-    """A grid with 8 x 8 pixels for each."""
+    """A grid with 16 x 16 pixels for each."""
     rows, cols = (int(size) * _PARTS for size in box.shape)
-    return GeoBox((rows, cols), box.affine * Affine.scale(1 / _PARTS), box.crs)
+    return GeoBox((rows, cols), box.affine @ Affine.scale(1 / _PARTS), box.crs)
 
 
 def _counts(

@@ -22,7 +22,7 @@ from geomage.errors import InputError
 
 __all__ = ["Table", "safe_cell", "table_csv", "write_workbook"]
 
-_BEGINS_FORMULA: Final = tuple("=+-@|\t\r\n\uff1d\uff0b\uff0d\uff20")
+_BEGINS_FORMULA: Final = tuple("=+-@|\t\n\uff1d\uff0b\uff0d\uff20")
 _NO_XML: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LONGEST: Final = 32_767  # letters of a cell
 _NAME: Final = re.compile(r"[^\[\]:*?/\\]{1,31}")  # of a sheet
@@ -58,8 +58,9 @@ class Table:
 
 def safe_cell(cell: object) -> object:
     """A cell for CSV: text that begins like a formula gets an apostrophe, None and NaN are ""."""
-    if isinstance(cell, str) and cell.lstrip(" ").startswith(_BEGINS_FORMULA):
-        return f"'{cell}"
+    if isinstance(cell, str):
+        text = cell.replace("\r", " ")  # ends a line for some readers
+        return f"'{text}" if text.lstrip(" ").startswith(_BEGINS_FORMULA) else text
     if cell is None or (isinstance(cell, float) and not math.isfinite(cell)):
         return ""
     return cell

@@ -32,11 +32,9 @@ def square_zones(box: GeoBox) -> GeoDataFrame:
     They are those of `squares.square_grid`, cut at the border of the map.
     """
     grid = square_grid(box)
-    rows, cols = (int(size) for size in box.shape)
     names, shapes = [], []
     for row, col in itertools.product(range(grid.rows), range(grid.columns)):
-        x, y = (np.clip([at * grid.side_px, (at + 1) * grid.side_px], 0, most)
-                for at, most in ((col, cols), (row, rows)))  # fmt: skip
+        x, y = grid.edges(row, col, box)
         corners = [(x[0], y[0]), (x[0], y[1]), (x[1], y[1]), (x[1], y[0])]
         names.append(grid.name(row, col))
         shapes.append(shapely.Polygon([box.affine @ corner for corner in corners]))
