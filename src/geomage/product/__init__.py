@@ -13,6 +13,7 @@ from geomage.product.grading import (
 )
 from geomage.product.mapped import RASTERS, Mapped
 from geomage.product.mosaic import write_mosaic
+from geomage.product.order import EVENT_TYPES, KINDS, PLAIN, Order
 from geomage.product.score import Detection, Score, score_product
 from geomage.product.scorecard import score_table
 
@@ -20,10 +21,14 @@ __all__ = [
     "DECIDED_DAMAGED",
     "DECIDED_DESTROYED",
     "DECIDED_INTACT",
+    "EVENT_TYPES",
+    "KINDS",
+    "PLAIN",
     "RASTERS",
     "WORDS",
     "Detection",
     "Mapped",
+    "Order",
     "ProductPaths",
     "Score",
     "graded",
