@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from geomage.errors import InputError, near_names
 
-__all__ = ["EVENT_TYPES", "KINDS", "NOT_APPLICABLE", "Order"]
+__all__ = ["EVENT_TYPES", "KINDS", "NOT_APPLICABLE", "PLAIN", "Order"]
 
 KINDS: Final = {"FEP": "First Estimate", "DEL": "Delineation", "GRA": "Grading"}
 """Kinds of product of Copernicus EMS Rapid Mapping, and the words of ``map_type``."""
@@ -102,6 +102,10 @@ class Order:
             "area_id": self.area_id,
             "locality": self.locality,
         }
+
+
+PLAIN: Final = Order()
+"""A first grading product of which no more is said."""
 
 
 def _refuse_event(word: str) -> None:

@@ -1,9 +1,9 @@
 """Names, fields and types of the layers of ``products.gpkg``.
 
-The first fields of a layer are those of Copernicus EMS Rapid Mapping, in its order and types (vector
-package of EMSR648, 2023; ``observedEventA`` as in EMSR332, 2019): text, or whole numbers of 64 bits.
-What follows is ours. Where the service has a field for what no map can tell (the name of a building),
-it holds the service's own word for that.
+The first fields of a layer are those of Copernicus EMS Rapid Mapping, in its order and types
+(vector package of EMSR648, 2023; ``observedEventA`` as in EMSR332, 2019): text, or whole numbers of
+64 bits. What follows is ours. Where the service has a field for what no map can tell (the name of a
+building), it holds the service's own word for that.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The colours of damage, and default QGIS styles made from them.
 
-A style is QML, the XML that QGIS 3 writes: a renderer, its symbols, and the kind of shape it is for.
+A style is QML, the XML that QGIS 3 writes: a renderer, its symbols, and their kind of shape.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def _categorised(field: str, looks: Mapping[str, _Look]) -> str:
 
 def _graduated(field: str) -> str:
     """A symbol for each range of a share 0..1, light to dark."""
-    ends = list(zip(_SHARES, _SHARES[1:], strict=False))
+    ends = list(pairwise(_SHARES))
     rows = "".join(
         f'<range render="true" lower="{low:.3f}" upper="{high:.3f}" symbol="{number}"'
         f' label="{low:.0%} to {high:.0%}"/>'

@@ -1,4 +1,4 @@
-"""products.gpkg against the requirements of OGC 12-128r18 (GeoPackage 1.3), read as plain SQLite."""
+"""products.gpkg against the requirements of OGC 12-128r18 (GeoPackage 1.3), read as SQLite."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_styles_are_listed_as_a_table_and_one_is_the_default_of_each_layer(datab
 
 
 @pytest.mark.parametrize("layer", sorted(layer_styles()))
-def test_styles_are_qml_that_names_what_the_layer_holds(make_product, layer) -> None:
+def test_styles_are_qml_that_names_what_the_layer_holds(layer) -> None:
     """What QGIS 3 asks of a style: a renderer whose symbols exist, for the right kind of shape."""
     style = ET.fromstring(layer_styles()[layer])  # noqa: S314
     assert style.tag == "qgis"
