@@ -2,12 +2,12 @@
 
     python -m benchmarks.calibration [-o FOLDER] [--data DATA] [--model MODEL] [--write]
 
-Simulates events of all hazards that no training has seen, maps them as a user's images are, and holds
-each outline that was assessed against the truth. One set of events fits (the calibration, the table
-of errors), another tests. Prints:
+Simulates events of all hazards that no training has seen, maps them as a user's images are, and
+holds each outline that was assessed against the truth. One set of events fits (the calibration, the
+table of errors), another tests. Prints:
 
 - the expected calibration error (Guo et al. 2017, equation 3; 15 bins of equal width) of what the
-  model says and of what the product says, with a reliability table, by hazard, and on the real sets;
+  model says and of what the product says, by hazard and on the real sets, with reliability tables;
 - how often 90 % intervals hold the truth, and how wide they are.
 
 Outlines are kept in FOLDER and not made again. `--write` keeps what was measured in the package

@@ -12,11 +12,16 @@ import typer
 from geomage.cli.frame import PARTLY, done, examples, print_json, print_text, say
 from geomage.cli.options import (
     After,
+    AreaId,
     Backend,
     Before,
+    EventId,
+    EventType,
     Extent,
     Gsd,
     Json,
+    Kind,
+    Locality,
     Memory,
     ModelName,
     Out,
@@ -24,6 +29,7 @@ from geomage.cli.options import (
     Population,
     Precision,
     Processes,
+    ProductVersion,
     Scheduler,
     Seed,
     ZoneName,
@@ -110,6 +116,12 @@ def map_(
     jobs: Processes = 1,
     scheduler: Scheduler = None,
     seed: Seed = 0,
+    kind: Kind = "GRA",
+    product_version: ProductVersion = 1,
+    event_type: EventType = None,
+    event_id: EventId = None,
+    area_id: AreaId = None,
+    locality: Locality = None,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Say what it would take: pixels, time, memory, disk."),
@@ -128,6 +140,17 @@ def map_(
     from geomage.mapping import MapJob, read_extent
     from geomage.product import Order, partly_analysed
 
+    order = Order(
+        kind=kind,
+        version=product_version,
+        event_type=event_type,
+        event_id=event_id,
+        area_id=area_id,
+        locality=locality,
+        zones=zones,
+        zone_name=zone_name,
+        population=population,
+    )
     job = MapJob(
         before=(before, *(more_before or ())),
         after=(*_some(after), *(more_after or ())),
@@ -147,7 +170,7 @@ def map_(
     if dry_run:
         _forecast(job, as_json=as_json)
         return
-    product = map_into(job, say, Order(zones, zone_name, population))
+    product = map_into(job, say, order)
     summary = json.loads(product.summary.read_text(encoding="utf-8"))
     for doubt in summary["doubts"]:
         say(f"note: {doubt}")

@@ -94,6 +94,32 @@ Population = Annotated[
         metavar="RASTER", help="People per pixel, of any CRS and grid.", show_default=False
     ),
 ]
+Kind = Annotated[
+    str,
+    typer.Option(
+        metavar="KIND",
+        help="What the product is called: FEP, DEL or GRA, with _MONIT01, … for a later look.",
+    ),
+]
+ProductVersion = Annotated[
+    int, typer.Option("--product-version", help="Version of the product, from 1.", min=1, max=99)
+]
+EventType = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="earthquake, volcano, storm, flood, landslide, fire or accident.",
+        show_default="not stated",
+    ),
+]
+EventId = Annotated[
+    str | None,
+    typer.Option(metavar="ID", help="Number of the activation, such as EMSR648."),
+]
+AreaId = Annotated[str | None, typer.Option(metavar="ID", help="Number of the area, such as 04.")]
+Locality = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Where it is, such as Kahramanmaras.")
+]
 Memory = Annotated[str, typer.Option(help="Budget of memory, such as 512MiB or 2GiB.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.", min=0, callback=check_seed)]
 Jobs = Annotated[

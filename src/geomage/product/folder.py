@@ -30,6 +30,7 @@ from geomage.product.measured import measured_of
 from geomage.product.order import PLAIN, Order
 from geomage.product.pictures import Picture, take_picture
 from geomage.product.report import Findings, report_html
+from geomage.product.schema import SHAPES
 from geomage.product.squares import worst_squares
 from geomage.product.statistics import count_zones, write_statistics, write_tables
 from geomage.product.styles import layer_styles
@@ -56,7 +57,7 @@ class ProductPaths:
     manifest: Path
 
 
-def write_product(  # noqa: PLR0913 -- where, of what, and three ways of making it
+def write_product(  # noqa: PLR0913 -- each by name, and each a thing of its own
     result: Mapped,
     out: Path,
     *,
@@ -73,12 +74,13 @@ def write_product(  # noqa: PLR0913 -- where, of what, and three ways of making 
         out: the folder to make.
         before_paths: images before the event.
         after_paths: images after it; none for a map of buildings only.
-        order: what is asked beyond the map: zones, people.
+        order: what the product is called, and what is asked beyond the map: zones, people.
         overwrite: replace a folder that stands there.
         created: time of making, UTC; None takes ``SOURCE_DATE_EPOCH`` or now.
 
     Raises:
-        InputError: a raster is missing, or the buildings lack a column.
+        InputError: a raster is missing, the buildings lack a column, or a later look (MONIT) is
+            ordered of one date.
         RunError: an image changed since it was mapped.
         OutputError: the folder exists or cannot be written.
     """
@@ -86,7 +88,8 @@ def write_product(  # noqa: PLR0913 -- where, of what, and three ways of making 
     if missing:
         raise InputError(f"the mapping run has no raster {missing}; it has {[*result.rasters]}")
     moment = created or _now()
-    sources = _sources(before_paths, after_paths)
+    _refuse_early(order, after_paths)
+    sources = _sources(before_paths, after_paths, result.facts)
     _refuse_changed(sources, result.facts)
     with (
         fresh_folder(out, overwrite=overwrite) as folder,
@@ -98,21 +101,22 @@ def write_product(  # noqa: PLR0913 -- where, of what, and three ways of making 
         buildings = graded(result.buildings, None if measured is None else measured.calibration)
         buildings = buildings.assign(area_m2=areas_m2(buildings))
         layers = product_layers(
-            buildings, result.not_analysed, box, sources, flood=rasters.get("flood")
+            buildings, result.not_analysed, box, sources, order, rasters.get("flood")
         )
         zones = count_zones(buildings, box, order, measured, two_dates="damage" in rasters)
         layers |= {} if zones is None else {"mostAffectedA": zones.zones}
-        write_vectors(folder / "products.gpkg", layers, styles=_styles(layers))
+        _write_vectors(folder, layers)
         squares = worst_squares(buildings, box)
         before, after = _two_pictures(sources, box, result.facts)
         summary = summarise(buildings, result.not_analysed, box, rasters, squares)
         summary |= write_statistics(folder, zones, buildings, result.not_analysed, box)
-        doubtful = _doubts(result, summary, box, layers.get("observedEventA"))
+        flood = layers["observedEventA"] if "flood" in rasters else None
+        doubtful = _doubts(result, summary, box, flood)
         found = Findings(
-            summary={**summary, "doubts": doubtful},
+            summary={"product": order.as_dict(), **summary, "doubts": doubtful},
             buildings=buildings,
             not_analysed=result.not_analysed,
-            flood=layers.get("observedEventA"),
+            flood=flood,
             box=box,
             squares=squares,
             sources=sources,
@@ -164,11 +168,24 @@ def _now() -> datetime:
     return datetime.fromtimestamp(int(stated), UTC) if stated else datetime.now(UTC)
 
 
-def _sources(before: Sequence[Path], after: Sequence[Path]) -> list[Source]:
+def _refuse_early(order: Order, after: Sequence[Path]) -> None:
+    if "MONIT" in order.code and not after:
+        raise InputError(f"--kind {order.kind} is a later look at an event: give a second image")
+
+
+def _sources(
+    before: Sequence[Path], after: Sequence[Path], facts: Mapping[str, Any]
+) -> list[Source]:
+    """The images, and the footprints that the run was given."""
     roles = [(Path(p), "before") for p in before] + [(Path(p), "after") for p in after]
     if not before:
         raise InputError("a product needs at least one image before the event")
-    return [Source(i, path, role, sha256_of(path)) for i, (path, role) in enumerate(roles, 1)]
+    images = [Source(i, path, role, sha256_of(path)) for i, (path, role) in enumerate(roles, 1)]
+    given = facts.get("footprints")
+    if not isinstance(given, Mapping):
+        return images
+    outlines = Source(len(images) + 1, Path(given["file"]), "footprints", given["sha256"])
+    return [*images, outlines]
 
 
 def _refuse_changed(sources: Sequence[Source], facts: Mapping[str, Any]) -> None:
@@ -215,8 +232,13 @@ def _two_pictures(
     return take_picture(dates["before"], box), after
 
 
-def _styles(layers: Mapping[str, object]) -> dict[str, str]:
-    return {name: style for name, style in layer_styles().items() if name in layers}
+def _write_vectors(folder: Path, layers: Mapping[str, GeoDataFrame]) -> None:
+    """The GeoPackage with its styles inside, and each style beside it as ``LAYER.qml``."""
+    styles = {name: style for name, style in layer_styles().items() if name in layers}
+    kinds = {name: SHAPES[name[-1]] for name in styles}
+    write_vectors(folder / "products.gpkg", layers, styles=styles, kinds=kinds)
+    for name, style in styles.items():
+        _write(folder / f"{name}.qml", style)
 
 
 def _write_texts(folder: Path, found: Findings) -> None:
@@ -233,7 +255,7 @@ def _write_item(folder: Path, found: Findings) -> None:
     write_item(
         folder,
         kind="product",
-        parameters=dict(found.facts),
+        parameters={**found.facts, "product": found.summary["product"]},
         assets=assets,
         box=found.box,
         datetime=found.created,
@@ -249,6 +271,7 @@ def _write_manifest(folder: Path, found: Findings) -> None:
         "python": platform.python_version(),
         "gdal": rasterio.__gdal_version__,
         "versions": _versions(),
+        "product": found.summary["product"],
         "parameters": dict(found.facts),
         "inputs": [
             {"role": source.role, "name": source.path.name, "sha256": source.sha256}

@@ -31,9 +31,7 @@ class SquareGrid:
     rows: int
 
     def edges(self, row: int, column: int, box: GeoBox) -> tuple[np.ndarray, np.ndarray]:
-        """Left and right columns of pixels of a square, and top and bottom rows; the last ones end
-        with the grid.
-        """
+        """Pixels where a square begins and ends, (left, right) and (top, bottom)."""
         height, width = (int(size) for size in box.shape)
         x = np.minimum([column * self.side_px, (column + 1) * self.side_px], width)
         y = np.minimum([row * self.side_px, (row + 1) * self.side_px], height)

@@ -14,7 +14,7 @@ from geomage.errors import InputError
 from geomage.product.tables import Table, safe_cell, table_csv, write_workbook
 
 MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
-EVIL = ["=1+1", "+cmd", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "  =1", "＝1", "|calc"]
+EVIL = ["=1+1", "+cmd", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "  =1", "\uff1d1", "|calc"]
 
 
 @pytest.mark.parametrize("text", EVIL)

@@ -96,13 +96,13 @@ def test_no_interval_is_claimed_of_a_model_that_was_not_measured() -> None:
 def test_the_numbers_of_a_zone_do_not_hang_on_the_others(tmp_path: Path) -> None:
     """Nor on the CRS its zones came in."""
     paths = [halves(tmp_path / "a.gpkg"), halves(tmp_path / "b.geojson", "EPSG:4326")]
-    one, two = (most_affected(houses(), BOX, Order(path), errors()).zones for path in paths)
+    one, two = (most_affected(houses(), BOX, Order(zones=path), errors()).zones for path in paths)
     drop = ["geometry", "area_m2", "inside"]
     assert one.drop(columns=drop).equals(two.drop(columns=drop))
     np.testing.assert_allclose(one["area_m2"], two["area_m2"], rtol=1e-4)
     alone = gpd.read_file(paths[0]).iloc[:1]
     alone.to_file(tmp_path / "c.gpkg")
-    three = most_affected(houses(), BOX, Order(tmp_path / "c.gpkg"), errors())
+    three = most_affected(houses(), BOX, Order(zones=tmp_path / "c.gpkg"), errors())
     west = one[one["zone"] == "West"].drop(columns=["geometry", "rank"]).iloc[0]
     assert three.zones.drop(columns=["geometry", "rank"]).iloc[0].equals(west)
     assert three.about["outside_all_zones"] == 300 - west["mapped"]
@@ -148,7 +148,7 @@ def test_where_the_raster_knows_nothing_people_are_unknown_not_none(tmp_path: Pa
     assert found.whole["residents"] == pytest.approx(200)
 
 
-def test_people_in_damaged_buildings_follow_the_share_of_these(tmp_path: Path) -> None:
+def test_people_in_damaged_buildings_follow_the_share_of_these() -> None:
     occupied = houses().assign(occupants=3.0)
     found = most_affected(occupied, BOX, Order(), errors())
     assert found.about["people"] == "occupants"
@@ -172,7 +172,8 @@ def test_the_surface_holds_as_many_buildings_as_are_hit() -> None:
 
 def test_one_house_makes_the_kernel_that_is_stated() -> None:
     one = gpd.GeoDataFrame(
-        {"damage_gra": ["Destroyed"]}, geometry=[shapely.box(500_412, 6_651_262, 500_413, 6_651_263)],
+        {"damage_gra": ["Destroyed"]},
+        geometry=[shapely.box(500_412, 6_651_262, 500_413, 6_651_263)],
         crs=32632,
     )  # fmt: skip
     found = affected_surface(one, one.iloc[:0], BOX)
@@ -213,7 +214,7 @@ def test_one_date_has_no_zones_unless_they_are_asked_for(make_product, tmp_path:
     assert not (paths.folder / "affected.tif").exists()
     where = grid(UTM).extent.geom
     gpd.GeoDataFrame({"name": ["all"]}, geometry=[where], crs=UTM).to_file(tmp_path / "z.gpkg")
-    asked = make_product(dates=1, out="asked", order=Order(tmp_path / "z.gpkg"))
+    asked = make_product(dates=1, out="asked", order=Order(zones=tmp_path / "z.gpkg"))
     zones = read_vectors(asked.vectors, "mostAffectedA")
     assert zones[["mapped", "assessed"]].to_numpy().tolist() == [[6, 0]]
     assert not (asked.folder / "affected.tif").exists()
@@ -225,5 +226,5 @@ def test_a_zone_named_like_a_formula_does_not_run(tmp_path: Path) -> None:
     gpd.GeoDataFrame({"name": ["=HYPERLINK(1)"]}, geometry=[where], crs=UTM).to_file(
         tmp_path / "z.gpkg"
     )
-    found = most_affected(buildings, grid(UTM), Order(tmp_path / "z.gpkg"), errors())
+    found = most_affected(buildings, grid(UTM), Order(zones=tmp_path / "z.gpkg"), errors())
     assert "\n'=HYPERLINK(1)," in table_csv(zone_table(found))
