@@ -23,6 +23,8 @@ from geomage.errors import InputError, RunError
 from geomage.geo import BLOCK_CACHE, check_raster, fresh_folder, write_vectors
 from geomage.geo.stac import write_item
 from geomage.product.doubts import doubts
+from geomage.product.extent_layers import add_extents
+from geomage.product.extents import extents_record
 from geomage.product.grading import graded
 from geomage.product.layers import Source, flood_beside_obscured_m2, product_layers
 from geomage.product.mapped import RASTERS, Mapped
@@ -103,6 +105,7 @@ def write_product(  # noqa: PLR0913 -- each by name, and each a thing of its own
         layers = product_layers(
             buildings, result.not_analysed, box, sources, order, rasters.get("flood")
         )
+        extents = add_extents(layers, rasters, buildings, order, sources)
         zones = count_zones(buildings, box, order, measured, two_dates="damage" in rasters)
         layers |= {} if zones is None else {"mostAffectedA": zones.zones}
         _write_vectors(folder, layers)
@@ -110,7 +113,8 @@ def write_product(  # noqa: PLR0913 -- each by name, and each a thing of its own
         before, after = _two_pictures(sources, box, result.facts)
         summary = summarise(buildings, result.not_analysed, box, rasters, squares)
         summary |= write_statistics(folder, zones, buildings, result.not_analysed, box)
-        flood = layers["observedEventA"] if "flood" in rasters else None
+        summary["extents"] = extents_record(extents, summary["area"]["analysed_m2"])
+        flood = extents["flooded"]
         doubtful = _doubts(result, summary, box, flood)
         found = Findings(
             summary={"product": order.as_dict(), **summary, "doubts": doubtful},

@@ -15,13 +15,13 @@ from odc.geo.geobox import GeoBox
 from geomage.errors import InputError
 from geomage.geo import check_raster, ground_gsd
 from geomage.mapping.reasons import OBSCURED, REASONS
-from geomage.product.flooded import FLOOD_SPECK_M2, flood_areas
+from geomage.product.extents import FLOODED, water_extent
 from geomage.product.grading import NOT_ANALYSED
 from geomage.product.order import EVENT_TYPES, NOT_APPLICABLE, Order
 from geomage.product.schema import LAYERS, NO_SOURCE, empty_layer, in_schema
 from geomage.product.surface import areas_m2, box_outline
 
-__all__ = ["FLOOD_SPECK_M2", "Source", "flood_beside_obscured_m2", "product_layers"]
+__all__ = ["Source", "flood_beside_obscured_m2", "observed", "product_layers"]
 
 METHOD: Final = "Automatic extraction"
 """One of the four words of ``det_method`` in the service's manual."""
@@ -86,7 +86,9 @@ def product_layers(
         "source": _sources(sources),
     }
     if flood is not None:
-        made["observedEventA"] = _observed_event(flood, ids.damage)
+        made["observedEventA"] = observed(
+            water_extent(flood, FLOODED), "flood", "Flooded area", ids.damage
+        )
     crs = None if box.crs is None else box.crs.to_wkt()
     return {name: made[name] if name in made else empty_layer(name, crs) for name in LAYERS}
 
@@ -133,20 +135,25 @@ def _not_analysed(areas: GeoDataFrame, src_id: int) -> GeoDataFrame:
     return in_schema("notAnalysedA", columns, areas.geometry)
 
 
-def _observed_event(flood: Path, src_id: int) -> GeoDataFrame:
-    found = flood_areas(flood)
-    area = areas_m2(found)
-    large = area >= FLOOD_SPECK_M2
+def observed(found: GeoDataFrame, event: str, notation: str, src_id: int) -> GeoDataFrame:
+    """Polygons of an event in the fields of ``observedEventA``.
+
+    Args:
+        found: polygons with ``area_m2``.
+        event: one of `EVENT_TYPES`.
+        notation: what they are.
+        src_id: of the image they were seen in.
+    """
     columns = {
-        "event_type": EVENT_TYPES["flood"],
+        "event_type": EVENT_TYPES[event],
         "obj_desc": NOT_APPLICABLE,  # a map does not tell a river's flood from a flash flood
         "det_method": METHOD,
-        "notation": "Flooded area",
+        "notation": notation,
         "dmg_src_id": src_id,
-        "area": (area[large] / _HECTARE).round(4),
-        "area_m2": area[large].round(1),
+        "area": (found["area_m2"] / _HECTARE).round(4).to_numpy(),
+        "area_m2": found["area_m2"].round(1).to_numpy(),
     }
-    return in_schema("observedEventA", columns, found[large].geometry)
+    return in_schema("observedEventA", columns, found.geometry)
 
 
 def flood_beside_obscured_m2(flood: GeoDataFrame, not_analysed: GeoDataFrame) -> float:

@@ -71,6 +71,14 @@ LAYERS: Final[Mapping[str, Mapping[str, str]]] = {
         "area": _REAL,
         "area_m2": _REAL,
     },
+    "hydrographyA": {
+        "obj_type": _TEXT,
+        "name": _TEXT,
+        "notation": _TEXT,
+        "or_src_id": _WHOLE,
+        "cd_value": _TEXT,
+        "area_m2": _REAL,
+    },
     "notAnalysedA": {
         "obj_type": _TEXT,
         "det_method": _TEXT,

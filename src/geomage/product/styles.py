@@ -25,8 +25,11 @@ COLOURS: Final[Mapping[str, str]] = {
     "Not Analysed": "#8a8f98",
 }
 FLOOD_COLOUR: Final = "#1f5fd6"
+WATER_COLOUR: Final = "#78aaeb"
+"""Water that was there before."""
 EVENT_COLOURS: Final[Mapping[str, str]] = {
     EVENT_TYPES["flood"]: FLOOD_COLOUR,
+    EVENT_TYPES["storm"]: "#7d6b57",
     EVENT_TYPES["fire"]: "#7a2d00",
     EVENT_TYPES["landslide"]: "#8a6d3b",
     EVENT_TYPES["volcano"]: "#5b2a86",
@@ -67,6 +70,7 @@ def layer_styles() -> dict[str, str]:
         "transportationL": _categorised("state", roads),
         "facilitiesP": _categorised("damage_gra", places),
         "observedEventA": _categorised("event_type", events),
+        "hydrographyA": _single(_Look(WATER_COLOUR, 90, rim=WATER_COLOUR)),
         "mostAffectedA": _graduated("share_damaged"),
         "notAnalysedA": _single(_Look("#4a4f57", 255, "b_diagonal")),
         "imageFootprintA": _single(_Look("#ffffff", 0, "no", "#555555", "0.3")),

@@ -20,7 +20,7 @@ from geomage.product import product_paths, write_product
 
 LAYERS = {
     *("builtUpA", "transportationL", "facilitiesP", "observedEventA", "notAnalysedA"),
-    *("imageFootprintA", "areaOfInterestA"),
+    *("imageFootprintA", "areaOfInterestA", "hydrographyA", "mostAffectedA"),
 }
 FILES = {
     *(f"{name}.qml" for name in LAYERS),
