@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
-__all__ = ["Calibration", "Errors", "Measured", "measured_of"]
+__all__ = ["Calibration", "Errors", "Measured", "measured_of", "without"]
 
 _FOLDER: Final = Path(__file__).parent / "measured"
 _LEAST: Final = 1e-4  # probability that a logarithm is taken of
@@ -43,12 +43,21 @@ class Errors:
     counts: np.ndarray  # (event, 5, 4): no building and grades 1..4, by the four words
     weight: np.ndarray  # (event,) how much each counts
     about: str  # what was mapped
+    simulated: int = 0  # of the events, the first so many are simulated
 
     def of_buildings(self) -> Errors:
         """The same of outlines that are buildings: for footprints that were given."""
         counts = self.counts.copy()
         counts[:, 0] = 0
-        return Errors(counts, self.weight, self.about)
+        return Errors(counts, self.weight, self.about, self.simulated)
+
+
+def without(errors: Errors, event: int) -> Errors:
+    """The errors of all events but one, so that it can be judged by the others."""
+    kept = np.arange(len(errors.counts)) != event
+    weight = errors.weight[kept]
+    simulated = errors.simulated - (event < errors.simulated)
+    return Errors(errors.counts[kept], weight / weight.sum(), errors.about, simulated)
 
 
 @dataclass(frozen=True)
@@ -81,6 +90,7 @@ def _read_all() -> dict[str, Measured]:
 
 def _measured(record: Mapping[str, Any]) -> Measured:
     counts = np.array(record["errors"]["counts"], float)
-    errors = Errors(counts, np.array(record["errors"]["weight"], float), record["errors"]["about"])
+    said = record["errors"]
+    errors = Errors(counts, np.array(said["weight"], float), said["about"], said["simulated"])
     fit = record["calibration"]
     return Measured(Calibration(np.array(fit["W"]), np.array(fit["b"])), errors)
