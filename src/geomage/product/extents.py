@@ -53,6 +53,8 @@ FLOODED: Final = 1
 PERMANENT: Final = 2
 SPECK_M2: Final = 50.0
 """Polygons below this are left out and holes below it are filled; the rasters keep every pixel."""
+THIN_M: Final = 4.0
+"""Polygons nowhere wider than this are left out: they are seams and edges of images."""
 DEBRIS_FROM: Final = 128
 """Of a probability of change times 255, from which ground may be debris."""
 DEBRIS_NEAR_M: Final = 20.0
@@ -170,7 +172,10 @@ def _without_specks(areas: TileAreas, least: int) -> TileAreas:
 
 
 def _clean(found: GeoDataFrame, box: GeoBox) -> GeoDataFrame:
-    """Polygons without small holes, straightened, none smaller than a speck, with their areas."""
+    """Polygons without small holes, straightened, none small or thin, with their areas."""
+    metre = _units_per_m2(box) ** 0.5
+    wide = ~shapely.is_empty(shapely.buffer(found.geometry.to_numpy(), -THIN_M / 2 * metre))
+    found = found[wide]
     shapes = _without_holes(found.geometry.to_numpy(), SPECK_M2 * _units_per_m2(box))
     simple = shapely.simplify(shapes, _STRAIGHTEN * abs(box.affine.a), preserve_topology=True)
     shapes = np.where(shapely.is_valid(simple) & ~shapely.is_empty(simple), simple, shapes)
