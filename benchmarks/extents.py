@@ -4,7 +4,8 @@
 
 Strikes grown towns, pictures them, maps the pictures, and holds what is outlined against the
 rasters of the simulator, by area over all events: precision (share of what is called so that is so)
-and recall (share of it that is called so). Debris is where rubble lies or a building is a ruin. Of
+and recall (share of it that is called so). Debris is where a seventh
+of the ground is strewn with it, or a building is a ruin. Of
 burnt ground the model says nothing: the table shows what ground that changed would reach.
 """
 
@@ -18,9 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from odc.geo.geobox import GeoBox
 from tqdm import tqdm
 
 from geomage.data.stream import sample_event
+from geomage.disaster import Event
 from geomage.geo import rasterise, read_raster
 from geomage.mapping import MapJob, map_rasters
 from geomage.product.extents import FLOODED, PERMANENT, debris_extent, water_extent
@@ -30,7 +33,7 @@ from geomage.world import CityParams, grow_city
 
 STYLES = ("suburb", "village", "harbour", "garden", "culdesac", "mobile")
 SIZE_M = 260.0
-RUBBLE_M, BURN, DEPTH_M = 0.05, 0.2, 0.02
+STREWN, BURN, DEPTH_M = 0.15, 0.2, 0.02  # share of ground covered, severity, metres
 WATER = 6
 FROM = (64, 128, 160)  # of a probability of change times 255
 
@@ -42,7 +45,8 @@ def scenes(hazard: str, count: int, model: str) -> Iterator[tuple[Masks, float]]
     for number in range(count):
         rng = np.random.default_rng([77, number])
         city = grow_city(CityParams(SIZE_M, STYLES[number % len(STYLES)], 9000 + number))
-        scene = render_event(sample_event(rng, city, hazard), RenderParams(seed=number))
+        event = sample_event(rng, city, hazard)
+        scene = render_event(event, RenderParams(seed=number))
         with tempfile.TemporaryDirectory(prefix="geomage-") as place:
             folder = Path(place) / "scene"
             write_scene(scene, folder)
@@ -53,7 +57,22 @@ def scenes(hazard: str, count: int, model: str) -> Iterator[tuple[Masks, float]]
                 model=model,
             )
             with map_rasters(job) as result:
-                yield _masks(result, scene.rasters), abs(scene.box.affine.a) ** 2
+                strewn = _on_scene(event, "debris", scene.box) > STREWN
+                truth = scene.rasters | {"strewn": strewn[None]}
+                yield _masks(result, truth), abs(scene.box.affine.a) ** 2
+
+
+def _on_scene(event: Event, name: str, box: GeoBox) -> np.ndarray:
+    """(y, x) a field of an event at the nearest of its cells, 0 where it has none."""
+    rows, cols = (int(size) for size in box.shape)
+    if name not in event.rasters:
+        return np.zeros((rows, cols))
+    field = event.rasters[name]
+    x, y = box.affine @ np.meshgrid(np.arange(cols) + 0.5, np.arange(rows) + 0.5)
+    col, row = ~field.box.affine @ (x, y)
+    height, width = field.values.shape[1:]
+    at = np.clip(row, 0, height - 1).astype(int), np.clip(col, 0, width - 1).astype(int)
+    return np.asarray(field.values[0][at])
 
 
 def _masks(result: Any, truth: Any) -> Masks:
@@ -65,7 +84,7 @@ def _masks(result: Any, truth: Any) -> Masks:
     wet = truth["water_depth"][0] > DEPTH_M
     after = truth["landcover_after"][0] == WATER
     before = truth["landcover_before"][0] == WATER
-    rubble = (truth["debris_height"][0] > RUBBLE_M) | np.isin(truth["damage"][0], (3, 4))
+    rubble = truth["strewn"][0] | np.isin(truth["damage"][0], (3, 4))
     burnt = truth["burn"][0] > BURN
 
     def on(shapes: Any) -> np.ndarray:
@@ -106,11 +125,12 @@ def main() -> None:
     root = Path(__file__).resolve().parents[1]
     parser.add_argument("-o", "--out", type=Path, default=root / "out/extents")
     parser.add_argument("--count", type=int, default=12, help="events a hazard")
+    parser.add_argument("--hazards", nargs="+", default=["flood", "storm", "fire"])
     parser.add_argument("--model", default="default")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     facts = {}
-    for hazard in ("flood", "storm", "fire"):
+    for hazard in args.hazards:
         facts[hazard] = measure(hazard, args.count, args.model)
         print(f"{hazard}, {args.count} events: precision, recall (m2 called, m2 true)")
         for name, one in facts[hazard].items():

@@ -3,13 +3,14 @@
 What the model lets one say, measured on simulated events it never saw (`python -m
 benchmarks.extents`; share of the ground so called that is so, and share of such ground found):
 
-- flooded, water seen where there was none: it is so, but much is not seen (`MEASURED`). What is not
-  called flooded may be under water all the same;
-- permanent water, water seen at both dates;
-- debris, changed ground near a building called Destroyed: so in storms. After a fire or a flood the
-  same ground is burnt or wet, so debris is outlined only where the event is stated to be a storm;
-- burnt ground: not said. The model knows "changed", of which fire leaves little: at no threshold is
-  ground that changed, dark or not, burnt in a useful share (`LEFT_OUT`).
+- flooded, water seen where there was none: mostly so, but most of a flood in a town is not seen.
+  What is not called flooded may be under water all the same;
+- permanent water, water seen at both dates: half of it is;
+- debris, changed ground near a building called Destroyed: mostly so in storms. After a fire or a
+  flood the same ground is burnt or wet (debris: 5 and 2 % of it), so debris is outlined only where
+  the event is stated to be a storm;
+- burnt ground: not said. The model knows "changed" alone, of which fire leaves little: changed
+  ground (.5 or more) holds 4 % of what burnt, and elsewhere ground changes for other reasons.
 """
 
 from __future__ import annotations
@@ -59,7 +60,12 @@ DEBRIS_FROM: Final = 128
 """Of a probability of change times 255, from which ground may be debris."""
 DEBRIS_NEAR_M: Final = 20.0
 """From the outline of a building called Destroyed, within which it may be."""
-MEASURED: Final[Mapping[str, Mapping[str, Any]]] = {}
+MEASURED: Final[Mapping[str, Mapping[str, Any]]] = {
+    "flooded": {"precision": 0.77, "recall": 0.15, "on": "8 simulated floods"},
+    "permanent_water": {"precision": 0.54, "recall": 0.19, "on": "36 simulated events"},
+    "debris": {"precision": 0.75, "recall": 0.32, "on": "20 simulated storms"},
+}
+"""Of the shipped model, by area: the share of what is called so that is so, and the share found."""
 LEFT_OUT: Final = {
     "burnt": "the model sees too little of what fire leaves to tell burnt ground from other change"
 }
