@@ -74,6 +74,26 @@ Extent = Annotated[
         show_default="all of the first date",
     ),
 ]
+FootprintsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--footprints",
+        metavar="FILE",
+        help="Outlines of buildings to assess, of any CRS, instead of those mapped.",
+        show_default=False,
+    ),
+]
+FootprintsLayer = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Layer of that file, where it has several."),
+]
+Register = Annotated[
+    bool,
+    typer.Option(
+        "--register/--no-register",
+        help="Move footprints by up to 10 m to where the image shows buildings.",
+    ),
+]
 Kind = Annotated[
     str,
     typer.Option(

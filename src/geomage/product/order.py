@@ -104,10 +104,6 @@ class Order:
         }
 
 
-PLAIN: Final = Order()
-"""A first grading product of which no more is said."""
-
-
 def _refuse_event(word: str) -> None:
     if word not in EVENT_TYPES and word not in EVENT_TYPES.values():
         raise InputError(
@@ -120,3 +116,7 @@ def _refuse_text(name: str, text: str | None) -> None:
     if text is not None and not (0 < len(text) <= _LONGEST and text.isprintable()):
         option = name.replace("_", "-")
         raise InputError(f"--{option} {text[:40]!r}: give 1 to {_LONGEST} printable characters")
+
+
+PLAIN: Final = Order()
+"""A first grading product of which no more is said."""
