@@ -192,7 +192,9 @@ def _ids(fields: list[np.ndarray], count: int) -> np.ndarray:
 def _piece(wkb: np.ndarray, ids: np.ndarray, place: _Place) -> Footprints:
     """Some features as polygons on the grid."""
     shapes = np.array(shapely.from_wkb(wkb, on_invalid="ignore"), object).reshape(len(wkb))
-    unread = np.flatnonzero(shapely.is_missing(shapes) & np.array([b is not None for b in wkb]))
+    unread = np.flatnonzero(
+        shapely.is_missing(shapes) & np.array([b is not None for b in wkb], bool)
+    )
     shapes[unread] = shapely.from_wkb(wkb[unread], on_invalid="fix")
     shapes = shapely.force_2d(shapes)
     broken = ~shapely.is_missing(shapes) & ~shapely.is_valid(shapes)

@@ -28,6 +28,7 @@ from geomage.mapping.building_tiles import (
 )
 from geomage.mapping.buildings import UNSEEN
 from geomage.mapping.journal import Work
+from geomage.mapping.outlines import clean_outlines
 from geomage.mapping.palette import DAMAGE, FLOOD, LANDCOVER
 from geomage.mapping.reasons import BEYOND, REASONS, Shown, reason_tile, with_reasons
 from geomage.mapping.regrid import Layer
@@ -225,7 +226,11 @@ def deliver(
             return damage_tile(paint_near(census, masks, key), codes, store.tiling, key)
 
         rasters["damage"] = painted_cog(store, damage, folder, part, work)
-    return Delivery(rasters, _joined(features), census.run_together)
+    buildings = _joined(features)
+    outlines = clean_outlines(buildings.geometry.to_numpy(), store.tiling.box)
+    return Delivery(
+        rasters, buildings.set_geometry(outlines, crs=buildings.crs), census.run_together
+    )
 
 
 def product_rasters(

@@ -74,11 +74,12 @@ def test_heights_of_corners_are_dropped(tmp_path) -> None:
     assert found.shapes.corners.shape == (5, 2)
 
 
-def test_pieces_give_what_one_reading_gives(tmp_path, monkeypatch) -> None:
+@pytest.mark.parametrize("piece", [7, 5])
+def test_pieces_give_what_one_reading_gives(tmp_path, monkeypatch, piece) -> None:
     shapes = [house(3 * n % 170, 7 * n % 170, 3) for n in range(25)]
     path = write(tmp_path / "a.gpkg", shapes, id=[*range(25)])
     whole = read_footprints(path, GRID)
-    monkeypatch.setattr(f, "_PIECE", 7)
+    monkeypatch.setattr(f, "_PIECE", piece)
     parts = read_footprints(path, GRID)
     assert (parts.shapes.corners == whole.shapes.corners).all()
     assert parts.ids.tolist() == whole.ids.tolist()

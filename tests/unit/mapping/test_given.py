@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -64,6 +65,7 @@ def assess(
     fields: Fields, shapes: list, part: Window | None = None, *, two_dates: bool = True
 ) -> gpd.GeoDataFrame:
     tiling = fields.building.store.tiling
+    fields = fields if two_dates else replace(fields, damage=None)
     part = part or Window(0, 0, tiling.width, tiling.height)
     kept = Polygons.of(np.array(shapes, object))
     sums = [sum_tile(fields, near, tiling) for near in near_tiles(kept, tiling, part).values()]
