@@ -97,10 +97,12 @@ class Polygons:
         if not len(self):
             return np.zeros(0, object)
         every = shapely.from_ragged_array(
-            shapely.GeometryType.MULTIPOLYGON, self.corners, (self.rings, self.parts, self.shapes)
+            shapely.GeometryType.POLYGON, self.corners, (self.rings, self.parts)
         )
-        single = shapely.get_num_geometries(every) == 1
-        return np.asarray(np.where(single, shapely.get_geometry(every, 0), every))
+        out = every[self.shapes[:-1]]
+        for number in np.flatnonzero(np.diff(self.shapes) > 1).tolist():
+            out[number] = shapely.MultiPolygon(every[self.shapes[number] : self.shapes[number + 1]])
+        return out
 
     def runs(self, height: int, width: int) -> Runs:
         """Their pixels in a grid of so many rows and columns; corners are columns and rows.
