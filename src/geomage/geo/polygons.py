@@ -99,7 +99,7 @@ class Polygons:
         every = shapely.from_ragged_array(
             shapely.GeometryType.POLYGON, self.corners, (self.rings, self.parts)
         )
-        out = every[self.shapes[:-1]]
+        out = np.asarray(every[self.shapes[:-1]])
         for number in np.flatnonzero(np.diff(self.shapes) > 1).tolist():
             out[number] = shapely.MultiPolygon(every[self.shapes[number] : self.shapes[number + 1]])
         return out
