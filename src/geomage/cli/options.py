@@ -94,6 +94,26 @@ Population = Annotated[
         metavar="RASTER", help="People per pixel, of any CRS and grid.", show_default=False
     ),
 ]
+FootprintsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--footprints",
+        metavar="FILE",
+        help="Outlines of buildings to assess, of any CRS, instead of those mapped.",
+        show_default=False,
+    ),
+]
+FootprintsLayer = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Layer of that file, where it has several."),
+]
+Register = Annotated[
+    bool,
+    typer.Option(
+        "--register/--no-register",
+        help="Move footprints by up to 10 m to where the image shows buildings.",
+    ),
+]
 Kind = Annotated[
     str,
     typer.Option(

@@ -59,6 +59,12 @@ class MapJob:
     extent: Extent | None = None
     """All of the first date when None. Inside, pixels and buildings are those of a map of all, but
     for buildings that the border cuts and what hangs together with them."""
+    footprints: Path | None = None
+    """Outlines of buildings that are assessed instead of the mapped ones."""
+    footprints_layer: str | None = None
+    """Of that file; None takes the one there is."""
+    register: bool = True
+    """Move footprints to where the image shows buildings."""
     memory_bytes: int = MEMORY
     """Budget of memory, bytes."""
     jobs: int | None = None
@@ -95,7 +101,8 @@ class MapResult:
     """COG by name: building, landcover, and with two dates damage, flood, change."""
     buildings: gpd.GeoDataFrame
     """building_id, grade (1..4, 0 not analysed), p_none, p_minor, p_major, p_destroyed, confidence,
-    area_m2, not_analysed_reason; polygons in the CRS of the rasters."""
+    area_m2, not_analysed_reason; polygons in the CRS of the rasters. Of given footprints also
+    source_id, p_building, moved_e_m, moved_n_m."""
     not_analysed: gpd.GeoDataFrame
     """Polygons with their `reason`."""
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -171,7 +178,8 @@ def _refuse_crossing(path: Path, shapes: gpd.GeoSeries) -> None:
 def refuse_output(job: MapJob) -> None:
     """Raise OutputError when the output exists, is an input, or holds one."""
     out = true_path(job.out)
-    for path in (*job.before, *job.after):
+    given = () if job.footprints is None else (job.footprints,)
+    for path in (*job.before, *job.after, *given):
         source = true_path(path)
         if out == source:
             raise OutputError(f"the output {job.out} is the input {path}; choose another output")

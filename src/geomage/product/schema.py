@@ -49,6 +49,7 @@ LAYERS: Final[Mapping[str, Mapping[str, str]]] = {
         "p_minor": _REAL,
         "p_major": _REAL,
         "p_destroyed": _REAL,
+        "p_building": _REAL,
         "area_m2": _REAL,
         "moved_e_m": _REAL,
         "moved_n_m": _REAL,

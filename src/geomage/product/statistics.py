@@ -21,6 +21,8 @@ from geomage.product.zones import given_zones
 
 __all__ = ["check_order", "count_zones", "write_statistics", "write_tables"]
 
+GIVEN: Final = "source_id"
+"""Column that only buildings of given footprints have."""
 METHOD: Final = (
     "90 % intervals: draws over events that were measured, weighed by how alike their words are; "
     "shares of the truth by word from Dirichlet posteriors"
@@ -60,10 +62,16 @@ def count_zones(
     *,
     two_dates: bool,
 ) -> Affected | None:
-    """The zones of a map; None of one date, whose damage is unknown, unless zones are given."""
+    """The zones of a map; None of one date, whose damage is unknown, unless zones are given.
+
+    Footprints that were given are buildings, so errors count of outlines that were.
+    """
     if not two_dates and order.zones is None:
         return None
-    return most_affected(buildings, box, order, None if measured is None else measured.errors)
+    errors = None if measured is None else measured.errors
+    if errors is not None and GIVEN in buildings:
+        errors = errors.of_buildings()
+    return most_affected(buildings, box, order, errors)
 
 
 def write_statistics(
