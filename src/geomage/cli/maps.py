@@ -12,19 +12,31 @@ import typer
 from geomage.cli.frame import PARTLY, done, examples, print_json, print_text, say
 from geomage.cli.options import (
     After,
+    AreaId,
     Backend,
     Before,
+    EventId,
+    EventType,
     Extent,
+    FootprintsFile,
+    FootprintsLayer,
     Gsd,
     Json,
+    Kind,
+    Locality,
     Memory,
     ModelName,
     Out,
     Overwrite,
+    Population,
     Precision,
     Processes,
+    ProductVersion,
+    Register,
     Scheduler,
     Seed,
+    ZoneName,
+    Zones,
     read_bytes,
 )
 
@@ -75,6 +87,9 @@ def check(
         "geomage map before.png after.png --gsd 0.5 -o out",
         "geomage map west.tif after.tif --before east.tif -o out",
         "geomage map before.tif after.tif -o out --extent 363000,4102000,364500,4103000",
+        "geomage map before.tif after.tif -o out --zones wards.gpkg --population worldpop.tif",
+        "geomage map before.tif after.tif -o out --footprints houses.gpkg",
+        "geomage map before.tif after.tif -o out --kind MONIT --product-version 2",
         "geomage map before.tif after.tif -o out --dry-run",
         "geomage map before.tif after.tif -o out --scheduler tcp://10.0.0.1:8786",
     ),
@@ -95,14 +110,26 @@ def map_(
     precision: Precision = None,
     gsd: Gsd = None,
     extent: Extent = None,
+    footprints: FootprintsFile = None,
+    footprints_layer: FootprintsLayer = None,
+    register: Register = True,
     flips: Annotated[
         bool,
         typer.Option("--flips", help="Mean over four mirror images: surer, and four times dearer."),
     ] = False,
+    zones: Zones = None,
+    zone_name: ZoneName = None,
+    population: Population = None,
     memory: Memory = "2GiB",
     jobs: Processes = 1,
     scheduler: Scheduler = None,
     seed: Seed = 0,
+    kind: Kind = "GRA",
+    product_version: ProductVersion = 1,
+    event_type: EventType = None,
+    event_id: EventId = None,
+    area_id: AreaId = None,
+    locality: Locality = None,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Say what it would take: pixels, time, memory, disk."),
@@ -119,8 +146,19 @@ def map_(
     """
     from geomage.evaluation import map_into
     from geomage.mapping import MapJob, read_extent
-    from geomage.product import partly_analysed
+    from geomage.product import Order, partly_analysed
 
+    order = Order(
+        kind=kind,
+        version=product_version,
+        event_type=event_type,
+        event_id=event_id,
+        area_id=area_id,
+        locality=locality,
+        zones=zones,
+        zone_name=zone_name,
+        population=population,
+    )
     job = MapJob(
         before=(before, *(more_before or ())),
         after=(*_some(after), *(more_after or ())),
@@ -130,6 +168,9 @@ def map_(
         precision=precision,
         gsd=gsd,
         extent=None if extent is None else read_extent(extent),
+        footprints=footprints,
+        footprints_layer=footprints_layer,
+        register=register,
         memory_bytes=read_bytes(memory),
         jobs=jobs,
         scheduler=scheduler,
@@ -140,7 +181,7 @@ def map_(
     if dry_run:
         _forecast(job, as_json=as_json)
         return
-    product = map_into(job, say)
+    product = map_into(job, say, order)
     summary = json.loads(product.summary.read_text(encoding="utf-8"))
     for doubt in summary["doubts"]:
         say(f"note: {doubt}")

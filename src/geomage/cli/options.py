@@ -74,6 +74,72 @@ Extent = Annotated[
         show_default="all of the first date",
     ),
 ]
+Zones = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Polygons to count buildings and people in, of any CRS.",
+        show_default="lettered squares",
+    ),
+]
+ZoneName = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN", help="Column with the names of --zones.", show_default="a usual one"
+    ),
+]
+Population = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="RASTER", help="People per pixel, of any CRS and grid.", show_default=False
+    ),
+]
+FootprintsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--footprints",
+        metavar="FILE",
+        help="Outlines of buildings to assess, of any CRS, instead of those mapped.",
+        show_default=False,
+    ),
+]
+FootprintsLayer = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Layer of that file, where it has several."),
+]
+Register = Annotated[
+    bool,
+    typer.Option(
+        "--register/--no-register",
+        help="Move footprints by up to 10 m to where the image shows buildings.",
+    ),
+]
+Kind = Annotated[
+    str,
+    typer.Option(
+        metavar="KIND",
+        help="What the product is called: FEP, DEL or GRA, with _MONIT01, … for a later look.",
+    ),
+]
+ProductVersion = Annotated[
+    int, typer.Option("--product-version", help="Version of the product, from 1.", min=1, max=99)
+]
+EventType = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="earthquake, volcano, storm, flood, landslide, fire or accident.",
+        show_default="not stated",
+    ),
+]
+EventId = Annotated[
+    str | None,
+    typer.Option(metavar="ID", help="Number of the activation, such as EMSR648."),
+]
+AreaId = Annotated[str | None, typer.Option(metavar="ID", help="Number of the area, such as 04.")]
+Locality = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Where it is, such as Kahramanmaras.")
+]
 Memory = Annotated[str, typer.Option(help="Budget of memory, such as 512MiB or 2GiB.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.", min=0, callback=check_seed)]
 Jobs = Annotated[

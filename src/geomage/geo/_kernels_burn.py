@@ -102,3 +102,67 @@ def burn(x, y, rings, shapes, turns, values, out):
             for p in range(0, len(along) - 1, 2):
                 _fill(out, top + row, along[p], along[p + 1], values[shape])
             begin = ends[row]
+
+
+@njit(cache=True, nogil=True)
+def count_runs(x, y, rings, shapes, height):
+    """How many runs `runs` gives, at most: half the crossings of all edges with rows of a grid."""
+    none = np.empty(0, np.int64)
+    counts = np.zeros(max(height, 1), np.int64)
+    for shape in range(len(shapes) - 1):
+        some = slice(shapes[shape], shapes[shape + 1])
+        _cross(x, y, rings[:-1][some], rings[1:][some], 0, height, counts, none)
+    total = 0
+    for row in range(height):
+        total += counts[row] // 2
+    return total
+
+
+@njit(cache=True, nogil=True)
+def runs(x, y, rings, shapes, height, width, out):
+    """Runs of pixels whose middle lies in a polygon, each polygon for itself; how many there are.
+
+    x, y, rings, shapes: see `burn`; out (m, 4): shape, row, first column and the one behind the
+    last, in a grid of height x width.
+    """
+    none = np.empty(0, np.int64)
+    found = 0
+    for shape in range(len(shapes) - 1):
+        some = slice(shapes[shape], shapes[shape + 1])
+        first, last = rings[:-1][some], rings[1:][some]
+        if len(first) == 0:
+            continue
+        north, south = y[first[0]], y[first[0]]
+        for p in range(first[0], last[-1]):
+            north, south = min(north, y[p]), max(south, y[p])
+        top, low = max(_first_row(north), 0), min(_first_row(south), height)
+        if top >= low:
+            continue
+        ends = np.zeros(low - top, np.int64)
+        _cross(x, y, first, last, top, low, ends, none)
+        total = 0
+        for row in range(low - top):
+            count = ends[row]
+            ends[row] = total
+            total += count
+        places = np.empty(max(total, 1), np.int64)
+        _cross(x, y, first, last, top, low, ends, places)
+        begin = 0
+        for row in range(low - top):
+            along = np.sort(places[begin : ends[row]])
+            for p in range(0, len(along) - 1, 2):
+                left, right = max(along[p], 0), min(along[p + 1], width)
+                if left < right:
+                    out[found] = shape, top + row, left, right
+                    found += 1
+            begin = ends[row]
+    return found
+
+
+@njit(cache=True, nogil=True)
+def fill_runs(runs, values, out):
+    """Fill runs (m, 4) of `runs` into `out` (y, x), one after the other, a value each shape."""
+    for n in range(len(runs)):
+        shape, row, begin, end = runs[n]
+        for column in range(begin, end):
+            out[row, column] = values[shape]

@@ -59,6 +59,7 @@ def write_vectors(
     layers: Mapping[str, gpd.GeoDataFrame],
     *,
     styles: Mapping[str, str] | None = None,
+    kinds: Mapping[str, str] | None = None,
 ) -> Path:
     """Write layers into one GeoPackage, under a temporary name, and move it into place.
 
@@ -66,8 +67,9 @@ def write_vectors(
         path: the file to write; an older one is replaced.
         layers: features by layer name; a frame without geometry becomes a plain table.
         styles: QML text by layer name, kept in `layer_styles`, where QGIS looks for it.
+        kinds: type of the shapes of layers without a row; Polygon where nothing is said.
     """
-    with growing_vectors(path, styles=styles) as add:
+    with growing_vectors(path, styles=styles, kinds=kinds) as add:
         for name, frame in layers.items():
             add(name, frame)
     return Path(path)
@@ -75,7 +77,10 @@ def write_vectors(
 
 @contextmanager
 def growing_vectors(
-    path: Path | str, *, styles: Mapping[str, str] | None = None
+    path: Path | str,
+    *,
+    styles: Mapping[str, str] | None = None,
+    kinds: Mapping[str, str] | None = None,
 ) -> Iterator[Callable[[str, gpd.GeoDataFrame], None]]:
     """Write a GeoPackage piece by piece: yields a function that adds features to a layer.
 
@@ -83,9 +88,10 @@ def growing_vectors(
     pieces in the same order give the same bytes.
     """
     target = Path(path)
+    empty = kinds or {}
     part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part.gpkg")
     try:
-        yield lambda name, frame: _write_layer(part, name, frame)
+        yield lambda name, frame: _write_layer(part, name, frame, empty.get(name, "Polygon"))
         _finish(part, styles or {})
         _forget_commits(part)
         part.replace(target)
@@ -174,7 +180,7 @@ def _refuse_cut(file: Path) -> None:
         )
 
 
-def _write_layer(part: Path, name: str, frame: gpd.GeoDataFrame) -> None:
+def _write_layer(part: Path, name: str, frame: gpd.GeoDataFrame, empty: str) -> None:
     spatial = isinstance(frame, gpd.GeoDataFrame)
     with warnings.catch_warnings():  # pixel coordinates have no CRS, and the reader is told
         warnings.filterwarnings("ignore", message="'crs' was not provided")
@@ -184,7 +190,7 @@ def _write_layer(part: Path, name: str, frame: gpd.GeoDataFrame) -> None:
             layer=name,
             driver="GPKG",
             append=part.exists(),
-            geometry_type="Polygon" if spatial and frame.empty else None,
+            geometry_type=empty if spatial and frame.empty else None,
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -18,7 +18,6 @@ from geomage.geo.areas import TileAreas, join_areas, tile_areas
 from geomage.geo.components import TileParts
 from geomage.mapping.blob_tiles import Share, blob_parts, share_blobs
 from geomage.mapping.building_tiles import (
-    Census,
     Fields,
     TileBuildings,
     count_tile,
@@ -29,13 +28,24 @@ from geomage.mapping.building_tiles import (
 )
 from geomage.mapping.buildings import UNSEEN
 from geomage.mapping.journal import Work
+from geomage.mapping.outlines import clean_outlines
 from geomage.mapping.palette import DAMAGE, FLOOD, LANDCOVER
 from geomage.mapping.reasons import BEYOND, REASONS, Shown, reason_tile, with_reasons
 from geomage.mapping.regrid import Layer
 from geomage.mapping.runs import TileRun, tile_runs
 from geomage.workers import Run, give_back
 
-__all__ = ["SIDE", "Said", "compose", "count", "deliver", "flood_values"]
+__all__ = [
+    "SIDE",
+    "Said",
+    "compose",
+    "count",
+    "deliver",
+    "fields_of",
+    "flood_values",
+    "painted_cog",
+    "product_rasters",
+]
 
 SIDE = 1024  # px, tiles of the product grid: blobs of buildings with a larger frame are cut
 WATER = 6  # class of land cover
@@ -159,17 +169,21 @@ class _Count:
         return part.key, count_tile(self.fields, part.share, self.tiling, part.key)
 
 
+def fields_of(said: Said, store: TileStore) -> Fields:
+    """What buildings are found in, and judged by."""
+    return Fields(
+        building=Layer(store, (_BUILDING,), store.tiling.box),
+        damage=said.damage,
+        codes=Layer(store, (_CODE,), store.tiling.box),
+        least=said.least,
+    )
+
+
 def count(
     said: Said, store: TileStore, shares: Mapping[TileKey, Share | None], work: Work, run: Run
 ) -> dict[TileKey, TileBuildings]:
     """Find the buildings of the tiles in which something is built."""
-    tiling = store.tiling
-    fields = Fields(
-        building=Layer(store, (_BUILDING,), tiling.box),
-        damage=said.damage,
-        codes=Layer(store, (_CODE,), tiling.box),
-        least=said.least,
-    )
+    tiling, fields = store.tiling, fields_of(said, store)
     parts = [_Part(key, share) for key, share in shares.items()]
     found = {}
     with _bar("buildings", len(parts)) as bar:
@@ -204,17 +218,25 @@ def deliver(
     ]
     folder = work.folder / "result"
     folder.mkdir(exist_ok=True)
-    rasters = _rasters(store, folder, part, two_dates=two_dates)
+    rasters = product_rasters(store, folder, part, two_dates=two_dates)
     if two_dates:
-        damage = _paint(store, census, found, part, work)
-        dress = Dress("damage", nodata=UNSEEN, colours=DAMAGE)
-        rasters["damage"] = mosaic_to_cog(
-            damage, folder / "damage.tif", 0, dress, classes=True, part=part
-        )
-    return Delivery(rasters, _joined(features), census.run_together)
+        masks = {key: one.mask for key, one in found.items()}
+
+        def damage(key: TileKey, codes: np.ndarray) -> np.ndarray:
+            return damage_tile(paint_near(census, masks, key), codes, store.tiling, key)
+
+        rasters["damage"] = painted_cog(store, damage, folder, part, work)
+    buildings = _joined(features)
+    outlines = clean_outlines(buildings.geometry.to_numpy(), store.tiling.box)
+    return Delivery(
+        rasters, buildings.set_geometry(outlines, crs=buildings.crs), census.run_together
+    )
 
 
-def _rasters(store: TileStore, folder: Path, part: Window, *, two_dates: bool) -> dict[str, Path]:
+def product_rasters(
+    store: TileStore, folder: Path, part: Window, *, two_dates: bool
+) -> dict[str, Path]:
+    """Make the rasters that need no building: {name: COG}."""
     unit = {"unit": "probability * 255"}
     dresses = {
         _BUILDING: Dress("building", tags=unit, mask=_SEEN + 1),
@@ -234,20 +256,27 @@ def _rasters(store: TileStore, folder: Path, part: Window, *, two_dates: bool) -
     return made
 
 
-def _paint(
+def painted_cog(
     store: TileStore,
-    census: Census,
-    found: Mapping[TileKey, TileBuildings],
+    damage: Callable[[TileKey, np.ndarray], np.ndarray],
+    folder: Path,
     part: Window,
     work: Work,
-) -> TileStore:
-    """The damage raster as tiles."""
+) -> Path:
+    """Make the damage raster.
+
+    Args:
+        store: pixels of the product.
+        damage: gives (1, y, x) of a tile from its key and its (y, x) codes.
+        folder: where the COG shall lie.
+        part: of the grid, what is mapped.
+        work: the working folder.
+    """
     out = TileStore(work.folder / "damage", store.tiling, ("damage",), fill=UNSEEN)
-    masks = {key: one.mask for key, one in found.items()}
     for key in store.tiling.over(part):
-        codes = store.read_tile(key, (_CODE,))[0]
-        out.write(key, damage_tile(paint_near(census, masks, key), codes, store.tiling, key))
-    return out
+        out.write(key, damage(key, store.read_tile(key, (_CODE,))[0]))
+    dress = Dress("damage", nodata=UNSEEN, colours=DAMAGE)
+    return mosaic_to_cog(out, folder / "damage.tif", 0, dress, classes=True, part=part)
 
 
 def _joined(features: list[gpd.GeoDataFrame]) -> gpd.GeoDataFrame:

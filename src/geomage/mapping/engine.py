@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 from tqdm import tqdm
@@ -22,8 +23,9 @@ from tqdm import tqdm
 from geomage import __version__
 from geomage.errors import InputError
 from geomage.geo import TileStore, Tiling, ground_gsd, overlap, refuse_full, window_box
+from geomage.mapping.assess import Assessment, Given, assess, read_given
 from geomage.mapping.blobs import RUN_TOGETHER
-from geomage.mapping.compose import SIDE, Said, compose, count, deliver
+from geomage.mapping.compose import SIDE, Delivery, Said, compose, count, deliver
 from geomage.mapping.date import Date
 from geomage.mapping.dates import Dates, read_dates
 from geomage.mapping.job import MapJob, MapResult, open_model, refuse_output
@@ -60,9 +62,12 @@ def map_rasters(job: MapJob, say: Callable[[str], None] = lambda _: None) -> Map
     give_back()
     model = open_model(job, 1)  # for its card; what runs is opened for its pass alone
     card, plan = model.card, make_plan(job, model.card)
+    given = read_given(job, plan, say)
     out = job.out.absolute()
     refuse_full(out, work_bytes(plan))
     identity = _identity(job, plan, model)
+    if given is not None:
+        identity["footprints"] = given.facts()
     del model
     with (
         open_workers(Workers(job.jobs or 1, job.scheduler), say) as run,
@@ -70,7 +75,7 @@ def map_rasters(job: MapJob, say: Callable[[str], None] = lambda _: None) -> Map
     ):
         if work.resumed:
             say(f"note: going on with the work that an earlier run left in {work.folder}")
-        result = _Passes(job, plan, card, work, run, say).result()
+        result = _Passes(job, plan, card, work, run, say, given).result()
         return replace(result, facts={**identity, **result.facts})
 
 
@@ -84,6 +89,7 @@ class _Passes:
     work: Work
     run: Run
     say: Callable[[str], None]
+    given: Given | None
 
     def result(self) -> MapResult:
         """Do all passes."""
@@ -101,15 +107,29 @@ class _Passes:
         said = _said(plan, card, dates, store)
         tiling = Tiling(plan.product, SIDE)
         tiles, shares, areas = compose(said, tiling, plan.part, self.work, self.run)
+        if self.given is not None:
+            graded = assess(self.given, said, tiles, plan.part, self.work, self.run)
+            facts = {**_found_facts(dates, store), "footprints": graded.facts}
+            return self._finished(graded, areas, facts)
         found = count(said, tiles, shares, self.work, self.run)
         give_back()
         delivery = deliver(tiles, found, plan.part, self.work, two_dates=bool(plan.after))
+        together = round(delivery.run_together, 4)
+        facts = {
+            **_found_facts(dates, store),
+            "run_together": {"area_share": together, "larger_than_m2": RUN_TOGETHER},
+        }
+        return self._finished(delivery, areas, facts)
+
+    def _finished(
+        self, made: Delivery | Assessment, areas: gpd.GeoDataFrame, facts: dict[str, Any]
+    ) -> MapResult:
         return MapResult(
             folder=self.work.folder,
-            rasters=delivery.rasters,
-            buildings=delivery.buildings,
+            rasters=made.rasters,
+            buildings=made.buildings,
             not_analysed=areas,
-            facts=_found_facts(dates, store, delivery.run_together),
+            facts=facts,
             scratch=self.work.scratch,
         )
 
@@ -204,7 +224,7 @@ def _identity(job: MapJob, plan: Plan, model: Model) -> dict[str, Any]:
     }
 
 
-def _found_facts(dates: Dates, store: TileStore, run_together: float) -> dict[str, Any]:
+def _found_facts(dates: Dates, store: TileStore) -> dict[str, Any]:
     """What the passes found."""
     stretch = {"before": dates.first.stretch.rule}
     if dates.second is not None:
@@ -217,7 +237,6 @@ def _found_facts(dates: Dates, store: TileStore, run_together: float) -> dict[st
             "side_px": store.tiling.side,
             "run": sum(map(store.holds, store.tiling)),
         },
-        "run_together": {"area_share": round(run_together, 4), "larger_than_m2": RUN_TOGETHER},
     }
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from geomage.geo import Tiling
+from geomage.mapping.assess import refuse_given
 from geomage.mapping.job import MapJob, open_model
 from geomage.mapping.plan import Plan, make_plan, memory_bytes, work_bytes, work_part
 from geomage.mapping.predict import read_window
@@ -68,6 +69,7 @@ def forecast(job: MapJob) -> Forecast:
     """
     model = open_model(job, cores())
     plan = make_plan(job, model.card)
+    refuse_given(job, plan)
     tiling = Tiling(plan.work, model.card.window)
     seen = 0
     part = work_part(plan)

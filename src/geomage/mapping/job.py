@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import geopandas as gpd
 import numpy as np
+import shapely
 
 from geomage.errors import InputError, OutputError
 from geomage.geo import MEMORY, Scratch, read_vectors, true_path
@@ -58,6 +59,12 @@ class MapJob:
     extent: Extent | None = None
     """All of the first date when None. Inside, pixels and buildings are those of a map of all, but
     for buildings that the border cuts and what hangs together with them."""
+    footprints: Path | None = None
+    """Outlines of buildings that are assessed instead of the mapped ones."""
+    footprints_layer: str | None = None
+    """Of that file; None takes the one there is."""
+    register: bool = True
+    """Move footprints to where the image shows buildings."""
     memory_bytes: int = MEMORY
     """Budget of memory, bytes."""
     jobs: int | None = None
@@ -94,7 +101,8 @@ class MapResult:
     """COG by name: building, landcover, and with two dates damage, flood, change."""
     buildings: gpd.GeoDataFrame
     """building_id, grade (1..4, 0 not analysed), p_none, p_minor, p_major, p_destroyed, confidence,
-    area_m2, not_analysed_reason; polygons in the CRS of the rasters."""
+    area_m2, not_analysed_reason; polygons in the CRS of the rasters. Of given footprints also
+    source_id, p_building, moved_e_m, moved_n_m."""
     not_analysed: gpd.GeoDataFrame
     """Polygons with their `reason`."""
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -153,15 +161,25 @@ def _extent_of(path: Path) -> Extent:
     features = read_vectors(path)
     if not isinstance(features, gpd.GeoDataFrame) or np.isnan(features.total_bounds).any():
         raise InputError(f"--extent {path}: holds no feature with a place")
+    _refuse_crossing(path, features.geometry)
     crs = None if features.crs is None else features.crs.to_wkt()
     left, bottom, right, top = map(float, features.total_bounds)
     return Extent(left, bottom, right, top, crs)
 
 
+def _refuse_crossing(path: Path, shapes: gpd.GeoSeries) -> None:
+    """Raise InputError at a polygon that crosses itself: it is not the area somebody drew."""
+    broken = shapes[shapes.notna() & ~shapes.is_valid]
+    if len(broken):
+        why = shapely.is_valid_reason(broken.iloc[0])
+        raise InputError(f"--extent {path}: a shape crosses itself or is broken ({why}); mend it")
+
+
 def refuse_output(job: MapJob) -> None:
     """Raise OutputError when the output exists, is an input, or holds one."""
     out = true_path(job.out)
-    for path in (*job.before, *job.after):
+    given = () if job.footprints is None else (job.footprints,)
+    for path in (*job.before, *job.after, *given):
         source = true_path(path)
         if out == source:
             raise OutputError(f"the output {job.out} is the input {path}; choose another output")

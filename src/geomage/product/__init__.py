@@ -13,15 +13,19 @@ from geomage.product.grading import (
 )
 from geomage.product.mapped import RASTERS, Mapped
 from geomage.product.mosaic import write_mosaic
-from geomage.product.order import Order
+from geomage.product.order import EVENT_TYPES, KINDS, PLAIN, Order
 from geomage.product.reissue import Reissued, reissue
 from geomage.product.score import Detection, Score, score_product
 from geomage.product.scorecard import score_table
+from geomage.product.statistics import check_order
 
 __all__ = [
     "DECIDED_DAMAGED",
     "DECIDED_DESTROYED",
     "DECIDED_INTACT",
+    "EVENT_TYPES",
+    "KINDS",
+    "PLAIN",
     "RASTERS",
     "WORDS",
     "Detection",
@@ -30,6 +34,7 @@ __all__ = [
     "ProductPaths",
     "Reissued",
     "Score",
+    "check_order",
     "graded",
     "partly_analysed",
     "product_paths",

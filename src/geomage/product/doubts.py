@@ -36,6 +36,7 @@ def doubts(
         *(_sentence(str(note)) for note in facts.get("notes") or ()),
         *_unreadable(facts),
         *_shift(facts),
+        *_footprints(facts),
         *_unseen(area),
         *_pixels(facts),
         *_run_together(facts),
@@ -75,6 +76,23 @@ def _shift(facts: Mapping[str, Any]) -> Iterable[str]:
         yield (
             f"The residual shift between the dates is not known: {reason}. Where they do not lie on"
             " each other, intact buildings look damaged."
+        )
+
+
+def _footprints(facts: Mapping[str, Any]) -> Iterable[str]:
+    """What is not certain of given footprints: their place, and what was left out."""
+    given = _record(facts, "footprints")
+    left_out = given.get("left_out", 0)
+    if left_out:
+        yield (
+            f"{left_out:,} of {given['features']:,} features of {given['file']} are no areas, or"
+            " have no place on the map: they are not in it."
+        )
+    reason = _record(given, "registration").get("reason")
+    if reason and given["register"]:
+        yield (
+            f"The footprints were not moved onto the image: {reason}. Where they lie beside their"
+            " buildings, damage is that of what lies there."
         )
 
 

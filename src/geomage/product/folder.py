@@ -23,13 +23,18 @@ from geomage.errors import InputError, RunError
 from geomage.geo import BLOCK_CACHE, check_raster, fresh_folder, write_vectors
 from geomage.geo.stac import write_item
 from geomage.product.doubts import doubts
+from geomage.product.extent_layers import add_extents
+from geomage.product.extents import extents_record
 from geomage.product.grading import graded
 from geomage.product.layers import Source, flood_beside_obscured_m2, product_layers
 from geomage.product.mapped import RASTERS, Mapped
-from geomage.product.order import Order
+from geomage.product.measured import measured_of
+from geomage.product.order import PLAIN, Order
 from geomage.product.pictures import Picture, take_picture
 from geomage.product.report import Findings, report_html
+from geomage.product.schema import SHAPES
 from geomage.product.squares import worst_squares
+from geomage.product.statistics import count_zones, write_statistics, write_tables
 from geomage.product.styles import layer_styles
 from geomage.product.summary import summarise, summary_csv
 from geomage.product.surface import areas_m2
@@ -54,15 +59,15 @@ class ProductPaths:
     manifest: Path
 
 
-def write_product(  # noqa: PLR0913 -- the images of two dates and the order stand apart
+def write_product(  # noqa: PLR0913 -- each by name, and each a thing of its own
     result: Mapped,
     out: Path,
     *,
     before_paths: Sequence[Path],
     after_paths: Sequence[Path] = (),
+    order: Order = PLAIN,
     overwrite: bool = False,
     created: datetime | None = None,
-    order: Order | None = None,
 ) -> ProductPaths:
     """Write a product folder, whole or not at all.
 
@@ -71,20 +76,22 @@ def write_product(  # noqa: PLR0913 -- the images of two dates and the order sta
         out: the folder to make.
         before_paths: images before the event.
         after_paths: images after it; none for a map of buildings only.
+        order: what the product is called, and what is asked beyond the map: zones, people.
         overwrite: replace a folder that stands there.
         created: time of making, UTC; None takes ``SOURCE_DATE_EPOCH`` or now.
-        order: kind, version and what else is asked of the product.
 
     Raises:
-        InputError: a raster is missing, or the buildings lack a column.
+        InputError: a raster is missing, the buildings lack a column, or a later look (MONIT) is
+            ordered of one date.
         RunError: an image changed since it was mapped.
         OutputError: the folder exists or cannot be written.
     """
     missing = [name for name in _NEEDED if name not in result.rasters]
     if missing:
         raise InputError(f"the mapping run has no raster {missing}; it has {[*result.rasters]}")
-    moment, asked = created or _now(), order or Order()
-    sources = _sources(before_paths, after_paths)
+    moment = created or _now()
+    _refuse_early(order, after_paths)
+    sources = _sources(before_paths, after_paths, result.facts)
     _refuse_changed(sources, result.facts)
     with (
         fresh_folder(out, overwrite=overwrite) as folder,
@@ -92,26 +99,34 @@ def write_product(  # noqa: PLR0913 -- the images of two dates and the order sta
     ):
         rasters = _move_rasters(result.rasters, folder)
         box = check_raster(rasters["building"]).box
-        buildings = graded(result.buildings)
+        measured = measured_of(result.facts)
+        buildings = graded(result.buildings, None if measured is None else measured.calibration)
         buildings = buildings.assign(area_m2=areas_m2(buildings))
         layers = product_layers(
-            buildings, result.not_analysed, box, sources, flood=rasters.get("flood")
+            buildings, result.not_analysed, box, sources, order, rasters.get("flood")
         )
-        write_vectors(folder / "products.gpkg", layers, styles=_styles(layers))
+        extents = add_extents(layers, rasters, buildings, order, sources)
+        zones = count_zones(buildings, box, order, measured, two_dates="damage" in rasters)
+        layers |= {} if zones is None else {"mostAffectedA": zones.zones}
+        _write_vectors(folder, layers)
         squares = worst_squares(buildings, box)
         before, after = _two_pictures(sources, box, result.facts)
         summary = summarise(buildings, result.not_analysed, box, rasters, squares)
-        doubtful = _doubts(result, summary, box, layers.get("observedEventA"))
+        summary |= write_statistics(folder, zones, buildings, result.not_analysed, box)
+        summary["extents"] = extents_record(extents, summary["area"]["analysed_m2"])
+        flood = extents["flooded"]
+        doubtful = _doubts(result, summary, box, flood)
         found = Findings(
             summary={
+                "product": order.as_dict(),
                 **summary,
-                "version": asked.version,
-                "accuracy": asked.accuracy,
+                "version": order.version,
+                "accuracy": order.accuracy,
                 "doubts": doubtful,
             },
             buildings=buildings,
             not_analysed=result.not_analysed,
-            flood=layers.get("observedEventA"),
+            flood=flood,
             box=box,
             squares=squares,
             sources=sources,
@@ -121,10 +136,11 @@ def write_product(  # noqa: PLR0913 -- the images of two dates and the order sta
             created=moment,
         )
         _write_texts(folder, found)
-        for file in asked.enclosed:
+        write_tables(folder, zones, summary)
+        for file in order.enclosed:
             shutil.copyfile(file, folder / file.name)
         _write_item(folder, found)
-        _write_manifest(folder, found, asked, out)
+        _write_manifest(folder, found, order, out)
     return product_paths(out)
 
 
@@ -164,11 +180,24 @@ def _now() -> datetime:
     return datetime.fromtimestamp(int(stated), UTC) if stated else datetime.now(UTC)
 
 
-def _sources(before: Sequence[Path], after: Sequence[Path]) -> list[Source]:
+def _refuse_early(order: Order, after: Sequence[Path]) -> None:
+    if "MONIT" in order.code and not after:
+        raise InputError(f"--kind {order.kind} is a later look at an event: give a second image")
+
+
+def _sources(
+    before: Sequence[Path], after: Sequence[Path], facts: Mapping[str, Any]
+) -> list[Source]:
+    """The images, and the footprints that the run was given."""
     roles = [(Path(p), "before") for p in before] + [(Path(p), "after") for p in after]
     if not before:
         raise InputError("a product needs at least one image before the event")
-    return [Source(i, path, role, sha256_of(path)) for i, (path, role) in enumerate(roles, 1)]
+    images = [Source(i, path, role, sha256_of(path)) for i, (path, role) in enumerate(roles, 1)]
+    given = facts.get("footprints")
+    if not isinstance(given, Mapping):
+        return images
+    outlines = Source(len(images) + 1, Path(given["file"]), "footprints", given["sha256"])
+    return [*images, outlines]
 
 
 def _refuse_changed(sources: Sequence[Source], facts: Mapping[str, Any]) -> None:
@@ -215,8 +244,13 @@ def _two_pictures(
     return take_picture(dates["before"], box), after
 
 
-def _styles(layers: Mapping[str, object]) -> dict[str, str]:
-    return {name: style for name, style in layer_styles().items() if name in layers}
+def _write_vectors(folder: Path, layers: Mapping[str, GeoDataFrame]) -> None:
+    """The GeoPackage with its styles inside, and each style beside it as ``LAYER.qml``."""
+    styles = {name: style for name, style in layer_styles().items() if name in layers}
+    kinds = {name: SHAPES[name[-1]] for name in styles}
+    write_vectors(folder / "products.gpkg", layers, styles=styles, kinds=kinds)
+    for name, style in styles.items():
+        _write(folder / f"{name}.qml", style)
 
 
 def _write_texts(folder: Path, found: Findings) -> None:
@@ -233,7 +267,7 @@ def _write_item(folder: Path, found: Findings) -> None:
     write_item(
         folder,
         kind="product",
-        parameters=dict(found.facts),
+        parameters={**found.facts, "product": found.summary["product"]},
         assets=assets,
         box=found.box,
         datetime=found.created,
@@ -249,8 +283,9 @@ def _write_manifest(folder: Path, found: Findings, order: Order, out: Path) -> N
         "python": platform.python_version(),
         "gdal": rasterio.__gdal_version__,
         "versions": _versions(),
+        "product": found.summary["product"],
         "parameters": dict(found.facts),
-        "order": order.as_dict(),
+        "order": order.record(out),
         "history": [*order.history],
         "accuracy": order.accuracy,
         "inputs": [

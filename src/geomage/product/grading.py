@@ -13,6 +13,7 @@ So nothing is called undamaged by default: it takes a grade, an image and a conf
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -28,15 +29,16 @@ __all__ = [
     "NOT_ANALYSED",
     "POSSIBLY",
     "WORDS",
+    "confidences",
     "graded",
 ]
 
 DECIDED_INTACT: Final = 0.6
-"""Calibrated probability of no damage from which a building counts as not visibly damaged."""
+"""Probability of no damage, as the model says it, from which a building counts as undamaged."""
 DECIDED_DESTROYED: Final = 0.72
-"""Calibrated probability of any damage from which a building of grade 4 is called destroyed."""
+"""The same of any damage, from which a building of grade 4 is called destroyed."""
 DECIDED_DAMAGED: Final = 0.97
-"""Calibrated probability of any damage from which one of grade 2 or 3 is called damaged.
+"""The same of any damage, from which one of grade 2 or 3 is called damaged.
 
 Much higher: a network that saw simulated images alone is surer than it should be of major damage
 where debris lies around a house that stands.
@@ -58,16 +60,21 @@ NO_GRADE: Final = "no grade"
 COLUMNS: Final = ("building_id", "grade", *PROBABILITIES, "not_analysed_reason")
 
 
-def graded(buildings: GeoDataFrame) -> GeoDataFrame:
+def graded(
+    buildings: GeoDataFrame, calibration: Callable[[np.ndarray], np.ndarray] | None = None
+) -> GeoDataFrame:
     """Add ``damage_gra``, ``confidence`` (0..1, nan when not analysed) and ``reason``.
 
     Args:
         buildings: the columns of ``COLUMNS`` and a geometry; ``grade`` 1..4, 0 when not analysed.
+        calibration: makes the model's probabilities (n, 4) honest; None takes them as they are.
+            Only the confidence follows it: the words follow what the model said.
 
     Returns:
         A new frame, rows in the same order; the same frame where it has words already, as a
         product that is read back does. ``confidence`` is the calibrated probability that the
-        word is right; for *Possibly damaged*, the probability that there is any damage.
+        word is right of an outline that is a building; for *Possibly damaged*, the probability
+        that there is any damage.
 
     Raises:
         InputError: a column is missing or a grade lies outside 0..4.
@@ -85,9 +92,10 @@ def graded(buildings: GeoDataFrame) -> GeoDataFrame:
     unseen = given.notna().to_numpy() | (grade == 0) | np.isnan(p).any(axis=1)
     word = _words(grade, p, unseen)
     reason = given.where(given.notna(), NO_GRADE).astype(object)
+    honest = p if calibration is None else calibration(p)
     return buildings.assign(
         damage_gra=word,
-        confidence=np.where(unseen, np.nan, _confidence(word, p)),
+        confidence=confidences(np.array([WORDS.index(w) for w in word], int), honest),
         reason=np.where(unseen, reason, None),
     )
 
@@ -101,14 +109,12 @@ def _words(grade: np.ndarray, p: np.ndarray, unseen: np.ndarray) -> np.ndarray:
     return np.where(unseen, NOT_ANALYSED, word)
 
 
-def _confidence(word: np.ndarray, p: np.ndarray) -> np.ndarray:
-    by_word = {
-        "Destroyed": p[:, 3],
-        "Damaged": p[:, 1] + p[:, 2],
-        POSSIBLY: 1 - p[:, 0],
-        "No visible damage": p[:, 0],
-    }
-    confidence = np.full(len(word), np.nan)
-    for name, values in by_word.items():
-        confidence[word == name] = values[word == name]
-    return confidence
+def confidences(word: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """(n,) probability that a word is right; of Possibly damaged, that there is any damage.
+
+    Args:
+        word: (n,) place in `WORDS`; Not Analysed has none, nan.
+        p: (n, 4) probabilities of grades 1..4.
+    """
+    by_word = (p[:, 3], p[:, 1] + p[:, 2], 1 - p[:, 0], p[:, 0], np.full(len(p), np.nan))
+    return np.asarray(np.choose(word, by_word))

@@ -40,7 +40,7 @@ from geomage.product.journal import (
     open_journal,
     read_lines,
 )
-from geomage.product.order import Order
+from geomage.product.order import PLAIN, Order, ordered
 from geomage.product.sampling import drawn_from
 from geomage.product.standing import Standing, read_standing
 
@@ -179,7 +179,7 @@ def _next_order(standing: Standing, lines: Sequence[Line], accuracy: Any) -> Ord
     """Version, history and what else stays as it was ordered."""
     manifest = standing.manifest
     stated = manifest.get("order")
-    before = {**stated} if isinstance(stated, Mapping) else {}
+    before = ordered(stated, standing.paths.folder) if isinstance(stated, Mapping) else PLAIN
     made = [line["version"] for line in lines if line["what"] == "reissue"]
     own = {
         "version": standing.version,
@@ -189,12 +189,11 @@ def _next_order(standing: Standing, lines: Sequence[Line], accuracy: Any) -> Ord
     }
     past = manifest.get("history")
     earlier = tuple(past) if isinstance(past, list) else ()
-    kept = {name: before[name] for name in ("kind", "event_type") if name in before}
-    return Order(
+    return replace(
+        before,
         version=max([standing.version, *made]) + 1,
         history=(*earlier, own),
         accuracy=accuracy,
-        **kept,
     )
 
 

@@ -18,6 +18,7 @@ from geomage.product.surface import lonlat
 __all__ = ["Square", "SquareGrid", "square_grid", "worst_squares"]
 
 MOST_ALONG: Final = 10  # squares along the longer side, at most
+_REST: Final = 0.1  # of a square, less of which at the border is none of its own
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,15 @@ class SquareGrid:
     side_px: float
     columns: int
     rows: int
+
+    def edges(self, row: int, column: int, box: GeoBox) -> tuple[np.ndarray, np.ndarray]:
+        """Pixels where a square begins and ends, (left, right) and (top, bottom)."""
+        height, width = (int(size) for size in box.shape)
+        x = np.minimum([column * self.side_px, (column + 1) * self.side_px], width)
+        y = np.minimum([row * self.side_px, (row + 1) * self.side_px], height)
+        x[1] = width if column == self.columns - 1 else x[1]
+        y[1] = height if row == self.rows - 1 else y[1]
+        return x, y
 
     def name(self, row: int, column: int) -> str:
         """Name of one square."""
@@ -62,14 +72,21 @@ class Square:
 
 
 def square_grid(box: GeoBox) -> SquareGrid:
-    """Squares with a side of 1, 2 or 5 times a power of ten metres, at most ten along."""
+    """Squares with a side of 1, 2 or 5 times a power of ten metres, at most ten along.
+
+    A rest of less than a tenth of a square at the border belongs to the square before it.
+    """
     rows, cols = (int(size) for size in box.shape)
     gsd = ground_gsd(box)
     least = max(rows, cols) * gsd / MOST_ALONG
     decade = 10.0 ** math.floor(math.log10(least))
     side = next(step * decade for step in (1, 2, 5, 10) if step * decade >= least * (1 - 1e-9))
     px = side / gsd
-    return SquareGrid(side, px, math.ceil(cols / px - 1e-9), math.ceil(rows / px - 1e-9))
+    return SquareGrid(side, px, _squares_along(cols / px), _squares_along(rows / px))
+
+
+def _squares_along(whole: float) -> int:
+    return max(1, math.ceil(whole - _REST))
 
 
 def worst_squares(buildings: GeoDataFrame, box: GeoBox, most: int = 6) -> list[Square]:
@@ -91,9 +108,7 @@ def worst_squares(buildings: GeoDataFrame, box: GeoBox, most: int = 6) -> list[S
 
 
 def _square(grid: SquareGrid, box: GeoBox, row: int, column: int, tally: np.ndarray) -> Square:
-    rows, cols = box.shape
-    edges_x = np.clip([column * grid.side_px, (column + 1) * grid.side_px], 0, int(cols))
-    edges_y = np.clip([row * grid.side_px, (row + 1) * grid.side_px], 0, int(rows))
+    edges_x, edges_y = grid.edges(row, column, box)
     x, y = box.affine @ (float(edges_x.mean()), float(edges_y.mean()))
     crs = None if box.crs is None else box.crs.to_wkt()
     lon, lat = lonlat(GeoSeries.from_xy([x], [y], crs=crs))[0]

@@ -1,13 +1,19 @@
-"""The colours of damage, and default QGIS styles made from them."""
+"""The colours of damage, and default QGIS styles made from them.
+
+A style is QML, the XML that QGIS 3 writes: a renderer, its symbols, and their kind of shape.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 from xml.sax.saxutils import quoteattr
 
-__all__ = ["COLOURS", "FLOOD_COLOUR", "layer_styles"]
+from geomage.product.order import EVENT_TYPES
+
+__all__ = ["COLOURS", "EVENT_COLOURS", "FLOOD_COLOUR", "ROAD_COLOURS", "layer_styles"]
 
 # Dark red, orange, yellow, blue: told apart by the colour-blind, on imagery and in grey print
 # (the reds are the darkest).
@@ -19,83 +25,175 @@ COLOURS: Final[Mapping[str, str]] = {
     "Not Analysed": "#8a8f98",
 }
 FLOOD_COLOUR: Final = "#1f5fd6"
+WATER_COLOUR: Final = "#78aaeb"
+"""Water that was there before."""
+EVENT_COLOURS: Final[Mapping[str, str]] = {
+    EVENT_TYPES["flood"]: FLOOD_COLOUR,
+    EVENT_TYPES["storm"]: "#7d6b57",
+    EVENT_TYPES["fire"]: "#7a2d00",
+    EVENT_TYPES["landslide"]: "#8a6d3b",
+    EVENT_TYPES["volcano"]: "#5b2a86",
+}
+ROAD_COLOURS: Final[Mapping[str, str]] = {
+    "passable": "#2e8b57",
+    "blocked": "#b3001b",
+    "flooded": FLOOD_COLOUR,
+    "unknown": "#8a8f98",
+}
+_SHARES: Final = (0.0, 0.05, 0.15, 0.3, 0.5, 1.0)
+_SHARE_COLOURS: Final = ("#fff3d6", "#fdd49e", "#fc8d59", "#d7301f", "#7f0000")  # light to dark
 _RIM: Final = "#1b1b1b"
+_POINT, _LINE, _AREA = 0, 1, 2  # QGIS's kinds of shape
 
 
 @dataclass(frozen=True)
-class _Fill:
-    """Look of a polygon: colours as #rrggbb, opacity 0..255, a QGIS brush style."""
+class _Look:
+    """Look of a shape: colours as #rrggbb, opacity 0..255, a QGIS brush or pen style."""
 
     colour: str
     opacity: int = 160
     brush: str = "solid"
     rim: str = _RIM
     width: str = "0.2"  # mm
+    kind: int = _AREA
 
 
 def layer_styles() -> dict[str, str]:
     """{layer name: QML} for every layer with a geometry."""
-    damage = {
-        word: _Fill(colour, opacity=70 if word == "No visible damage" else 190, rim=colour)
+    words = _damage_looks()
+    events = {word: _Look(c, 90, rim=c) for word, c in EVENT_COLOURS.items()}
+    roads = {state: _Look(c, 255, kind=_LINE, width="0.8") for state, c in ROAD_COLOURS.items()}
+    roads["unknown"] = _Look(ROAD_COLOURS["unknown"], 255, "dash", kind=_LINE, width="0.8")
+    places = {word: _Look(colour, 255, kind=_POINT) for word, colour in COLOURS.items()}
+    return {
+        "builtUpA": _categorised("damage_gra", words),
+        "transportationL": _categorised("state", roads),
+        "facilitiesP": _categorised("damage_gra", places),
+        "observedEventA": _categorised("event_type", events),
+        "hydrographyA": _single(_Look(WATER_COLOUR, 90, rim=WATER_COLOUR)),
+        "mostAffectedA": _graduated("share_damaged"),
+        "notAnalysedA": _single(_Look("#4a4f57", 255, "b_diagonal")),
+        "imageFootprintA": _single(_Look("#ffffff", 0, "no", "#555555", "0.3")),
+        "areaOfInterestA": _single(_Look("#ffffff", 0, "no", "#000000", "0.6")),
+    }
+
+
+def _damage_looks() -> dict[str, _Look]:
+    looks = {
+        word: _Look(colour, opacity=70 if word == "No visible damage" else 190, rim=colour)
         for word, colour in COLOURS.items()
     }
-    damage["Not Analysed"] = _Fill(COLOURS["Not Analysed"], 255, "b_diagonal")
-    return {
-        "builtUpA": _categorised("damage_gra", damage),
-        "notAnalysedA": _single(_Fill("#4a4f57", 255, "b_diagonal")),
-        "observedEventA": _single(_Fill(FLOOD_COLOUR, 90, rim=FLOOD_COLOUR)),
-        "imageFootprintA": _single(_Fill("#ffffff", 0, "no", "#555555", "0.3")),
-        "areaOfInterestA": _single(_Fill("#ffffff", 0, "no", "#000000", "0.6")),
-    }
+    looks["Not Analysed"] = _Look(COLOURS["Not Analysed"], 255, "b_diagonal")
+    return looks
 
 
-def _categorised(field: str, fills: Mapping[str, _Fill]) -> str:
+def _categorised(field: str, looks: Mapping[str, _Look]) -> str:
+    """A symbol for each value."""
     rows = "".join(
         f'<category render="true" value={quoteattr(value)} symbol="{number}"'
-        f" label={quoteattr(value)}/>"
-        for number, value in enumerate(fills)
+        f' label={quoteattr(value)} type="string"/>'
+        for number, value in enumerate(looks)
     )
-    symbols = "".join(_symbol(number, fill) for number, fill in enumerate(fills.values()))
-    return _document(
-        f'<renderer-v2 type="categorizedSymbol" attr={quoteattr(field)} forceraster="0"'
-        f' symbollevels="0" enableorderby="0"><categories>{rows}</categories>'
-        f"<symbols>{symbols}</symbols></renderer-v2>"
-    )
+    inside = f"<categories>{rows}</categories>{_symbols(looks.values())}"
+    return _document("categorizedSymbol", inside, next(iter(looks.values())).kind, field)
 
 
-def _single(fill: _Fill) -> str:
-    return _document(
-        '<renderer-v2 type="singleSymbol" forceraster="0" symbollevels="0" enableorderby="0">'
-        f"<symbols>{_symbol(0, fill)}</symbols></renderer-v2>"
-    )
-
-
-def _document(renderer: str) -> str:
-    return (
-        "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>"
-        f'<qgis version="3.28" styleCategories="Symbology">{renderer}</qgis>'
-    )
-
-
-def _symbol(number: int, fill: _Fill) -> str:
-    options = {
-        "color": _rgba(fill.colour, fill.opacity),
-        "style": fill.brush,
-        "outline_color": _rgba(fill.rim, 255),
-        "outline_style": "solid",
-        "outline_width": fill.width,
-        "outline_width_unit": "MM",
-        "joinstyle": "bevel",
-    }
+def _graduated(field: str) -> str:
+    """A symbol for each range of a share 0..1, light to dark."""
+    ends = list(pairwise(_SHARES))
     rows = "".join(
-        f'<Option name={quoteattr(name)} value={quoteattr(value)} type="QString"/>'
-        for name, value in options.items()
+        f'<range render="true" lower="{low:.3f}" upper="{high:.3f}" symbol="{number}"'
+        f' label="{low:.0%} to {high:.0%}"/>'
+        for number, (low, high) in enumerate(ends)
+    )
+    looks = [_Look(colour, 130, width="0.4") for colour in _SHARE_COLOURS]
+    inside = f"<ranges>{rows}</ranges>{_symbols(looks)}"
+    return _document("graduatedSymbol", inside, _AREA, field)
+
+
+def _single(look: _Look) -> str:
+    return _document("singleSymbol", _symbols([look]), look.kind)
+
+
+def _document(renderer: str, inside: str, kind: int, field: str | None = None) -> str:
+    attr = "" if field is None else f" attr={quoteattr(field)}"
+    method = ' graduatedMethod="GraduatedColor"' if renderer == "graduatedSymbol" else ""
+    return (
+        "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
+        '<qgis version="3.28.0" styleCategories="Symbology">'
+        f'<renderer-v2 type="{renderer}"{attr}{method} forceraster="0" symbollevels="0"'
+        f' enableorderby="0" referencescale="-1">{inside}</renderer-v2>'
+        "<blendMode>0</blendMode><featureBlendMode>0</featureBlendMode>"
+        f"<layerOpacity>1</layerOpacity><layerGeometryType>{kind}</layerGeometryType></qgis>\n"
+    )
+
+
+def _symbols(looks: Iterable[_Look]) -> str:
+    return f"<symbols>{''.join(_symbol(n, look) for n, look in enumerate(looks))}</symbols>"
+
+
+def _symbol(number: int, look: _Look) -> str:
+    name, kind, options = _OPTIONS[look.kind](look)
+    rows = "".join(
+        f'<Option name={quoteattr(key)} value={quoteattr(value)} type="QString"/>'
+        for key, value in options.items()
     )
     return (
-        f'<symbol type="fill" name="{number}" alpha="1" clip_to_extent="1" force_rhr="0">'
-        f'<layer class="SimpleFill" enabled="1" locked="0" pass="0"><Option type="Map">{rows}'
+        f'<symbol type="{kind}" name="{number}" alpha="1" clip_to_extent="1" force_rhr="0">'
+        f'<layer class="{name}" enabled="1" locked="0" pass="0"><Option type="Map">{rows}'
         "</Option></layer></symbol>"
     )
+
+
+def _fill(look: _Look) -> tuple[str, str, dict[str, str]]:
+    return (
+        "SimpleFill",
+        "fill",
+        {
+            "color": _rgba(look.colour, look.opacity),
+            "style": look.brush,
+            "outline_color": _rgba(look.rim, 255),
+            "outline_style": "solid",
+            "outline_width": look.width,
+            "outline_width_unit": "MM",
+            "joinstyle": "bevel",
+        },
+    )
+
+
+def _pen(look: _Look) -> tuple[str, str, dict[str, str]]:
+    return (
+        "SimpleLine",
+        "line",
+        {
+            "line_color": _rgba(look.colour, look.opacity),
+            "line_style": look.brush,
+            "line_width": look.width,
+            "line_width_unit": "MM",
+            "capstyle": "round",
+            "joinstyle": "round",
+        },
+    )
+
+
+def _mark(look: _Look) -> tuple[str, str, dict[str, str]]:
+    return (
+        "SimpleMarker",
+        "marker",
+        {
+            "name": "circle",
+            "color": _rgba(look.colour, look.opacity),
+            "outline_color": _rgba(look.rim, 255),
+            "outline_style": "solid",
+            "outline_width": look.width,
+            "outline_width_unit": "MM",
+            "size": "2.4",
+            "size_unit": "MM",
+        },
+    )
+
+
+_OPTIONS: Final = {_POINT: _mark, _LINE: _pen, _AREA: _fill}
 
 
 def _rgba(colour: str, opacity: int) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -22,8 +20,9 @@ from geomage.product.grading import (
 )
 from geomage.product.squares import Square
 from geomage.product.surface import areas_m2, box_outline, class_counts, pixel_area_m2
+from geomage.product.tables import Table, table_csv
 
-__all__ = ["LANDCOVER", "summarise", "summary_csv"]
+__all__ = ["LANDCOVER", "summarise", "summary_csv", "summary_table"]
 
 LANDCOVER: Final = {
     1: "bareland",
@@ -129,12 +128,13 @@ def _classes(path: Path | None, box: GeoBox, names: Mapping[int, str]) -> dict[s
 
 def summary_csv(summary: Mapping[str, Any]) -> str:
     """The same numbers as a table: what, count, of, share, area_m2."""
-    out = io.StringIO()
-    table = csv.writer(out, lineterminator="\n")
-    table.writerow(("what", "count", "of", "share", "area_m2"))
-    for row in _rows(summary):
-        table.writerow([_plain(cell) for cell in row])
-    return out.getvalue()
+    return table_csv(summary_table(summary))
+
+
+def summary_table(summary: Mapping[str, Any]) -> Table:
+    """The same numbers as a table: what, count, of, share, area_m2."""
+    head = ("what", "count", "of", "share", "area_m2")
+    return Table(head, _rows(summary), frozenset({"share"}))
 
 
 def _rows(summary: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -160,10 +160,3 @@ def _rows(summary: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     for title in ("flood", "landcover"):
         rows += [(f"{title}: {k}", "", "", "", v) for k, v in (summary[title] or {}).items()]
     return rows
-
-
-def _plain(cell: object) -> object:
-    """A spreadsheet runs cells that begin like a formula; a quote before them stops that."""
-    if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return f"'{cell}"
-    return "" if cell is None else cell

@@ -8,6 +8,7 @@ from html import escape
 from typing import Any, Final
 
 from geomage.mapping.buildings import MISSING_COSTS
+from geomage.product.extents import SPECK_M2
 from geomage.product.grading import (
     DECIDED_DAMAGED,
     DECIDED_DESTROYED,
@@ -16,7 +17,7 @@ from geomage.product.grading import (
     POSSIBLY,
     WORDS,
 )
-from geomage.product.layers import FLOOD_SPECK_M2, Source
+from geomage.product.layers import Source
 from geomage.product.squares import Square
 
 __all__ = [
@@ -48,7 +49,7 @@ _TWO_DATE_LIMITS: Final = (
     "Seen from above only: damage to walls, storeys below the roof or the inside stays hidden.",
     "Buildings the model did not find before the event are in no figure here.",
     "The images do not state when they were taken; what happened later is not on the map.",
-    f"Flooded areas under {FLOOD_SPECK_M2:.0f} m² are not outlined (flood.tif has them).",
+    f"Flooded areas under {SPECK_M2:.0f} m² are not outlined (flood.tif has them).",
 )
 _ONE_DATE_LIMITS: Final = (
     "Buildings the model did not find are in no figure here; what stands under trees is hidden.",

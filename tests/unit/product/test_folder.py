@@ -18,16 +18,23 @@ from geomage.errors import InputError, OutputError
 from geomage.geo import check_raster, read_vectors
 from geomage.product import product_paths, write_product
 
+LAYERS = {
+    *("builtUpA", "transportationL", "facilitiesP", "observedEventA", "notAnalysedA"),
+    *("imageFootprintA", "areaOfInterestA", "hydrographyA", "mostAffectedA"),
+}
 FILES = {
+    *(f"{name}.qml" for name in LAYERS),
     *(f"{name}.tif" for name in ("building", "landcover", "damage", "flood", "change")),
     "products.gpkg",
     "summary.json",
     "summary.csv",
+    "zones.csv",
+    "tables.xlsx",
+    "affected.tif",
     "report.html",
     "item.json",
     "manifest.json",
 }
-LAYERS = {"builtUpA", "observedEventA", "notAnalysedA", "imageFootprintA", "areaOfInterestA"}
 
 
 @pytest.mark.parametrize("crs", ["EPSG:32615", None])

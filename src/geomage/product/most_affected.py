@@ -1,0 +1,200 @@
+"""Zones by how hard they are hit: what the map says, over what, and what may be true instead."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from geopandas import GeoDataFrame
+from odc.geo.geobox import GeoBox
+
+from geomage.errors import InputError
+from geomage.product.grading import WORDS
+from geomage.product.intervals import LEVEL, Interval, Truths, draw_truths, interval
+from geomage.product.measured import Errors
+from geomage.product.order import Order
+from geomage.product.people import residents_of
+from geomage.product.surface import areas_m2
+from geomage.product.tables import Table
+from geomage.product.zones import given_zones, square_zones, zone_of
+
+__all__ = ["COUNTS", "Affected", "most_affected", "zone_table"]
+
+COUNTS: Final = dict(
+    zip(
+        ("destroyed", "damaged", "possibly_damaged", "no_visible_damage", "not_analysed"),
+        WORDS,
+        strict=True,
+    )
+)
+"""{column of a zone: the word it counts}, worst first."""
+OCCUPANTS: Final = "occupants"
+"""Column of given footprints: people of each building."""
+WHOLE: Final = "all zones"
+_WORDS: Final = len(WORDS) - 1  # without Not Analysed
+_NUMBERS: Final = (
+    "mapped", "assessed", "share_damaged", "low", "likely", "high", "damage_low", "damage_high",
+    "destroyed_low", "destroyed_high", "share_not_analysed", "residents", "people", "people_low",
+    "people_high", "area_m2", "inside",
+)  # fmt: skip
+_SHARES: Final = frozenset(
+    ("share_damaged", "low", "likely", "high", "share_not_analysed", "inside")
+)
+
+
+@dataclass(frozen=True)
+class Affected:
+    """The zones of a map, the hardest hit first, and all of them together."""
+
+    zones: GeoDataFrame
+    """`zone`, `rank`, the columns of `COUNTS`, `mapped`, `assessed`, `share_damaged` with `low`,
+    `likely`, `high`, `damage_low` and `damage_high` (buildings of grade 2 or more),
+    `destroyed_low` and `destroyed_high`, `share_not_analysed`, `residents`, `people` with
+    `people_low` and `people_high`, `area_m2`, `inside`, polygons."""
+    whole: Mapping[str, Any]
+    """The same numbers of all zones together."""
+    about: Mapping[str, Any]
+    """JSON values: which zones, whose people, how the intervals were made."""
+
+    def as_dict(self, most: int = 20) -> dict[str, Any]:
+        """JSON-able record: all zones together, and the hardest hit ones."""
+        ranked = self.zones[self.zones["rank"].notna()].head(most)
+        records = ranked.drop(columns="geometry").astype(object)
+        rows = records.where(records.notna(), None).to_dict("records")
+        return {**self.about, "count": len(self.zones), "whole": dict(self.whole), "ranked": rows}
+
+
+def most_affected(
+    buildings: GeoDataFrame, box: GeoBox, order: Order, errors: Errors | None
+) -> Affected:
+    """Count, bound and rank the zones of a map.
+
+    A building counts in the zone that holds a point within it. Zones are ranked by buildings called
+    Destroyed, then Damaged, then Possibly damaged; a zone where none was assessed has no rank.
+
+    Args:
+        buildings: graded buildings (see `grading.graded`), perhaps with `occupants`.
+        box: grid of the map.
+        order: zones and people that were given.
+        errors: what was measured of the model; None leaves the intervals empty.
+    """
+    zones = (
+        square_zones(box) if order.zones is None else given_zones(order.zones, box, order.zone_name)
+    )
+    counts = _counts(buildings, zones)
+    lost = len(buildings) - int(counts.sum())
+    residents, source = _residents(buildings, zones, box, order)
+    rows = [_row(str(name), n, who, errors) for name, n, who in
+            zip(zones["zone"], counts, residents, strict=True)]  # fmt: skip
+    frame = zones.assign(**pd.DataFrame(rows), area_m2=areas_m2(zones).round(1))
+    whole = _row(WHOLE, counts.sum(axis=0), _sum(residents), errors)
+    about = {
+        "zones": "lettered squares" if order.zones is None else order.zones.name,
+        "people": source,
+        "outside_all_zones": lost,
+        "interval": LEVEL,
+        "errors": None if errors is None else errors.about,
+    }
+    return Affected(_ranked(frame), whole, about)
+
+
+def zone_table(affected: Affected) -> Table:
+    """The zones as a table, and a last row of all together."""
+    head = [name for name in affected.zones.columns if name != "geometry"]
+    records = affected.zones[head].astype(object)
+    rows = records.where(records.notna(), None).to_numpy().tolist()
+    rows.append([WHOLE if name == "zone" else affected.whole.get(name) for name in head])
+    return Table(tuple(head), rows, _SHARES)
+
+
+def _counts(buildings: GeoDataFrame, zones: GeoDataFrame) -> np.ndarray:
+    """(zone, word) int64 of `WORDS`."""
+    place = zone_of(zones, buildings)
+    word = buildings["damage_gra"].map({w: i for i, w in enumerate(WORDS)}).to_numpy(int)
+    out = np.zeros((len(zones), len(WORDS)), np.int64)
+    np.add.at(out, (place[place >= 0], word[place >= 0]), 1)
+    return out
+
+
+def _residents(
+    buildings: GeoDataFrame, zones: GeoDataFrame, box: GeoBox, order: Order
+) -> tuple[list[float | None], str | None]:
+    """People of each zone, None where unknown; and where that is from."""
+    if order.population is not None:
+        people = residents_of(zones, order.population, box).people
+        return [None if np.isnan(n) else float(n) for n in people], order.population.name
+    if OCCUPANTS not in buildings:
+        return [None] * len(zones), None
+    each = pd.to_numeric(buildings[OCCUPANTS], errors="coerce").to_numpy(float)
+    if (each < 0).any():
+        raise InputError(f"a building has {np.nanmin(each):g} {OCCUPANTS}; mend the footprints")
+    place = zone_of(zones, buildings)
+    known = (place >= 0) & np.isfinite(each)
+    return np.bincount(place[known], each[known], len(zones)).tolist(), OCCUPANTS
+
+
+def _sum(residents: list[float | None]) -> float | None:
+    known = [people for people in residents if people is not None]
+    return sum(known) if known else None
+
+
+def _row(
+    name: str, n: np.ndarray, residents: float | None, errors: Errors | None
+) -> dict[str, Any]:
+    """The numbers of one zone."""
+    mapped, assessed = int(n.sum()), int(n[:_WORDS].sum())
+    called = int(n[0] + n[1])
+    row: dict[str, Any] = dict(zip(COUNTS, n.tolist(), strict=True))
+    row |= {
+        "mapped": mapped,
+        "assessed": assessed,
+        "share_damaged": round(called / assessed, 4) if assessed else None,
+        "share_not_analysed": round(1 - assessed / mapped, 4) if mapped else None,
+        "residents": None if residents is None else round(residents, 1),
+    }
+    return row | _bounds(name, n[:_WORDS], residents, errors)
+
+
+def _bounds(
+    name: str, said: np.ndarray, residents: float | None, errors: Errors | None
+) -> dict[str, float | None]:
+    """The intervals of one zone, from draws of its own; None where nothing can be said."""
+    names = ("low", "likely", "high", "damage_low", "damage_high", "destroyed_low",
+             "destroyed_high", "people", "people_low", "people_high")  # fmt: skip
+    if errors is None or not said.any():
+        return dict.fromkeys(names)
+    rng = np.random.default_rng([zlib.crc32(name.encode()), *said.tolist()])
+    true = draw_truths(said, errors, rng)
+    share = interval(true.share_damaged)
+    damage, destroyed = interval(true.damaged), interval(true.destroyed)
+    people = _people(true, residents)
+    return {
+        "low": round(share.low, 4), "likely": round(share.likely, 4), "high": round(share.high, 4),
+        "damage_low": damage.low, "damage_high": damage.high,
+        "destroyed_low": destroyed.low, "destroyed_high": destroyed.high,
+        "people": None if people is None else round(people.likely, 1),
+        "people_low": None if people is None else round(people.low, 1),
+        "people_high": None if people is None else round(people.high, 1),
+    }  # fmt: skip
+
+
+def _people(true: Truths, residents: float | None) -> Interval | None:
+    """People who live in buildings of grade 2 or more, if people live alike in all buildings."""
+    return None if residents is None else interval(true.share_damaged * residents)
+
+
+def _ranked(frame: GeoDataFrame) -> GeoDataFrame:
+    """Zones in the order of their rank, those without one last; columns in a fixed order."""
+    nothing = (frame["assessed"] == 0).to_numpy()
+    keys = [-frame[name].to_numpy() for name in ("possibly_damaged", "damaged", "destroyed")]
+    order = np.lexsort((np.arange(len(frame)), *keys, nothing))
+    rank = pd.array([None if nothing[i] else k for k, i in enumerate(order.tolist(), 1)], "Int32")
+    found = frame.iloc[order].reset_index(drop=True).assign(rank=rank)
+    first = ["zone", "rank", *COUNTS, *_NUMBERS]
+    numbers = [*COUNTS, *_NUMBERS]
+    found[numbers] = found[numbers].apply(pd.to_numeric)
+    return found[[*first, "geometry"]]
