@@ -15,7 +15,15 @@ from tqdm import tqdm
 from geomage.errors import InputError
 from geomage.mapping import MapJob, map_rasters
 from geomage.model import DEFAULT_BACKEND, Gate
-from geomage.product import ProductPaths, Score, score_product, write_product
+from geomage.product import (
+    PLAIN,
+    Order,
+    ProductPaths,
+    Score,
+    check_order,
+    score_product,
+    write_product,
+)
 
 __all__ = [
     "Evaluation",
@@ -176,14 +184,21 @@ def measure_gate(
     )
 
 
-def map_into(job: MapJob, say: Callable[[str], None] = lambda _: None) -> ProductPaths:
-    """Map and write the product at `job.out`; `say` is told what a person should know."""
+def map_into(
+    job: MapJob, say: Callable[[str], None] = lambda _: None, order: Order = PLAIN
+) -> ProductPaths:
+    """Map and write the product at `job.out`; `say` is told what a person should know.
+
+    `order` is what is asked of the product beyond the map; its files are checked first.
+    """
+    check_order(order, job.before[0])
     with map_rasters(job, say) as result:
         return write_product(
             result,
             job.out,
             before_paths=job.before,
             after_paths=job.after,
+            order=order,
             overwrite=job.overwrite,
         )
 

@@ -18,6 +18,7 @@ from geomage.cli import (
     importing,
     learning,
     maps,
+    routes,
     showing,
     simulate,
     strike_air,
@@ -36,7 +37,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 striking.strikes.registered_commands.sort(key=lambda verb: striking.ORDER.index(verb.name))
-for part in (showing, simulate, datasets, learning, maps):
+for part in (showing, simulate, datasets, learning, maps, routes):
     app.add_typer(part.verbs)
 
 

@@ -14,7 +14,9 @@ from geomage.cli.options import (
     After,
     Backend,
     Before,
+    Depth,
     Extent,
+    Facilities,
     Gsd,
     Json,
     Memory,
@@ -23,6 +25,7 @@ from geomage.cli.options import (
     Overwrite,
     Precision,
     Processes,
+    Roads,
     Scheduler,
     Seed,
     read_bytes,
@@ -75,6 +78,7 @@ def check(
         "geomage map before.png after.png --gsd 0.5 -o out",
         "geomage map west.tif after.tif --before east.tif -o out",
         "geomage map before.tif after.tif -o out --extent 363000,4102000,364500,4103000",
+        "geomage map before.tif after.tif -o out --roads town.osm.pbf --facilities town.osm.pbf",
         "geomage map before.tif after.tif -o out --dry-run",
         "geomage map before.tif after.tif -o out --scheduler tcp://10.0.0.1:8786",
     ),
@@ -95,6 +99,9 @@ def map_(
     precision: Precision = None,
     gsd: Gsd = None,
     extent: Extent = None,
+    roads: Roads = None,
+    depth: Depth = None,
+    facilities: Facilities = None,
     flips: Annotated[
         bool,
         typer.Option("--flips", help="Mean over four mirror images: surer, and four times dearer."),
@@ -119,7 +126,8 @@ def map_(
     """
     from geomage.evaluation import map_into
     from geomage.mapping import MapJob, read_extent
-    from geomage.product import partly_analysed
+    from geomage.product import Order, partly_analysed
+    from geomage.product.access import access_words
 
     job = MapJob(
         before=(before, *(more_before or ())),
@@ -140,11 +148,13 @@ def map_(
     if dry_run:
         _forecast(job, as_json=as_json)
         return
-    product = map_into(job, say)
+    product = map_into(job, say, Order(roads=roads, depth=depth, facilities=facilities))
     summary = json.loads(product.summary.read_text(encoding="utf-8"))
     for doubt in summary["doubts"]:
         say(f"note: {doubt}")
     done(_map_words(summary), {"out": out, **summary}, as_json=as_json)
+    if "roads" in summary:
+        say(access_words(summary["roads"]))
     say(f"Open {product.report}")
     hidden = summary["buildings"]["not_analysed"]["count"] if job.after else 0
     if partly_analysed(summary["area"]) or hidden:

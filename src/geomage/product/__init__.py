@@ -13,6 +13,8 @@ from geomage.product.grading import (
 )
 from geomage.product.mapped import RASTERS, Mapped
 from geomage.product.mosaic import write_mosaic
+from geomage.product.order import PLAIN, Order
+from geomage.product.ordered import check_order
 from geomage.product.score import Detection, Score, score_product
 from geomage.product.scorecard import score_table
 
@@ -20,12 +22,15 @@ __all__ = [
     "DECIDED_DAMAGED",
     "DECIDED_DESTROYED",
     "DECIDED_INTACT",
+    "PLAIN",
     "RASTERS",
     "WORDS",
     "Detection",
     "Mapped",
+    "Order",
     "ProductPaths",
     "Score",
+    "check_order",
     "graded",
     "partly_analysed",
     "product_paths",

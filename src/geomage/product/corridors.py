@@ -18,7 +18,7 @@ from rasterio.windows import Window
 
 from geomage.geo import absent_value, decoding, is_held
 
-__all__ = ["BESIDE_M", "OUTSIDE", "Corridor", "look_along", "longest_runs", "values_at"]
+__all__ = ["BESIDE_M", "OUTSIDE", "Corridor", "longest_runs", "look_along", "values_at"]
 
 BESIDE_M: Final = (2.5, 5.0, 7.5, 10.0)
 """From the edge of a street, where ruins beside it are looked for."""
@@ -77,9 +77,7 @@ def look_along(
         begin = end
 
 
-def _positions(
-    lines: np.ndarray, count: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _positions(lines: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Places (p, 2) in the plane, unit vectors (p, 2) to the left there, and the line (p,)."""
     which = np.repeat(np.arange(len(lines)), count)
     number = np.arange(len(which)) - np.repeat(np.cumsum(count) - count, count)
@@ -95,7 +93,7 @@ def _positions(
 
 def _aside(here: np.ndarray, left: np.ndarray, aside: np.ndarray) -> np.ndarray:
     """Places (p, k, 2) so many metres (p, k) to the left."""
-    return here[:, None] + aside[..., None] * left[:, None]
+    return np.asarray(here[:, None] + aside[..., None] * left[:, None])
 
 
 def values_at(at: np.ndarray, raster: DatasetReader) -> np.ndarray:
@@ -114,16 +112,17 @@ def values_at(at: np.ndarray, raster: DatasetReader) -> np.ndarray:
     for group in np.split(order, np.flatnonzero(np.diff(tile[order])) + 1):
         if len(group):
             found[some[group]] = _of_tile(raster, cols[group], rows[group])
-    return found.reshape(at.shape[:-1])
+    return np.asarray(found.reshape(at.shape[:-1]))
 
 
 def _of_tile(raster: DatasetReader, cols: np.ndarray, rows: np.ndarray) -> np.ndarray:
     left, top = int(cols.min()), int(rows.min())
     window = Window(left, top, int(cols.max()) - left + 1, int(rows.max()) - top + 1)
     if not is_held(raster, window):
-        return np.full(len(cols), absent_value(raster))
+        return np.full(len(cols), absent_value(raster), float)
     with decoding(raster.name):
-        return np.asarray(raster.read(1, window=window))[rows - top, cols - left]
+        values = np.asarray(raster.read(1, window=window))
+    return np.asarray(values[rows - top, cols - left])
 
 
 def longest_runs(true: np.ndarray, segment: np.ndarray, count: int) -> np.ndarray:

@@ -24,11 +24,20 @@ from geomage.geo import BLOCK_CACHE, check_raster, fresh_folder, write_vectors
 from geomage.geo.stac import write_item
 from geomage.product.doubts import doubts
 from geomage.product.grading import graded
-from geomage.product.layers import Source, flood_beside_obscured_m2, product_layers
+from geomage.product.layers import (
+    NO_SOURCE,
+    Source,
+    flood_beside_obscured_m2,
+    product_layers,
+    source_table,
+)
 from geomage.product.mapped import RASTERS, Mapped
+from geomage.product.order import PLAIN, Order
+from geomage.product.ordered import ordered_access, ordered_files
 from geomage.product.pictures import Picture, take_picture
 from geomage.product.report import Findings, report_html
 from geomage.product.squares import worst_squares
+from geomage.product.street_styles import street_styles
 from geomage.product.styles import layer_styles
 from geomage.product.summary import summarise, summary_csv
 from geomage.product.surface import areas_m2
@@ -53,12 +62,13 @@ class ProductPaths:
     manifest: Path
 
 
-def write_product(
+def write_product(  # noqa: PLR0913 -- what it is made of, and how it is written
     result: Mapped,
     out: Path,
     *,
     before_paths: Sequence[Path],
     after_paths: Sequence[Path] = (),
+    order: Order = PLAIN,
     overwrite: bool = False,
     created: datetime | None = None,
 ) -> ProductPaths:
@@ -69,6 +79,7 @@ def write_product(
         out: the folder to make.
         before_paths: images before the event.
         after_paths: images after it; none for a map of buildings only.
+        order: what is asked of the product beyond the map.
         overwrite: replace a folder that stands there.
         created: time of making, UTC; None takes ``SOURCE_DATE_EPOCH`` or now.
 
@@ -94,10 +105,18 @@ def write_product(
         layers = product_layers(
             buildings, result.not_analysed, box, sources, flood=rasters.get("flood")
         )
+        given = _given(order, len(sources))
+        access = ordered_access(
+            order, rasters, result.not_analysed, buildings, _src_ids(sources, given)
+        )
+        if access is not None:
+            layers = {**layers, **access.layers, "source": source_table([*sources, *given])}
         write_vectors(folder / "products.gpkg", layers, styles=_styles(layers))
         squares = worst_squares(buildings, box)
         before, after = _two_pictures(sources, box, result.facts)
         summary = summarise(buildings, result.not_analysed, box, rasters, squares)
+        if access is not None:
+            summary["roads"] = access.summary
         doubtful = _doubts(result, summary, box, layers.get("observedEventA"))
         found = Findings(
             summary={**summary, "doubts": doubtful},
@@ -114,7 +133,7 @@ def write_product(
         )
         _write_texts(folder, found)
         _write_item(folder, found)
-        _write_manifest(folder, found)
+        _write_manifest(folder, found, given)
     return product_paths(out)
 
 
@@ -159,6 +178,21 @@ def _sources(before: Sequence[Path], after: Sequence[Path]) -> list[Source]:
     if not before:
         raise InputError("a product needs at least one image before the event")
     return [Source(i, path, role, sha256_of(path)) for i, (path, role) in enumerate(roles, 1)]
+
+
+def _given(order: Order, images: int) -> list[Source]:
+    """The files of an order, as the table ``source`` and the manifest name them."""
+    return [
+        Source(number, path, role, sha256_of(path))
+        for number, (role, path) in enumerate(ordered_files(order), images + 1)
+    ]
+
+
+def _src_ids(sources: Sequence[Source], given: Sequence[Source]) -> tuple[int, int]:
+    """Numbers of the streets and of the last image."""
+    roads = next((one.src_id for one in given if one.role == "roads"), NO_SOURCE)
+    last = next((one.src_id for one in sources if one.role == "after"), NO_SOURCE)
+    return roads, last
 
 
 def _refuse_changed(sources: Sequence[Source], facts: Mapping[str, Any]) -> None:
@@ -206,7 +240,8 @@ def _two_pictures(
 
 
 def _styles(layers: Mapping[str, object]) -> dict[str, str]:
-    return {name: style for name, style in layer_styles().items() if name in layers}
+    known = {**layer_styles(), **street_styles()}
+    return {name: style for name, style in known.items() if name in layers}
 
 
 def _write_texts(folder: Path, found: Findings) -> None:
@@ -230,7 +265,7 @@ def _write_item(folder: Path, found: Findings) -> None:
     )
 
 
-def _write_manifest(folder: Path, found: Findings) -> None:
+def _write_manifest(folder: Path, found: Findings, given: Sequence[Source]) -> None:
     """Hashes of all there is; written last, so a folder with a manifest is a whole one."""
     pieces = sorted(path for path in folder.iterdir() if path.is_file())
     record = {
@@ -242,7 +277,7 @@ def _write_manifest(folder: Path, found: Findings) -> None:
         "parameters": dict(found.facts),
         "inputs": [
             {"role": source.role, "name": source.path.name, "sha256": source.sha256}
-            for source in found.sources
+            for source in (*found.sources, *given)
         ],
         "files": {
             path.name: {"sha256": sha256_of(path), "bytes": path.stat().st_size} for path in pieces

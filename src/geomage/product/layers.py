@@ -20,7 +20,14 @@ from geomage.product.flooded import FLOOD_SPECK_M2, flood_areas
 from geomage.product.grading import NOT_ANALYSED
 from geomage.product.surface import areas_m2, box_outline
 
-__all__ = ["FLOOD_SPECK_M2", "Source", "flood_beside_obscured_m2", "product_layers"]
+__all__ = [
+    "FLOOD_SPECK_M2",
+    "NO_SOURCE",
+    "Source",
+    "flood_beside_obscured_m2",
+    "product_layers",
+    "source_table",
+]
 
 METHOD: Final = "Automatic extraction"
 NOT_APPLICABLE: Final = "Not Applicable"
@@ -65,7 +72,7 @@ def product_layers(
     }
     if flood is not None:
         layers["observedEventA"] = _observed_event(flood, last)
-    layers["source"] = _sources(sources)
+    layers["source"] = source_table(sources)
     return layers
 
 
@@ -147,8 +154,8 @@ def _area_of_interest(box: GeoBox) -> GeoDataFrame:
     return GeoDataFrame(columns, geometry=rim.to_numpy(), crs=rim.crs)
 
 
-def _sources(sources: Sequence[Source]) -> GeoDataFrame:
-    """A plain table: no geometry."""
+def source_table(sources: Sequence[Source]) -> GeoDataFrame:
+    """The table ``source``: no geometry."""
     return GeoDataFrame(
         {
             "src_id": [source.src_id for source in sources],

@@ -1,4 +1,4 @@
-"""A road network as a sparse matrix of seconds: ways through it, times to the nearest of some places.
+"""A road network as a sparse matrix of seconds: ways through it, and times to nearest places.
 
 Directions and seconds are edges; turns cost nothing. All answers are those of Dijkstra's algorithm
 and of strongly connected components in scipy.sparse.csgraph, so that a million edges take a
@@ -74,7 +74,8 @@ def build_network(
     """Build a network of segments.
 
     Args:
-        start, end: (n,) nodes.
+        start: (n,) nodes where segments begin.
+        end: (n,) nodes where they end.
         oneway: (n,) 1 only from start to end, -1 only back, 0 both.
         nodes: how many; one more than the greatest when None.
     """
@@ -113,9 +114,7 @@ def travel_seconds(
     sources = network.nodes + np.arange(len(spots.segment))
     if not len(sources):
         return np.full(network.nodes, np.inf), np.full(network.nodes, -1)
-    found, _, nearest = dijkstra(
-        matrix, indices=sources, min_only=True, return_predecessors=True
-    )
+    found, _, nearest = dijkstra(matrix, indices=sources, min_only=True, return_predecessors=True)
     some = nearest[: network.nodes]
     return found[: network.nodes], np.where(some == _NONE, -1, some - network.nodes)
 

@@ -62,12 +62,12 @@ class _Chain:
     @property
     def first(self) -> np.ndarray:
         """Whether a vertex is the first of its line."""
-        return np.r_[True, self.line[1:] != self.line[:-1]]
+        return np.asarray(np.r_[True, self.line[1:] != self.line[:-1]])
 
     @property
     def last(self) -> np.ndarray:
         """Whether a vertex is the last of its line."""
-        return np.r_[self.line[1:] != self.line[:-1], True]
+        return np.asarray(np.r_[self.line[1:] != self.line[:-1], True])
 
     @property
     def along(self) -> np.ndarray:
@@ -110,7 +110,7 @@ def _inserted(
 def _with_ends_on_others(chain: _Chain, roads: Roads) -> _Chain:
     """A vertex in each line on which another one ends, away from its own vertices."""
     ends = np.flatnonzero(chain.first | chain.last)
-    points = shapely.points(chain.xy[ends])
+    points = np.asarray(shapely.points(chain.xy[ends]), object)
     which, other = shapely.STRtree(roads.lines).query(points, "dwithin", JOIN_M)
     level = roads.level
     fit = (chain.line[ends][which] != other) & (level[other] == level[chain.line[ends][which]])
@@ -171,7 +171,7 @@ def _at_junctions(chain: _Chain) -> tuple[_Chain, np.ndarray]:
 
 def _in_pieces(chain: _Chain) -> tuple[_Chain, np.ndarray]:
     """Stretches longer than `PIECE_M` in equal parts."""
-    lines = shapely.linestrings(chain.xy, indices=chain.line)
+    lines = _lines(chain)
     length = shapely.length(lines)
     cuts = np.maximum(np.ceil(length / PIECE_M).astype(np.int64), 1) - 1
     which = np.repeat(np.arange(len(lines)), cuts)
@@ -183,8 +183,12 @@ def _in_pieces(chain: _Chain) -> tuple[_Chain, np.ndarray]:
     return _split(whole, whole.node >= fresh)
 
 
+def _lines(chain: _Chain) -> np.ndarray:
+    return np.asarray(shapely.linestrings(chain.xy, indices=chain.line), object)
+
+
 def _segments(chain: _Chain, road: np.ndarray, unjoined: int) -> Segments:
-    lines = shapely.linestrings(chain.xy, indices=chain.line)
+    lines = _lines(chain)
     some = shapely.length(lines) > 0
     both = np.stack([chain.node[chain.first][some], chain.node[chain.last][some]])
     names, ends = np.unique(both, return_inverse=True)

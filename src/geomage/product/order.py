@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-__all__ = ["Order"]
+__all__ = ["PLAIN", "Order"]
 
 
 @dataclass(frozen=True)
@@ -18,3 +19,7 @@ class Order:
     """Raster of the depth of the water, metres: how deep a flooded street is."""
     facilities: Path | None = None
     """Hospitals or depots: what they still reach."""
+
+
+PLAIN: Final = Order()
+"""Nothing beyond the map."""

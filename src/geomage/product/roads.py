@@ -26,7 +26,15 @@ from geomage.world.osm import read_osm_ways
 from geomage.world.repair import repair_lines
 from geomage.world.ways import read_way
 
-__all__ = ["AROUND_M", "MOST_WAYS", "Roads", "from_plane", "read_roads", "to_plane"]
+__all__ = [
+    "AROUND_M",
+    "MOST_WAYS",
+    "Roads",
+    "bounds_around",
+    "from_plane",
+    "read_roads",
+    "to_plane",
+]
 
 AROUND_M: Final = 2000.0
 """Streets are read so far beyond the map: hospitals lie there, and ways around."""
@@ -83,10 +91,13 @@ def read_roads(path: Path, box: GeoBox) -> Roads:
     with open_features(path) as file:
         try:
             if file.is_osm:
-                table, shared = read_osm_ways(file, _around(box, "EPSG:4326"), MOST_WAYS), True
+                table, shared = (
+                    read_osm_ways(file, bounds_around(box, "EPSG:4326"), MOST_WAYS),
+                    True,
+                )
             else:
                 crs = crs_of(file, pick_layer(file, STREETS, "LineString"))
-                table, shared = read_street_lines(file, _around(box, crs), MOST_WAYS), False
+                table, shared = read_street_lines(file, bounds_around(box, crs), MOST_WAYS), False
         except BudgetError as error:
             raise BudgetError(f"{error}; or map less at once (--extent)") from error
     roads = _drivable(table, box, shared=shared)
@@ -99,7 +110,7 @@ def read_roads(path: Path, box: GeoBox) -> Roads:
     return roads
 
 
-def _around(box: GeoBox, crs: str) -> list[Bounds]:
+def bounds_around(box: GeoBox, crs: str) -> list[Bounds]:
     """Bounds of the map and what is around it, in another CRS."""
     rows, cols = box.shape
     more = int(np.ceil(AROUND_M / ground_gsd(box)))
@@ -160,9 +171,7 @@ def _drivable(table: gpd.GeoDataFrame, box: GeoBox, *, shared: bool) -> Roads:
     )
 
 
-def _keys(
-    source: np.ndarray, rows: np.ndarray, lines: np.ndarray, *, shared: bool
-) -> np.ndarray:
+def _keys(source: np.ndarray, rows: np.ndarray, lines: np.ndarray, *, shared: bool) -> np.ndarray:
     """Integers (vertex, 2) that say which vertices are one."""
     if not shared:
         return np.round(shapely.get_coordinates(lines) * _CENTIMETRE).astype(np.int64)

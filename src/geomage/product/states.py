@@ -1,4 +1,6 @@
-"""Which segments of a road network work, as far as a map can say: passable, blocked, flooded, unknown.
+"""Which segments of a road network work, as far as a map can say.
+
+Each is passable, blocked, flooded or unknown.
 
 The rule, in one place; the first line that holds decides, and `why` says which one it was.
 
@@ -23,7 +25,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import shapely
 from rasterio.io import DatasetReader
 
 from geomage.product.corridors import OUTSIDE, Corridor, longest_runs, look_along
@@ -31,6 +32,8 @@ from geomage.product.corridors import OUTSIDE, Corridor, longest_runs, look_alon
 __all__ = [
     "BLOCKED",
     "FLOODED",
+    "NOT_ANALYSED",
+    "OUTSIDE_MAP",
     "PASSABLE",
     "STATES",
     "UNKNOWN",
@@ -48,6 +51,7 @@ BLOCKED_FROM: Final = 128
 """Probability of change, of 255, from which what lies on a street takes room."""
 DOUBTED_FROM: Final = 20
 """Probability of change, of 255, from which a street is not called passable."""
+_NEEDED: Final = ("damage", "flood", "change")
 _LANE_M: Final = 2.5
 _DESTROYED, _NOT_ANALYSED = 4, 255
 _NEW_WATER, _OLD_WATER = 1, 2
@@ -56,12 +60,13 @@ _BLOCKED_M, _WET_M, _OLD_WATER_M, _TREES_M, _ROOFS_M = 2, 3, 3, 15, 10
 _MOST: Final = 3  # of five samples across
 
 NOT_ANALYSED: Final = "not analysed"
+OUTSIDE_MAP: Final = "outside the map"
 _WHYS: Final = {
     "debris": "changed over its whole width",
     "ruin": "a destroyed building lies on it",
     "water": "under new water",
     "tunnel": "in a tunnel, not seen from above",
-    "outside": "outside the map",
+    "outside": OUTSIDE_MAP,
     "unseen": NOT_ANALYSED,
     "no second": "no second image",
     "old water": "water at both dates and no bridge is known",
@@ -100,9 +105,11 @@ def judge_segments(
         gsd: metres a pixel.
     """
     n = len(lines)
-    if not {"damage", "flood", "change"} <= set(rasters):
-        unseen = np.full(n, UNKNOWN, object), np.full(n, _WHYS["no second"], object)
-        return States(*unseen)
+    missing = [name for name in _NEEDED if name not in rasters]
+    if missing:
+        said = ", ".join(missing)
+        said = _WHYS["no second"] if len(missing) == 3 else f"the product has no raster of {said}"
+        return States(np.full(n, UNKNOWN, object), np.full(n, said, object))
     state, why = np.full(n, UNKNOWN, object), np.full(n, "", object)
     for part, corridor in look_along(lines, width_m, rasters, gsd):
         found = _evidence(corridor, width_m[part])
@@ -121,11 +128,11 @@ def _evidence(corridor: Corridor, width_m: np.ndarray) -> dict[str, np.ndarray]:
     def runs(true: np.ndarray, least: int) -> np.ndarray:
         """Whether it is so for as many metres, or all along a shorter segment."""
         length = np.bincount(segment, minlength=n)
-        return longest_runs(true, segment, n) >= np.minimum(least, length)
+        return np.asarray(longest_runs(true, segment, n) >= np.minimum(least, length))
 
     def narrow(taken: np.ndarray) -> np.ndarray:
         free = width * (1 - taken.mean(1))
-        return (free < np.minimum(_LANE_M, 0.6 * width)) & taken.any(1)
+        return np.asarray((free < np.minimum(_LANE_M, 0.6 * width)) & taken.any(1))
 
     wet = flood == _NEW_WATER
     outside = (flood == OUTSIDE).any(1)
@@ -138,8 +145,8 @@ def _evidence(corridor: Corridor, width_m: np.ndarray) -> dict[str, np.ndarray]:
         "outside": _any(outside, segment, n),
         "unseen": _any(unseen, segment, n),
         "old water": runs((flood == _OLD_WATER).sum(1) >= _MOST, _OLD_WATER_M),
-        "trees": runs((cover == _TREE).all(1), _TREES_M),
-        "roofs": runs((cover == _BUILDING).all(1), _ROOFS_M),
+        "trees": longest_runs((cover == _TREE).all(1), segment, n) >= _TREES_M,
+        "roofs": longest_runs((cover == _BUILDING).all(1), segment, n) >= _ROOFS_M,
         "touched": _any(wet[:, 1:-1].any(1), segment, n),
         "doubt": _any(doubt, segment, n),
         "near ruin": _any((corridor.beside == _DESTROYED).any(1), segment, n),
