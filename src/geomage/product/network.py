@@ -141,6 +141,7 @@ def _entries(
     whole, share = seconds[spots.segment], spots.share
     forward, backward = network.forward[spots.segment], network.backward[spots.segment]
     by_start, by_end = (forward, backward) if towards else (backward, forward)
+    by_start, by_end = by_start | (share == 0), by_end | (share == 1)  # it is the node itself
     with np.errstate(invalid="ignore"):  # none of a way that does not work
         start, end = whole * share, whole * (1 - share)
     broken = ~np.isfinite(whole)

@@ -1,4 +1,4 @@
-"""Ways cut into segments: at every junction, and every hundred metres.
+"""Ways cut into segments: at every junction, at the rim of the map, and every hundred metres.
 
 Where lines are joined:
 
@@ -78,16 +78,22 @@ class _Chain:
         return np.asarray(total - np.repeat(total[self.first], np.bincount(self.line)))
 
 
-def cut_roads(roads: Roads) -> Segments:
-    """Cut ways into segments; a way of no length has none."""
+def cut_roads(roads: Roads, rim: shapely.Polygon | None = None) -> Segments:
+    """Cut ways into segments; a way of no length has none.
+
+    Args:
+        roads: the ways.
+        rim: outline of the map in the same plane; None cuts at none.
+    """
     chain = _chain(roads)
     if not roads.shared:
         chain = _with_ends_on_others(chain, roads)
         chain = _near_ends_joined(chain, roads.level)
         chain = _levels_parted(chain, roads.level)
     stretches, way = _at_junctions(chain)
-    pieces, stretch = _in_pieces(stretches)
-    return _segments(pieces, way[stretch], 0 if roads.shared else _crossings(roads))
+    inner, stretch = _at_rim(stretches, rim)
+    pieces, part = _in_pieces(inner)
+    return _segments(pieces, way[stretch][part], 0 if roads.shared else _crossings(roads))
 
 
 def _chain(roads: Roads) -> _Chain:
@@ -167,6 +173,23 @@ def _split(chain: _Chain, seam: np.ndarray) -> tuple[_Chain, np.ndarray]:
 def _at_junctions(chain: _Chain) -> tuple[_Chain, np.ndarray]:
     """A line for each stretch between nodes that vertices share."""
     return _split(chain, np.bincount(chain.node)[chain.node] > 1)
+
+
+def _at_rim(chain: _Chain, rim: shapely.Polygon | None) -> tuple[_Chain, np.ndarray]:
+    """Stretches that lie on one side of the rim of the map each."""
+    if rim is None:
+        return _split(chain, np.zeros(len(chain.node), bool))
+    lines = _lines(chain)
+    over = np.flatnonzero(shapely.crosses(lines, rim))
+    points, which = shapely.get_parts(
+        shapely.extract_unique_points(shapely.intersection(lines[over], rim.boundary)),
+        return_index=True,
+    )
+    at = shapely.line_locate_point(lines[over][which], points)
+    fresh = int(chain.node.max(initial=-1)) + 1
+    more = shapely.get_coordinates(points), fresh + np.arange(len(which))
+    whole = _inserted(chain, over[which], at, *more)
+    return _split(whole, whole.node >= fresh)
 
 
 def _in_pieces(chain: _Chain) -> tuple[_Chain, np.ndarray]:

@@ -57,7 +57,7 @@ _DESTROYED, _NOT_ANALYSED = 4, 255
 _NEW_WATER, _OLD_WATER = 1, 2
 _TREE, _BUILDING = 5, 8
 _BLOCKED_M, _WET_M, _OLD_WATER_M, _TREES_M, _ROOFS_M = 2, 3, 3, 15, 10
-_MOST: Final = 3  # of five samples across
+_MOST, _MIDDLE = 3, 2  # of five samples across
 
 NOT_ANALYSED: Final = "not analysed"
 OUTSIDE_MAP: Final = "outside the map"
@@ -135,7 +135,7 @@ def _evidence(corridor: Corridor, width_m: np.ndarray) -> dict[str, np.ndarray]:
         return np.asarray((free < np.minimum(_LANE_M, 0.6 * width)) & taken.any(1))
 
     wet = flood == _NEW_WATER
-    outside = (flood == OUTSIDE).any(1)
+    outside = (flood == OUTSIDE)[:, _MIDDLE] | ((flood == OUTSIDE).sum(1) >= _MOST)
     unseen = hidden.any(1)
     doubt = np.median(change, 1) >= DOUBTED_FROM
     return {

@@ -95,7 +95,7 @@ def map_streets(
     """
     box = check_raster(rasters["landcover"]).box
     roads = read_roads(path, box)
-    segments = cut_roads(roads)
+    segments = cut_roads(roads, _rim(box))
     with ExitStack() as stack:
         opened = {
             name: stack.enter_context(open_raster(rasters[name]))
@@ -114,6 +114,12 @@ def map_streets(
     if depth is not None:
         frame["depth_m"] = _depths(segments.lines, states.state == FLOODED, depth, box)
     return Streets(frame, box, roads.left_out, segments.unjoined)
+
+
+def _rim(box: GeoBox) -> shapely.Polygon:
+    """Outline of a grid in its own plane."""
+    gsd = ground_gsd(box)
+    return shapely.box(0, 0, gsd * int(box.shape[1]), gsd * int(box.shape[0]))
 
 
 def _frame(
