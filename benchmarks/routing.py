@@ -66,7 +66,7 @@ def before_and_after(
 def by_networkx(network: Network, seconds: np.ndarray, hospitals: Spots) -> tuple[float, Any]:
     """CPU seconds and answer of networkx; hospitals stand at the beginning of their streets."""
     try:
-        import networkx as nx
+        import networkx as nx  # noqa: PLC0415 -- of the tests alone
     except ImportError:
         return float("nan"), None
     graph = nx.DiGraph()

@@ -2,10 +2,10 @@
 
     python -m benchmarks.streets [--seed 11] [--size 500] [-o streets.json]
 
-Grows towns, strikes each (a river's level, a tornado, an earthquake), pictures both dates, maps them
-with the shipped model, and lays the town's own streets on the map. A street counts where at least
-nine tenths of it lie on the map; ours is the worst of its segments (blocked, then flooded, then
-unknown). The thresholds of `product/states.py` were chosen on other seeds (2 to 5).
+Grows towns, strikes each (standing water, a tornado, an earthquake), pictures both dates, maps
+them with the shipped model, and lays the town's own streets on the map. A street counts where at
+least nine tenths of it lie on the map; ours is the worst of its segments (blocked, then flooded,
+then unknown). The thresholds of `product/states.py` were chosen on other seeds (2 to 5).
 """
 
 from __future__ import annotations

@@ -87,6 +87,16 @@ def layers_of_pixels(**painted: Sequence[tuple[int, int, int, int, int]]) -> dic
     return found
 
 
+def write_rasters(
+    folder: Path, **painted: Sequence[tuple[int, int, int, int, int]]
+) -> dict[str, Path]:
+    """{name: raster} as `layers_of_pixels` paints them."""
+    return {
+        name: write_cog(folder / f"{name}.tif", Raster(values[None], BOX))
+        for name, values in layers_of_pixels(**painted).items()
+    }
+
+
 def write_street_product(
     folder: Path,
     order: Order,
@@ -96,12 +106,9 @@ def write_street_product(
 ) -> Path:
     """A product with streets in `folder / "out"`; four houses stand at its corners."""
     folder.mkdir(parents=True, exist_ok=True)
-    names = ("building", "landcover") if dates == 1 else None
-    rasters = {
-        name: write_cog(folder / f"{name}.tif", Raster(values[None], BOX))
-        for name, values in layers_of_pixels(**painted).items()
-        if names is None or name in names
-    }
+    rasters = write_rasters(folder, **painted)
+    if dates == 1:
+        rasters = {name: rasters[name] for name in ("building", "landcover")}
     homes = [
         shapely.box(*placed(x, y + 10), *placed(x + 10, y)) for x in (30, 350) for y in (85, 285)
     ]
@@ -109,7 +116,7 @@ def write_street_product(
         {
             "building_id": range(1, 5),
             "grade": 1,
-            **{name: p for name, p in zip(_PROBABILITIES, (0.9, 0.05, 0.03, 0.02), strict=True)},
+            **dict(zip(_PROBABILITIES, (0.9, 0.05, 0.03, 0.02), strict=True)),
             "confidence": 0.9,
             "area_m2": 100.0,
             "not_analysed_reason": np.full(4, None, object),

@@ -9,6 +9,9 @@ called unknown, too. A place is a node of the network, and it is
 - *cut off* when it takes blocked or flooded ones;
 - *apart before* when it was not joined before the event either, so that the data say nothing.
 
+A segment that works is what the better of its ends is; one that does not, the worse: who lives on
+it may live beyond the water.
+
 Roads end where the file of roads does: a way around beyond it is not known.
 """
 
@@ -62,9 +65,9 @@ _MOST_CELLS: Final = 4_000_000
 class Access:
     """What is reached of a network.
 
-    access (n,): word of `ACCESS` of each segment, the better of its two ends; before, after,
-    at_best (n,): seconds from its middle (from the better of its ends where it does not work) to
-    the nearest facility, inf where none is reached; None where no facilities are given.
+    access (n,): word of `ACCESS` of each segment; before, after, at_best (n,): seconds from its
+    middle (from the worse of its ends where it does not work) to the nearest facility, inf where
+    none is reached; None where no facilities are given.
     """
 
     access: np.ndarray
@@ -87,10 +90,10 @@ def judge_access(frame: GeoDataFrame, facilities: Spots | None = None) -> Access
     if facilities is None:
         length = frame["length_m"].to_numpy(float)
         was, is_, may = (_in_main(network, s, length) for s in (whole, sure, best))
-        return Access(_words(network, was, is_, may))
+        return Access(_words(network, (is_, may, was), np.isfinite(sure)))
     was, is_, may = (_there_and_back(network, s, facilities) for s in (whole, sure, best))
     times = [_from_middles(network, s, facilities) for s in (whole, sure, best)]
-    return Access(_words(network, was, is_, may), *times)
+    return Access(_words(network, (is_, may, was), np.isfinite(sure)), *times)
 
 
 def _in_main(network: Network, seconds: np.ndarray, length: np.ndarray) -> np.ndarray:
@@ -111,22 +114,28 @@ def _there_and_back(network: Network, seconds: np.ndarray, spots: Spots) -> np.n
     return np.asarray(np.isfinite(there) & np.isfinite(back))
 
 
-def _words(network: Network, was: np.ndarray, is_: np.ndarray, may: np.ndarray) -> np.ndarray:
-    at_node = np.select([is_, may, was], [0, 1, 2], 3)
-    best = np.minimum(at_node[network.start], at_node[network.end])
-    return np.asarray(np.array(ACCESS, object)[best])
+def _words(
+    network: Network, nodes: tuple[np.ndarray, np.ndarray, np.ndarray], works: np.ndarray
+) -> np.ndarray:
+    """Words (n,) of segments, from nodes that are reached surely, at best, and before."""
+    at_node = np.select(list(nodes), [0, 1, 2], 3)
+    ends = at_node[network.start], at_node[network.end]
+    best, worst = np.minimum(*ends), np.maximum(*ends)
+    said = np.where(works | (worst == ACCESS.index(APART)), best, worst)
+    return np.asarray(np.array(ACCESS, object)[said])
 
 
 def _from_middles(network: Network, seconds: np.ndarray, spots: Spots) -> np.ndarray:
     """Seconds (n,) from the middles of segments to the nearest spot.
 
-    On a segment that does not work they count from the better of its ends.
+    On a segment that does not work they count from the worse of its ends.
     """
     there, _ = travel_seconds(network, seconds, spots)
+    ahead = np.where(network.forward, there[network.end], np.inf)
+    back = np.where(network.backward, there[network.start], np.inf)
     broken = ~np.isfinite(seconds)
-    ahead = np.where(network.forward | broken, there[network.end], np.inf)
-    back = np.where(network.backward | broken, there[network.start], np.inf)
-    found = np.where(broken, 0.0, seconds / 2) + np.minimum(ahead, back)
+    worst = np.maximum(there[network.end], there[network.start])
+    found = np.where(broken, worst, np.where(broken, 0, seconds) / 2 + np.minimum(ahead, back))
     return _with_own(found, seconds, network, spots)
 
 

@@ -23,7 +23,7 @@ SERVICE = {
 
 @pytest.fixture(scope="module")
 def product(tmp_path_factory):
-    """The east arm of the northern street is flooded at its root; a hospital stands in the south."""
+    """The east arm of the northern street is flooded; a hospital stands in the south."""
     place = tmp_path_factory.mktemp("access")
     streets = write_streets(place / "streets.gpkg", name=["North", "South", "West", "East"])
     hospital = gpd.GeoDataFrame(
@@ -68,10 +68,9 @@ def test_an_arm_behind_water_is_cut_off_and_the_rest_is_joined(product) -> None:
     found = layer(product, "transportationL")
     middle = found.geometry.interpolate(0.5, normalized=True)
     arm = (middle.x > placed(345, 0)[0]) & (middle.y > placed(0, 150)[1])
-    assert set(found["access"][arm]) <= {"cut off", "joined"}
     end = found[found.geometry.intersects(shapely.Point(placed(380, 100)).buffer(1))]
     assert end["access"].tolist() == ["cut off"]
-    assert end["state"].tolist() == ["flooded"] or end["state"].tolist() == ["passable"]
+    assert end["state"].tolist() == ["flooded"]
     others = found[~arm & (found["state"] == "passable")]
     assert set(others["access"]) == {"joined"}
 

@@ -136,7 +136,7 @@ def test_streets_are_cut_at_the_rim_of_the_map(tmp_path) -> None:
     assert 0 < outside.sum() < len(segments)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(st.tuples(*[st.integers(0, 6)] * 4), min_size=1, max_size=12))
 def test_cutting_keeps_every_metre(ends) -> None:
     some = [((60 * a, 60 * b), (60 * c, 60 * d)) for a, b, c, d in ends if (a, b) != (c, d)]
@@ -146,7 +146,9 @@ def test_cutting_keeps_every_metre(ends) -> None:
     none = np.zeros(len(lines), np.int8)
     text, number = np.full(len(lines), "", object), np.full(len(lines), 25.0)
     keys = shapely.get_coordinates(lines).astype(np.int64) * 100
-    found = Roads(lines, keys, text, text, text, none, none, number, number, False, {})
+    found = Roads(
+        lines, keys, text, text, text, none, none, number, number, shared=False, left_out={}
+    )
     segments = cut_roads(found)
     assert shapely.length(segments.lines).sum() == pytest.approx(shapely.length(found.lines).sum())
     sums = np.bincount(segments.road, weights=shapely.length(segments.lines))
