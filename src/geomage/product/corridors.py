@@ -18,7 +18,7 @@ from rasterio.windows import Window
 
 from geomage.geo import absent_value, decoding, is_held
 
-__all__ = ["BESIDE_M", "OUTSIDE", "Corridor", "longest_runs", "look_along", "values_at"]
+__all__ = ["BESIDE_M", "OUTSIDE", "Corridor", "by_tile", "longest_runs", "look_along", "values_at"]
 
 BESIDE_M: Final = (2.5, 5.0, 7.5, 10.0)
 """From the edge of a street, where ruins beside it are looked for."""
@@ -77,17 +77,32 @@ def look_along(
         begin = end
 
 
-def _positions(lines: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def by_tile(lines: np.ndarray, gsd: float) -> np.ndarray:
+    """Order (n,) in which segments of one tile follow each other, so that it is read once."""
+    if not len(lines):
+        return np.zeros(0, np.int64)
+    bounds = shapely.bounds(lines)
+    middle = (bounds[:, :2] + bounds[:, 2:]) / 2
+    col, row = np.floor(middle / (gsd * _SIDE)).T
+    return np.lexsort((col, row))
+
+
+def _positions(
+    lines: np.ndarray, count: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Places (p, 2) in the plane, unit vectors (p, 2) to the left there, and the line (p,)."""
+    xy, of = shapely.get_coordinates(lines, return_index=True)
+    step = np.diff(xy, axis=0)
+    far = np.where(of[1:] == of[:-1], np.hypot(*step.T), 0.0)
+    gone = np.r_[0.0, np.cumsum(far)]  # along all lines, one after the other
+    first = np.searchsorted(of, np.arange(len(lines)))
+    last = np.r_[first[1:], len(of)] - 1
     which = np.repeat(np.arange(len(lines)), count)
     number = np.arange(len(which)) - np.repeat(np.cumsum(count) - count, count)
-    along = (number + 0.5) * np.repeat(shapely.length(lines) / count, count)
-    here, back, ahead = (
-        shapely.get_coordinates(shapely.line_interpolate_point(lines[which], at))
-        for at in (along, np.maximum(along - 0.25, 0), along + 0.25)
-    )
-    d = ahead - back
-    d /= np.maximum(np.hypot(*d.T), 1e-12)[:, None]
+    at = gone[first[which]] + (number + 0.5) * ((gone[last] - gone[first]) / count)[which]
+    edge = np.clip(np.searchsorted(gone, at, "right") - 1, first[which], last[which] - 1)
+    d = step[edge] / np.maximum(far[edge], 1e-12)[:, None]
+    here = xy[edge] + (at - gone[edge])[:, None] * d
     return here, np.stack([-d[:, 1], d[:, 0]], 1), which
 
 

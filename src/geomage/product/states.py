@@ -27,7 +27,7 @@ from typing import Final
 import numpy as np
 from rasterio.io import DatasetReader
 
-from geomage.product.corridors import OUTSIDE, Corridor, longest_runs, look_along
+from geomage.product.corridors import OUTSIDE, Corridor, by_tile, longest_runs, look_along
 
 __all__ = [
     "BLOCKED",
@@ -111,9 +111,11 @@ def judge_segments(
         said = _WHYS["no second"] if len(missing) == 3 else f"the product has no raster of {said}"
         return States(np.full(n, UNKNOWN, object), np.full(n, said, object))
     state, why = np.full(n, UNKNOWN, object), np.full(n, "", object)
-    for part, corridor in look_along(lines, width_m, rasters, gsd):
-        found = _evidence(corridor, width_m[part])
-        state[part], why[part] = _decided(found, level[part])
+    order = by_tile(lines, gsd)
+    for part, corridor in look_along(lines[order], width_m[order], rasters, gsd):
+        rows = order[part]
+        found = _evidence(corridor, width_m[rows])
+        state[rows], why[rows] = _decided(found, level[rows])
     return States(state, why)
 
 
