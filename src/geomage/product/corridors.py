@@ -87,9 +87,7 @@ def by_tile(lines: np.ndarray, gsd: float) -> np.ndarray:
     return np.lexsort((col, row))
 
 
-def _positions(
-    lines: np.ndarray, count: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _positions(lines: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Places (p, 2) in the plane, unit vectors (p, 2) to the left there, and the line (p,)."""
     xy, of = shapely.get_coordinates(lines, return_index=True)
     step = np.diff(xy, axis=0)

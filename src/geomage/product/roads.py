@@ -111,12 +111,9 @@ def read_roads(path: Path, box: GeoBox) -> Roads:
 
 
 def bounds_around(box: GeoBox, crs: str) -> list[Bounds]:
-    """Bounds of the map and what is around it, in another CRS."""
-    rows, cols = box.shape
+    """Bounds of the map and of `AROUND_M` around it, in another CRS."""
     more = int(np.ceil(AROUND_M / ground_gsd(box)))
     left, bottom, right, top = footprint(box.pad(more, more), crs).bounds
-    assert rows
-    assert cols
     return [(left, bottom, right, top)]
 
 
