@@ -17,8 +17,8 @@ Written by `make docs` from `geomage --help`; do not edit by hand.
 
 `--debug` may stand anywhere and shows the traceback of an error. Exit codes: 0 done; 1 failed; 2
 wrong use or bad input; 3 done, some areas not analysed (0.05 % of the area or more, or a building).
-With `--json`, facts go to stdout, and so does the table of `score` without it; all else goes to
-stderr.
+With `--json`, facts go to stdout, and so do the tables of `score` and `route` without it; all else
+goes to stderr.
 """
 
 

@@ -187,7 +187,7 @@ def measure_gate(
 def map_into(
     job: MapJob, say: Callable[[str], None] = lambda _: None, order: Order = PLAIN
 ) -> ProductPaths:
-    """Map and write the product at `job.out`, called as ordered.
+    """Map and write the product at `job.out`, as ordered; the order's files are checked first.
 
     `say` is told what a person should know.
     """

@@ -18,6 +18,7 @@ from geomage.cli import (
     importing,
     learning,
     maps,
+    routes,
     serving,
     showing,
     simulate,
@@ -37,7 +38,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 striking.strikes.registered_commands.sort(key=lambda verb: striking.ORDER.index(verb.name))
-for part in (showing, simulate, datasets, learning, maps, serving):
+for part in (showing, simulate, datasets, learning, maps, routes, serving):
     app.add_typer(part.verbs)
 
 

@@ -15,9 +15,11 @@ from geomage.cli.options import (
     AreaId,
     Backend,
     Before,
+    Depth,
     EventId,
     EventType,
     Extent,
+    Facilities,
     FootprintsFile,
     FootprintsLayer,
     Gsd,
@@ -33,6 +35,7 @@ from geomage.cli.options import (
     Processes,
     ProductVersion,
     Register,
+    Roads,
     Scheduler,
     Seed,
     ZoneName,
@@ -90,6 +93,7 @@ def check(
         "geomage map before.tif after.tif -o out --zones wards.gpkg --population worldpop.tif",
         "geomage map before.tif after.tif -o out --footprints houses.gpkg",
         "geomage map before.tif after.tif -o out --kind MONIT --product-version 2",
+        "geomage map before.tif after.tif -o out --roads town.osm.pbf --facilities town.osm.pbf",
         "geomage map before.tif after.tif -o out --dry-run",
         "geomage map before.tif after.tif -o out --scheduler tcp://10.0.0.1:8786",
     ),
@@ -113,6 +117,9 @@ def map_(
     footprints: FootprintsFile = None,
     footprints_layer: FootprintsLayer = None,
     register: Register = True,
+    roads: Roads = None,
+    depth: Depth = None,
+    facilities: Facilities = None,
     flips: Annotated[
         bool,
         typer.Option("--flips", help="Mean over four mirror images: surer, and four times dearer."),
@@ -147,6 +154,7 @@ def map_(
     from geomage.evaluation import map_into
     from geomage.mapping import MapJob, read_extent
     from geomage.product import Order, partly_analysed
+    from geomage.product.access import access_words
 
     order = Order(
         kind=kind,
@@ -158,6 +166,9 @@ def map_(
         zones=zones,
         zone_name=zone_name,
         population=population,
+        roads=roads,
+        depth=depth,
+        facilities=facilities,
     )
     job = MapJob(
         before=(before, *(more_before or ())),
@@ -186,6 +197,8 @@ def map_(
     for doubt in summary["doubts"]:
         say(f"note: {doubt}")
     done(_map_words(summary), {"out": out, **summary}, as_json=as_json)
+    if "roads" in summary:
+        say(access_words(summary["roads"]))
     say(f"Open {product.report}")
     hidden = summary["buildings"]["not_analysed"]["count"] if job.after else 0
     if partly_analysed(summary["area"]) or hidden:

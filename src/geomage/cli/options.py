@@ -140,6 +140,35 @@ AreaId = Annotated[str | None, typer.Option(metavar="ID", help="Number of the ar
 Locality = Annotated[
     str | None, typer.Option(metavar="NAME", help="Where it is, such as Kahramanmaras.")
 ]
+Roads = Annotated[
+    Path | None,
+    typer.Option(
+        "--roads",
+        metavar="FILE",
+        help="Streets whose state to map: OpenStreetMap (.osm.pbf, .osm, .osm.bz2) or lines of any "
+        "vector file.",
+        show_default=False,
+    ),
+]
+Depth = Annotated[
+    Path | None,
+    typer.Option(
+        "--depth",
+        metavar="FILE",
+        help="Raster of the depth of the water in metres: how deep flooded streets are.",
+        show_default=False,
+    ),
+]
+Facilities = Annotated[
+    Path | None,
+    typer.Option(
+        "--facilities",
+        metavar="FILE",
+        help="Hospitals or depots: what they reach before and after. Of OpenStreetMap data, "
+        "hospitals.",
+        show_default=False,
+    ),
+]
 Memory = Annotated[str, typer.Option(help="Budget of memory, such as 512MiB or 2GiB.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.", min=0, callback=check_seed)]
 Jobs = Annotated[

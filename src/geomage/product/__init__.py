@@ -14,10 +14,10 @@ from geomage.product.grading import (
 from geomage.product.mapped import RASTERS, Mapped
 from geomage.product.mosaic import write_mosaic
 from geomage.product.order import EVENT_TYPES, KINDS, PLAIN, Order
+from geomage.product.ordered import check_order
 from geomage.product.reissue import Reissued, reissue
 from geomage.product.score import Detection, Score, score_product
 from geomage.product.scorecard import score_table
-from geomage.product.statistics import check_order
 
 __all__ = [
     "DECIDED_DAMAGED",

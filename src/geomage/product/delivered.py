@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ from geomage.geo import (
 from geomage.product.folder import ProductPaths, product_paths, sha256_of
 from geomage.product.grading import WORDS
 
-__all__ = ["NOT_ANALYSED_PX", "Delivered", "open_delivered"]
+__all__ = ["NOT_ANALYSED_PX", "Delivered", "listed_files", "open_delivered"]
 
 NOT_ANALYSED_PX: Final = 255
 _GRADES: Final = (0, 1, 2, 3, 4, NOT_ANALYSED_PX)
@@ -96,19 +96,22 @@ def open_delivered(out: Path) -> Iterator[Delivered]:
         yield Delivered(box, _buildings(paths, box), opened, threshold)
 
 
-def _listed(paths: ProductPaths) -> dict[str, Path]:
-    """The rasters the manifest lists, by name, each as it was when the product was made."""
+def listed_files(paths: ProductPaths, names: Sequence[str]) -> dict[str, Path]:
+    """The files of these names that the manifest lists, each as it was when the product was made.
+
+    Raises:
+        InputError: one of them is missing, damaged or changed, which is named.
+    """
     files = _record(paths.manifest).get("files")
     if not isinstance(files, dict):
         raise InputError(f"{paths.manifest} is damaged: it lists no files; {_AGAIN}")
     found = {}
-    for name in ("building", "damage"):
-        path = paths.folder / f"{name}.tif"
-        stated = files.get(path.name)
-        if stated is None and name != "building":
+    for name in names:
+        path, stated = paths.folder / name, files.get(name)
+        if stated is None:
             continue
         if not path.is_file():
-            raise InputError(f"{paths.folder} is not whole: {path.name} is missing; {_AGAIN}")
+            raise InputError(f"{paths.folder} is not whole: {name} is missing; {_AGAIN}")
         if not isinstance(stated, dict) or sha256_of(path) != stated.get("sha256"):
             raise InputError(
                 f"{path} is not the file that {paths.manifest.name} lists: it was damaged or "
@@ -116,6 +119,17 @@ def _listed(paths: ProductPaths) -> dict[str, Path]:
             )
         found[name] = path
     return found
+
+
+def _listed(paths: ProductPaths) -> dict[str, Path]:
+    """The rasters that can be scored, by name."""
+    found = listed_files(paths, ("building.tif", "damage.tif"))
+    if "building.tif" not in found:
+        raise InputError(
+            f"{paths.folder / 'building.tif'} is not the file that {paths.manifest.name} lists: it "
+            f"was damaged or changed; {_AGAIN}"
+        )
+    return {name.removesuffix(".tif"): path for name, path in found.items()}
 
 
 def _opened(stack: ExitStack, path: Path, box: GeoBox) -> DatasetReader:

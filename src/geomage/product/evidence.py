@@ -64,6 +64,8 @@ def find_images(
     hashes: dict[Path, str] = {}
     for one in manifest.get("inputs") or ():
         role, name, sha256 = str(one["role"]), str(one["name"]), str(one["sha256"])
+        if role not in ROLES:
+            continue
         candidates = [*given.get(role, ()), *_places(paths.folder, one)]
         found[role].append(_known(candidates, role, name, sha256, hashes))
     facts = manifest.get("parameters") or {}

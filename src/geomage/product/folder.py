@@ -22,19 +22,28 @@ from geomage import __version__
 from geomage.errors import InputError, RunError
 from geomage.geo import BLOCK_CACHE, check_raster, fresh_folder, write_vectors
 from geomage.geo.stac import write_item
+from geomage.product.access import AccessMap
 from geomage.product.doubts import doubts
 from geomage.product.extent_layers import add_extents
 from geomage.product.extents import extents_record
 from geomage.product.grading import graded
-from geomage.product.layers import Source, flood_beside_obscured_m2, product_layers
+from geomage.product.layers import (
+    NO_SOURCE,
+    Source,
+    flood_beside_obscured_m2,
+    product_layers,
+)
 from geomage.product.mapped import RASTERS, Mapped
-from geomage.product.measured import measured_of
-from geomage.product.order import PLAIN, Order
+from geomage.product.measured import Measured, measured_of
+from geomage.product.most_affected import Affected
+from geomage.product.order import PLAIN, Order, way_from
+from geomage.product.ordered import ordered_access, ordered_files
 from geomage.product.pictures import Picture, take_picture
 from geomage.product.report import Findings, report_html
-from geomage.product.schema import SHAPES
+from geomage.product.schema import LAYERS, SHAPES, in_schema
 from geomage.product.squares import worst_squares
 from geomage.product.statistics import count_zones, write_statistics, write_tables
+from geomage.product.street_styles import street_styles
 from geomage.product.styles import layer_styles
 from geomage.product.summary import summarise, summary_csv
 from geomage.product.surface import areas_m2
@@ -76,7 +85,7 @@ def write_product(  # noqa: PLR0913 -- each by name, and each a thing of its own
         out: the folder to make.
         before_paths: images before the event.
         after_paths: images after it; none for a map of buildings only.
-        order: what the product is called, and what is asked beyond the map: zones, people.
+        order: what the product is called, and what is asked of it beyond the map.
         overwrite: replace a folder that stands there.
         created: time of making, UTC; None takes ``SOURCE_DATE_EPOCH`` or now.
 
@@ -91,7 +100,7 @@ def write_product(  # noqa: PLR0913 -- each by name, and each a thing of its own
         raise InputError(f"the mapping run has no raster {missing}; it has {[*result.rasters]}")
     moment = created or _now()
     _refuse_early(order, after_paths)
-    sources = _sources(before_paths, after_paths, result.facts)
+    sources = _sources(before_paths, after_paths, result.facts, order)
     _refuse_changed(sources, result.facts)
     with (
         fresh_folder(out, overwrite=overwrite) as folder,
@@ -102,19 +111,17 @@ def write_product(  # noqa: PLR0913 -- each by name, and each a thing of its own
         measured = measured_of(result.facts)
         buildings = graded(result.buildings, None if measured is None else measured.calibration)
         buildings = buildings.assign(area_m2=areas_m2(buildings))
-        layers = product_layers(
-            buildings, result.not_analysed, box, sources, order, rasters.get("flood")
-        )
-        extents = add_extents(layers, rasters, buildings, order, sources)
-        zones = count_zones(buildings, box, order, measured, two_dates="damage" in rasters)
-        layers |= {} if zones is None else {"mostAffectedA": zones.zones}
-        _write_vectors(folder, layers)
+        ground = _Ground(rasters, buildings, result.not_analysed, box, measured)
+        counted = _count(ground, order, sources)
+        _write_vectors(folder, counted.layers)
         squares = worst_squares(buildings, box)
         before, after = _two_pictures(sources, box, result.facts)
         summary = summarise(buildings, result.not_analysed, box, rasters, squares)
-        summary |= write_statistics(folder, zones, buildings, result.not_analysed, box)
-        summary["extents"] = extents_record(extents, summary["area"]["analysed_m2"])
-        flood = extents["flooded"]
+        summary |= write_statistics(folder, counted.zones, buildings, result.not_analysed, box)
+        summary["extents"] = extents_record(counted.extents, summary["area"]["analysed_m2"])
+        if counted.access is not None:
+            summary["roads"] = counted.access.summary
+        flood = counted.extents["flooded"]
         doubtful = _doubts(result, summary, box, flood)
         found = Findings(
             summary={
@@ -136,12 +143,50 @@ def write_product(  # noqa: PLR0913 -- each by name, and each a thing of its own
             created=moment,
         )
         _write_texts(folder, found)
-        write_tables(folder, zones, summary)
+        write_tables(folder, counted.zones, summary)
         for file in order.enclosed:
             shutil.copyfile(file, folder / file.name)
         _write_item(folder, found)
         _write_manifest(folder, found, order, out)
     return product_paths(out)
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """What all counts begin with."""
+
+    rasters: Mapping[str, Path]
+    buildings: GeoDataFrame  # graded
+    not_analysed: GeoDataFrame
+    box: GeoBox
+    measured: Measured | None
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """The layers of a product, and what was counted for them."""
+
+    layers: Mapping[str, GeoDataFrame]
+    extents: Mapping[str, GeoDataFrame | None]
+    zones: Affected | None
+    access: AccessMap | None
+
+
+def _count(ground: _Ground, order: Order, sources: Sequence[Source]) -> _Counted:
+    """Make every layer that is asked for."""
+    box, buildings, rasters = ground.box, ground.buildings, ground.rasters
+    layers = product_layers(
+        buildings, ground.not_analysed, box, sources, order, rasters.get("flood")
+    )
+    extents = add_extents(layers, rasters, buildings, order, sources)
+    zones = count_zones(buildings, box, order, ground.measured, two_dates="damage" in rasters)
+    if zones is not None:
+        layers["mostAffectedA"] = zones.zones
+    access = ordered_access(order, rasters, ground.not_analysed, buildings, _src_ids(sources))
+    for name, layer in {} if access is None else access.layers.items():
+        columns = {field: layer[field] for field in layer.columns if field != "geometry"}
+        layers[name] = in_schema(name, columns, layer.geometry) if name in LAYERS else layer
+    return _Counted(layers, extents, zones, access)
 
 
 def _doubts(
@@ -186,18 +231,25 @@ def _refuse_early(order: Order, after: Sequence[Path]) -> None:
 
 
 def _sources(
-    before: Sequence[Path], after: Sequence[Path], facts: Mapping[str, Any]
+    before: Sequence[Path], after: Sequence[Path], facts: Mapping[str, Any], order: Order
 ) -> list[Source]:
-    """The images, and the footprints that the run was given."""
-    roles = [(Path(p), "before") for p in before] + [(Path(p), "after") for p in after]
+    """The images, the footprints that the run was given, and the files of the order."""
     if not before:
         raise InputError("a product needs at least one image before the event")
-    images = [Source(i, path, role, sha256_of(path)) for i, (path, role) in enumerate(roles, 1)]
+    files = [("before", Path(path)) for path in before] + [("after", Path(path)) for path in after]
+    named = [(role, path, sha256_of(path)) for role, path in files]
     given = facts.get("footprints")
-    if not isinstance(given, Mapping):
-        return images
-    outlines = Source(len(images) + 1, Path(given["file"]), "footprints", given["sha256"])
-    return [*images, outlines]
+    if isinstance(given, Mapping):
+        named.append(("footprints", Path(given["file"]), given["sha256"]))
+    named += [(role, path, sha256_of(path)) for role, path in ordered_files(order)]
+    return [Source(i, path, role, sha256) for i, (role, path, sha256) in enumerate(named, 1)]
+
+
+def _src_ids(sources: Sequence[Source]) -> tuple[int, int]:
+    """Numbers of the streets and of the last image."""
+    roads = next((one.src_id for one in sources if one.role == "roads"), NO_SOURCE)
+    last = next((one.src_id for one in sources if one.role == "after"), NO_SOURCE)
+    return roads, last
 
 
 def _refuse_changed(sources: Sequence[Source], facts: Mapping[str, Any]) -> None:
@@ -246,7 +298,8 @@ def _two_pictures(
 
 def _write_vectors(folder: Path, layers: Mapping[str, GeoDataFrame]) -> None:
     """The GeoPackage with its styles inside, and each style beside it as ``LAYER.qml``."""
-    styles = {name: style for name, style in layer_styles().items() if name in layers}
+    known = {**layer_styles(), **street_styles()}
+    styles = {name: style for name, style in known.items() if name in layers}
     kinds = {name: SHAPES[name[-1]] for name in styles}
     write_vectors(folder / "products.gpkg", layers, styles=styles, kinds=kinds)
     for name, style in styles.items():
@@ -289,12 +342,8 @@ def _write_manifest(folder: Path, found: Findings, order: Order, out: Path) -> N
         "history": [*order.history],
         "accuracy": order.accuracy,
         "inputs": [
-            {
-                "role": source.role,
-                "name": source.path.name,
-                "sha256": source.sha256,
-                "path": os.path.relpath(source.path.resolve(), out.resolve()),
-            }
+            {"role": source.role, "name": source.path.name, "sha256": source.sha256}
+            | ({"path": way_from(out, source.path)} if source.is_image else {})
             for source in found.sources
         ],
         "files": {

@@ -21,7 +21,14 @@ from geomage.product.order import EVENT_TYPES, NOT_APPLICABLE, Order
 from geomage.product.schema import LAYERS, NO_SOURCE, empty_layer, in_schema
 from geomage.product.surface import areas_m2, box_outline
 
-__all__ = ["Source", "flood_beside_obscured_m2", "observed", "product_layers"]
+__all__ = [
+    "NO_SOURCE",
+    "Source",
+    "flood_beside_obscured_m2",
+    "observed",
+    "product_layers",
+    "source_table",
+]
 
 METHOD: Final = "Automatic extraction"
 """One of the four words of ``det_method`` in the service's manual."""
@@ -83,7 +90,7 @@ def product_layers(
         "notAnalysedA": _not_analysed(not_analysed, ids.seen),
         "imageFootprintA": _image_footprints(sources, box),
         "areaOfInterestA": _area_of_interest(box, order, sources),
-        "source": _sources(sources),
+        "source": source_table(sources),
     }
     if flood is not None:
         made["observedEventA"] = observed(
@@ -196,7 +203,7 @@ def _area_of_interest(box: GeoBox, order: Order, sources: Sequence[Source]) -> G
     return in_schema("areaOfInterestA", columns, rim)
 
 
-def _sources(sources: Sequence[Source]) -> GeoDataFrame:
+def source_table(sources: Sequence[Source]) -> GeoDataFrame:
     """A plain table: no geometry. Its last row is what 997 refers to."""
     last = [NOT_APPLICABLE]
     columns = {

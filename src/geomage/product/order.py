@@ -11,7 +11,16 @@ from typing import Any, Final
 
 from geomage.errors import InputError, near_names
 
-__all__ = ["EVENT_TYPES", "KINDS", "NOT_APPLICABLE", "PLAIN", "Order", "ordered"]
+__all__ = [
+    "EVENT_TYPES",
+    "FILES",
+    "KINDS",
+    "NOT_APPLICABLE",
+    "PLAIN",
+    "Order",
+    "ordered",
+    "way_from",
+]
 
 KINDS: Final = {"FEP": "First Estimate", "DEL": "Delineation", "GRA": "Grading"}
 """Kinds of product of Copernicus EMS Rapid Mapping, and the words of ``map_type``."""
@@ -29,7 +38,8 @@ EVENT_TYPES: Final = {
 events, after the categories of EM-DAT)."""
 
 NOT_APPLICABLE: Final = "Not Applicable"
-_FILES: Final = ("zones", "population")
+FILES: Final = ("roads", "depth", "facilities", "zones", "population")
+"""Fields of an `Order` that name files."""
 _MONIT: Final = re.compile(r"(?:(FEP|DEL|GRA)_)?MONIT(\d{0,2})")
 _LONGEST: Final = 254  # characters of a field of the service's files
 
@@ -46,6 +56,9 @@ class Order:
     zones: polygons to count in; None takes the lettered squares of the map.
     zone_name: column of `zones` with their names; None looks for a usual one.
     population: raster of people per pixel.
+    roads: streets, any lines: which of them work.
+    depth: raster of the depth of the water, metres: how deep a flooded street is.
+    facilities: hospitals or depots: what they still reach.
     history: earlier versions, oldest first: version, created, geomage, sha256 of the manifest.
     accuracy: what a reviewed sample says of an earlier version; it goes into the summary.
     enclosed: files that lie in the product as they are, under their own names.
@@ -60,6 +73,9 @@ class Order:
     zones: Path | None = None
     zone_name: str | None = None
     population: Path | None = None
+    roads: Path | None = None
+    depth: Path | None = None
+    facilities: Path | None = None
     history: tuple[Mapping[str, Any], ...] = ()
     accuracy: Mapping[str, Any] | None = None
     enclosed: tuple[Path, ...] = ()
@@ -121,16 +137,19 @@ class Order:
 
     def record(self, out: Path) -> dict[str, Any]:
         """What `ordered` makes the order from again; files by their way from the product."""
-        files = {name: getattr(self, name) for name in _FILES}
+        files = {name: getattr(self, name) for name in FILES}
         return {
             **self.as_dict(),
             "zone_name": self.zone_name,
             "files": {
-                name: os.path.relpath(path.resolve(), out.resolve())
-                for name, path in files.items()
-                if path is not None
+                name: way_from(out, path) for name, path in files.items() if path is not None
             },
         }
+
+
+def way_from(out: Path, path: Path) -> str:
+    """The relative way from a product to a file beside it."""
+    return os.path.relpath(path.resolve(), out.resolve())
 
 
 def ordered(record: Mapping[str, Any], out: Path) -> Order:
@@ -144,7 +163,7 @@ def ordered(record: Mapping[str, Any], out: Path) -> Order:
     if isinstance(named, Mapping):
         files = {name: out / str(path) for name, path in named.items()}
     gone = [f"{name} ({path})" for name, path in files.items() if not path.is_file()]
-    if gone or {*files} - {*_FILES}:
+    if gone or {*files} - {*FILES}:
         raise InputError(
             f"{out}: what it was made with is gone: {', '.join(gone or sorted(files))}; put it "
             "back where it was"

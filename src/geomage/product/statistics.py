@@ -19,7 +19,7 @@ from geomage.product.summary import summary_table
 from geomage.product.tables import table_csv, write_workbook
 from geomage.product.zones import given_zones
 
-__all__ = ["check_order", "count_zones", "write_statistics", "write_tables"]
+__all__ = ["check_counts", "count_zones", "write_statistics", "write_tables"]
 
 GIVEN: Final = "source_id"
 """Column that only buildings of given footprints have."""
@@ -29,7 +29,7 @@ METHOD: Final = (
 )
 
 
-def check_order(order: Order, before: Sequence[Path], gsd: float | None = None) -> None:
+def check_counts(order: Order, before: Sequence[Path], gsd: float | None = None) -> None:
     """Refuse zones and people that cannot be laid on the images, before these are mapped.
 
     Args:

@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 
 import geopandas as gpd
 
-from geomage.geo.features import Bounds, Features, VectorFile
+from geomage.geo.features import FEATURES, Bounds, Features, VectorFile
 from geomage.world.given import crs_of, pick_layer, refuse_other_shapes, text_of, things
 from geomage.world.tags import read_length
 
-__all__ = ["read_footprints", "read_street_lines", "read_tree_points"]
+__all__ = ["STREETS", "read_footprints", "read_street_lines", "read_tree_points"]
+
+STREETS = ("street", "road", "edge", "troncon_de_route", "transportation", "highway")
+"""Parts of the names of layers that hold streets, the best first."""
 
 _ID = ("source_id", "osm_id", "cleabs", "uid", "id", "ogc_fid", "objectid")
 # column names, lower case -> key of OpenStreetMap
@@ -41,6 +44,10 @@ _STREET = {
     "oneway": ("oneway",),
     "bridge": ("bridge",),
     "tunnel": ("tunnel",),
+    "layer": ("layer",),
+    "maxspeed": ("maxspeed", "speed_limit"),
+    "junction": ("junction",),
+    "access": ("access",),
     "name": ("name",),
 }
 _TREE = {
@@ -70,10 +77,11 @@ def read_footprints(
     return _things(file, layer, found.table, _BUILDING), found.unclosed
 
 
-def read_street_lines(file: VectorFile, boxes: Sequence[Bounds] | None) -> gpd.GeoDataFrame:
+def read_street_lines(
+    file: VectorFile, boxes: Sequence[Bounds] | None, budget: int = FEATURES
+) -> gpd.GeoDataFrame:
     """Read street centre lines; see `read_footprints`."""
-    names = ("street", "road", "edge", "troncon_de_route", "highway")
-    found, layer = _layer_of(file, names, "LineString", boxes)
+    found, layer = _layer_of(file, STREETS, "LineString", boxes, budget)
     table = _things(file, layer, found.table, _STREET)
     for tags in table["tags"]:
         if "railway" not in tags:
@@ -88,10 +96,14 @@ def read_tree_points(file: VectorFile, boxes: Sequence[Bounds] | None) -> gpd.Ge
 
 
 def _layer_of(
-    file: VectorFile, names: Sequence[str], kind: str, boxes: Sequence[Bounds] | None
+    file: VectorFile,
+    names: Sequence[str],
+    kind: str,
+    boxes: Sequence[Bounds] | None,
+    budget: int = FEATURES,
 ) -> tuple[Features, str]:
     layer = pick_layer(file, names, kind)
-    found = file.read(layer, boxes)
+    found = file.read(layer, boxes, budget)
     refuse_other_shapes(file, layer, found.table, kind)
     return found, layer
 

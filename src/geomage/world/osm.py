@@ -10,11 +10,11 @@ import numpy as np
 import shapely
 
 from geomage.errors import BudgetError, InputError
-from geomage.geo.features import Bounds, VectorFile
+from geomage.geo.features import FEATURES, Bounds, VectorFile
 from geomage.world.extent import said_in_degrees
 from geomage.world.given import Given, text_of, things
 
-__all__ = ["read_osm"]
+__all__ = ["read_osm", "read_osm_ways"]
 
 CRS = "EPSG:4326"
 _PAIR = re.compile(r'"((?:[^"\\]|\\.)*)"=>"((?:[^"\\]|\\.)*)"')
@@ -64,6 +64,20 @@ def read_osm(file: VectorFile, boxes: Sequence[Bounds] | None) -> Given:
         covers="" if len(houses) else _covers(file),
         left_out={"under ground or building=no": int((~stand).sum())},
     )
+
+
+def read_osm_ways(
+    file: VectorFile, boxes: Sequence[Bounds] | None, budget: int = FEATURES
+) -> gpd.GeoDataFrame:
+    """Read the ways to go on alone, those under ground too.
+
+    Raises:
+        InputError: damaged.
+        BudgetError: more lines than the budget.
+    """
+    lines = file.read("lines", boxes, budget).table
+    named = np.array([text_of(value) is not None for value in lines["highway"]], bool)
+    return _tagged(lines[named].reset_index(drop=True), "way")
 
 
 def _tagged(table: gpd.GeoDataFrame, kind: str) -> gpd.GeoDataFrame:
