@@ -147,6 +147,7 @@ def map_(
     """Map buildings and land cover of one image; with a second also damage, flood and change.
 
     Takes any two rasters of red, green and blue, of any CRS, grid and data type, and aligns them.
+    With --footprints the buildings are those of a file: each comes out again, assessed or not.
     Writes a product folder; what a killed run has done is used by the next. Neither --jobs nor
     --scheduler nor --memory changes a byte of it. Leaves with 3 when 0.05 % of the area or more,
     or a building of a pair, could not be analysed.

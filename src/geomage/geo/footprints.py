@@ -252,7 +252,8 @@ class _Place:
         if self.change is not None:
             x, y = self.change.transform(x, y)
         a, b, c, d, e, f = (~self.box.affine)[:6]
-        return np.stack([x * a + y * b + c, x * d + y * e + f], axis=1)
+        with np.errstate(invalid="ignore"):  # infinite ones are left out by the caller
+            return np.stack([x * a + y * b + c, x * d + y * e + f], axis=1)
 
 
 def _to_grid(crs: str | None, box: GeoBox) -> _Place:

@@ -55,7 +55,7 @@ Below, they are mixed with `UNKNOWN` in proportion: what the model does not see 
 does not grade well. On 319 labelled buildings of six xBD pairs and a tornado suburb, damage or none
 is told rightly of 83 % of those with a mean above .8, of 63 % at .2 to .4, and no better than by
 chance below .2; the mixing brings the calibration error of any damage there from .15 to .10 and
-its Brier score from .227 to .20. (The same buildings were looked at to choose it.)
+its Brier score from .227 to .20 (`python -m benchmarks.footprints`; looked at to choose it).
 """
 UNKNOWN = (1 / 2, 1 / 6, 1 / 6, 1 / 6)
 """Probabilities of grades 1..4 where nothing is known."""

@@ -33,7 +33,8 @@ def areas_m2(shapes: GeoDataFrame | GeoSeries) -> np.ndarray:
         return np.full(len(geometry), np.nan)
     lat, lon = (south + north) / 2, (west + east) / 2
     plane = pyproj.CRS.from_proj4(f"+proj=laea +lat_0={lat} +lon_0={lon} +ellps=WGS84 +units=m")
-    return np.concatenate([part.to_crs(plane).area.to_numpy(float) for part in parts])
+    with np.errstate(invalid="ignore"):  # the far side of the earth has no place on the plane
+        return np.concatenate([part.to_crs(plane).area.to_numpy(float) for part in parts])
 
 
 def box_outline(box: GeoBox) -> GeoSeries:

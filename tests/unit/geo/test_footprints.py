@@ -139,3 +139,15 @@ def test_several_layers_want_a_name_and_too_many_features_a_cut(tmp_path, monkey
     monkeypatch.setattr(f, "MOST_FOOTPRINTS", 2)
     with pytest.raises(BudgetError, match="ogr2ogr -spat"):
         read_footprints(path, GRID, "barns")
+
+
+def test_footprints_all_over_the_earth_are_placed_or_counted(tmp_path) -> None:
+    """A world file and the image of one town: what has no place in its UTM zone is said."""
+    degrees = [(x, y) for x in range(-180, 180, 12) for y in (-89.9, -60, 0, 30, 60, 89.9)]
+    shapes = [shapely.box(x, y, x + 1e-4, y + 1e-4) for x, y in degrees]
+    frame = gpd.GeoDataFrame(geometry=shapes, crs="EPSG:4326")
+    frame.to_file(tmp_path / "a.gpkg")
+    found = read_footprints(tmp_path / "a.gpkg", GRID)
+    assert len(found) + found.left_out == len(shapes)
+    assert 0 < found.left_out < 20
+    assert np.isfinite(found.shapes.corners).all()
