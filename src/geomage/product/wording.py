@@ -175,7 +175,7 @@ def doubt_list(doubts: Sequence[str]) -> str:
     if not doubts:
         return ""
     rows = "".join(f"<li>{escape(doubt)}</li>" for doubt in doubts)
-    return f'<section class="doubts"><h2>Doubts</h2><ul>{rows}</ul></section>'
+    return f'<section class="doubts" aria-label="Doubts"><h2>Doubts</h2><ul>{rows}</ul></section>'
 
 
 def worst_table(squares: Sequence[Square], assessed: int) -> str:
@@ -192,11 +192,11 @@ def worst_table(squares: Sequence[Square], assessed: int) -> str:
 def _squares(squares: Sequence[Square]) -> str:
     rows = "".join(_worst_row(square) for square in squares)
     heads = "".join(
-        f'<th class="num" title="{word}">{swatch(SLUGS[word])}{_SHORT[word]}</th>'
+        f'<th scope="col" class="num" title="{word}">{swatch(SLUGS[word])}{_SHORT[word]}</th>'
         for word in WORDS[:3]
     )
     return (
-        f'<table class="worst"><thead><tr><th>Square</th>{heads}<th class="num">of</th></tr>'
+        f'<table class="worst"><thead><tr><th scope="col">Square</th>{heads}<th scope="col" class="num">of</th></tr>'
         f"</thead><tbody>{rows}</tbody></table>"
     )
 
@@ -211,23 +211,32 @@ def _worst_row(square: Square) -> str:
     )
 
 
-def area_table(summary: Mapping[str, Any]) -> str:
-    """Areas: of interest, not analysed by reason, water as far as it was seen."""
+def area_table(summary: Mapping[str, Any], more: Iterable[tuple[str, float, str]] = ()) -> str:
+    """Areas: of interest, not analysed by reason, water as far as it was seen.
+
+    Args:
+        summary: see `summary.summarise`.
+        more: (name, m², key of the legend) of what else was seen.
+    """
     found = summary["area"]
     rows = [("Area of interest", found["of_interest_m2"], "")]
     rows += [
-        (f"Not analysed: {escape(reason)}", m2, "hatched")
+        (f"Not analysed: {escape(reason)}", m2, "areas")
         for reason, m2 in found["not_analysed_by_reason_m2"].items()
     ]
     if summary["flood"]:
-        rows.append(("Seen as flooded", summary["flood"]["flooded"], "flooded"))
+        rows.append(("Seen as flooded", summary["flood"]["flooded"], "flood"))
         rows.append(("Seen as water at both dates", summary["flood"]["permanent water"], ""))
+    rows += more
     cells = "".join(
         f'<tr><td>{swatch(key)}{name}</td><td class="num">{area(m2)}</td></tr>'
         for name, m2, key in rows
     )
     limit = f'<p class="quiet">{_FLOOD_LIMIT}</p>' if summary["flood"] else ""
-    return f'<section class="areas"><h2>Areas</h2><table>{cells}</table>{limit}</section>'
+    return (
+        f'<section class="areas"><h2>Areas</h2><table><tbody>{cells}</tbody></table>{limit}'
+        "</section>"
+    )
 
 
 def definitions() -> str:
@@ -284,7 +293,7 @@ def made_table(facts: Mapping[str, Any]) -> str:
     """The record of the run, flattened; long things are cut, ``item.json`` has them whole."""
     found = list(_flat("", facts))
     rows = "".join(
-        f"<tr><th>{_breakable(name)}</th><td>{escape(_short(value))}</td></tr>"
+        f'<tr><th scope="row">{_breakable(name)}</th><td>{escape(_short(value))}</td></tr>'
         for name, value in found[:_MOST_FACTS]
     )
     more = len(found) - _MOST_FACTS

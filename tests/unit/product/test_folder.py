@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pyogrio
 import pytest
-from toy_run import CREATED, make_image, make_run
 
 from geomage.errors import InputError, OutputError
 from geomage.geo import check_raster, read_vectors
 from geomage.product import product_paths, write_product
+from toy_run import CREATED, make_image, make_run
 
 FILES = {
     *(f"{name}.tif" for name in ("building", "landcover", "damage", "flood", "change")),

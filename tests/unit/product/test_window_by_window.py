@@ -16,7 +16,6 @@ from PIL import Image
 from rasterio.enums import Resampling
 from rasterio.errors import NotGeoreferencedWarning
 from shapely.geometry import box
-from toy_run import UTM, footprints, grid
 
 from geomage.errors import InputError
 from geomage.geo import Raster, Tiling, rasterise, read_vectors, write_cog
@@ -26,6 +25,7 @@ from geomage.product.pictures import take_picture
 from geomage.product.reference import open_reference, read_ids
 from geomage.product.score import Score, compare
 from geomage.product.surface import areas_m2
+from toy_run import UTM, footprints, grid
 
 TRUE = [4, 3, 3, 2, 1, 4]
 

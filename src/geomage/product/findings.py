@@ -1,0 +1,39 @@
+"""All that a report and a map page tell of a product."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from geopandas import GeoDataFrame
+from odc.geo.geobox import GeoBox
+
+from geomage.product.layers import Source
+from geomage.product.pictures import Picture
+from geomage.product.squares import Square
+
+__all__ = ["Findings"]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What was found. A part that is None does not exist in the product and is not spoken of."""
+
+    summary: Mapping[str, Any]
+    buildings: GeoDataFrame  # graded, with building_id, grade, p_*, confidence, reason, area_m2
+    not_analysed: GeoDataFrame  # polygons with reason
+    flood: GeoDataFrame | None  # `observedEventA`: flooded, burnt or debris, by event_type
+    box: GeoBox  # grid of the product
+    squares: Sequence[Square]  # worst first
+    sources: Sequence[Source]
+    facts: Mapping[str, Any]  # record of the run
+    before: Picture
+    after: Picture | None
+    created: datetime
+    roads: GeoDataFrame | None = None  # `transportationL` with state, depth_m, length_m
+    zones: GeoDataFrame | None = None  # `mostAffectedA` with zone, rank, counts by word
+    facilities: GeoDataFrame | None = None  # `facilitiesP`
+    title: str | None = None  # place and event; None: the name of the last image is the title
+    version: int = 1  # of the product

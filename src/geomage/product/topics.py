@@ -1,0 +1,155 @@
+"""Tables of the report for what only some products hold: zones, roads, extents, people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from html import escape
+from typing import Any, Final
+
+import numpy as np
+
+from geomage.product.drawing import Shapes, kinds_of
+from geomage.product.findings import Findings
+from geomage.product.looks import ROAD_STATES
+from geomage.product.outlines import extent_of
+from geomage.product.wording import NOTHING, area, number, percent, swatch
+
+__all__ = ["EVENTS", "extent_rows", "length", "people_table", "road_table", "zone_table"]
+
+MOST_ZONES: Final = 12
+"""Zones named in the report, worst first; products.gpkg has all."""
+
+EVENTS: Final = {
+    "flood": "Seen as flooded",
+    "water": "Permanent water",
+    "burnt": "Seen as burnt",
+    "debris": "Seen as debris",
+}
+"""Names of the kinds of area of ``observedEventA``."""
+
+_STATES: Final = {
+    "blocked": "Blocked",
+    "flooded": "Flooded",
+    "unknown": "Unknown: not seen",
+    "passable": "No obstacle seen",
+}
+
+
+def length(metres: float) -> str:
+    """A length in the unit people say it in."""
+    return f"{metres / 1000:,.1f} km" if metres >= 1000 else f"{metres:,.0f} m"
+
+
+def road_table(found: Findings) -> str:
+    """Length of road by state; each row is legend and layer switch."""
+    if found.roads is None or found.roads.empty:
+        return ""
+    metres = found.roads.groupby("state")["length_m"].sum()
+    whole = float(metres.sum())
+    rows = "".join(_road_row(state, float(metres.get(state, 0.0)), whole) for state in ROAD_STATES)
+    return (
+        f'<section class="roads"><h2>Roads, of {length(whole)}</h2><table><tbody>{rows}</tbody>'
+        '</table><p class="quiet note">A state is read off the image alone. What is not seen is unknown,'
+        " never passable.</p></section>"
+    )
+
+
+def _road_row(state: str, metres: float, whole: float) -> str:
+    share = metres / whole if whole else None
+    return (
+        f'<tr><td><label><input type="checkbox" data-layer="{state}" checked>{swatch(state)}'
+        f'{_STATES[state]}</label></td><td class="num">{length(metres)}</td>'
+        f'<td class="num">{percent(share)}</td></tr>'
+    )
+
+
+def zone_table(found: Findings, shapes: Shapes | None) -> str:
+    """Most affected areas, worst first; a row is a button that goes there."""
+    if found.zones is None or shapes is None:
+        return ""
+    ranked = found.zones.sort_values("rank", kind="stable").head(min(MOST_ZONES, len(shapes.paths)))
+    people = "people" in ranked.columns and ranked["people"].notna().any()
+    records = ranked.to_dict("records")
+    rows = "".join(
+        _zone_row(one, paths, people=people)
+        for one, paths in zip(records, shapes.paths, strict=False)
+        if paths
+    )
+    last = '<th scope="col" class="num">people</th>' if people else ""
+    more = len(found.zones) - len(ranked)
+    note = f" {number(more)} more zones in products.gpkg." if more else ""
+    return (
+        '<section class="zones"><h2>Most affected areas</h2><table class="worst"><thead><tr>'
+        '<th scope="col">Zone</th><th scope="col" class="num">damaged</th>'
+        f'<th scope="col" class="num" title="holds the true share nine times in ten">between</th><th scope="col" class="num">of</th>{last}'
+        f'</tr></thead><tbody>{rows}</tbody></table><p class="quiet note">Share destroyed or damaged'
+        f" of the buildings assessed, and its 90 % interval.{note}</p></section>"
+    )
+
+
+def _zone_row(zone: Mapping[str, Any], paths: list[np.ndarray], *, people: bool) -> str:
+    name = escape(str(zone["zone"]))
+    spot = ",".join(f"{edge:.0f}" for edge in extent_of(paths))
+    low, high = _number(zone.get("low")), _number(zone.get("high"))
+    between = NOTHING if low is None or high is None else f"{100 * low:.0f} to {percent(high)}"
+    cells = [percent(_number(zone.get("share_damaged"))), between, number(zone["assessed"])]
+    if people:
+        count = _number(zone.get("people"))
+        cells.append(NOTHING if count is None else number(count))
+    figures = "".join(f'<td class="num">{cell}</td>' for cell in cells)
+    return (
+        f'<tr tabindex="0" role="button" data-extent="{spot}" aria-label="Go to zone {name}">'
+        f"<td>{name}</td>{figures}</tr>"
+    )
+
+
+def _number(value: object) -> float | None:
+    """A finite number, or None."""
+    if not isinstance(value, int | float | np.number) or not np.isfinite(value):
+        return None
+    return float(value)
+
+
+def extent_rows(found: Findings) -> Iterable[tuple[str, float, str]]:
+    """(name, m², swatch) of burnt and debris areas; those of water come from their raster."""
+    if found.flood is None or found.flood.empty:
+        return
+    m2 = found.flood["area_m2"].groupby(np.array(kinds_of(found.flood))).sum()
+    for kind in ("burnt", "debris"):
+        if kind in m2.index:
+            yield EVENTS[kind], float(m2[kind]), kind
+
+
+def people_table(summary: Mapping[str, Any]) -> str:
+    """The figures on people as they stand in ``summary.json``; nothing without any."""
+    people = summary.get("people")
+    if not isinstance(people, Mapping):
+        return ""
+    rows = "".join(
+        f'<tr><td>{escape(_words(name))}</td><td class="num">{_figure(name, value)}</td></tr>'
+        for name, value in _leaves("", people)
+    )
+    return f'<section class="people"><h2>People</h2><table><tbody>{rows}</tbody></table></section>'
+
+
+def _leaves(name: str, value: object) -> Iterable[tuple[str, object]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _leaves(f"{name} {key}".strip(), inner)
+    elif value is not None:
+        yield name, value
+
+
+def _words(name: str) -> str:
+    """A key as words: ``people_low`` is "People low"."""
+    said = name.replace("_", " ").strip()
+    return said[:1].upper() + said[1:]
+
+
+def _figure(name: str, value: object) -> str:
+    count = _number(value)
+    if count is None:
+        return escape(str(value))
+    if "share" in name:
+        return percent(count)
+    return area(count) if name.endswith("_m2") else number(count)
