@@ -37,6 +37,7 @@ _ALIVE = (
     "new Promise(done => { const look = () => document.querySelector('.stage.live')"
     " ? done(true) : setTimeout(look, 20); look(); })"
 )
+_CODES = {"ArrowLeft": 37, "ArrowRight": 39, "Tab": 9}
 _OFFLINE = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
 
 
@@ -141,9 +142,7 @@ class Tab:
 
     def press(self, key: str, *, shift: bool = False) -> None:
         """Press and let go of a key, as a keyboard would."""
-        code = {"ArrowLeft": 37, "ArrowRight": 39, "Tab": 9, "Enter": 13}.get(
-            key, ord(key[0].upper())
-        )
+        code = _CODES.get(key, ord(key[0].upper()))
         stroke = {"key": key, "windowsVirtualKeyCode": code, "modifiers": 8 * shift}
         text = {"text": key} if len(key) == 1 else {}
         self.call("Input.dispatchKeyEvent", type="keyDown", **stroke, **text)

@@ -193,7 +193,9 @@ def _facilities(found: Findings) -> Shapes | None:
     across, down = onto_picture(found.box, found.before) @ (inside.x, inside.y)
     spots = [[np.array([spot])] for spot in zip(across, down, strict=True)]
     names = tuple(_facility_names(first))
-    return Shapes("facilities", spots, False, names, len(found.facilities) - len(spots))
+    return Shapes(
+        "facilities", spots, closed=False, names=names, left=len(found.facilities) - len(spots)
+    )
 
 
 def _facility_names(facilities: GeoDataFrame) -> Iterable[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import shapely
@@ -24,7 +24,8 @@ _TENTH: Final = 0.1  # picture pixels; finer than that no point is told
 def onto_picture(box: GeoBox, picture: Picture) -> Affine:
     """From the CRS of the product to the pixels of a picture of it: (x, y) to (column, row)."""
     rows, cols = (int(size) for size in box.shape)
-    return Affine.scale(picture.width / cols, picture.height / rows) @ ~box.affine
+    onto: Affine = Affine.scale(picture.width / cols, picture.height / rows) @ ~box.affine
+    return onto
 
 
 def paths(
@@ -41,7 +42,7 @@ def paths(
         picture: the picture they are drawn on.
         coarser: how many times more an outline may move.
     """
-    onto = onto_picture(box, picture)
+    onto: Any = onto_picture(box, picture)
 
     def to_picture(points: np.ndarray) -> np.ndarray:
         return np.column_stack(onto @ (points[:, 0], points[:, 1]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -79,12 +80,10 @@ def subheading(found: Findings) -> list[str]:
 def _place(found: Findings) -> list[str]:
     """The middle of the map in degrees; nothing where there is no CRS."""
     lon, lat = lonlat(box_outline(found.box))[0].tolist()
-    if lon != lon or lat != lat:  # noqa: PLR0124: nan
+    if not math.isfinite(lon + lat):
         return []
-    return [
-        f"around {abs(lat):.4f}° {'N' if lat >= 0 else 'S'} {abs(lon):.4f}°"
-        f" {'E' if lon >= 0 else 'W'}"
-    ]
+    north, east = "N" if lat >= 0 else "S", "E" if lon >= 0 else "W"
+    return [f"around {abs(lat):.4f}° {north} {abs(lon):.4f}° {east}"]
 
 
 def _left_out(found: Findings, drawing: Drawing) -> list[str]:

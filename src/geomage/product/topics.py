@@ -49,8 +49,8 @@ def road_table(found: Findings) -> str:
     rows = "".join(_road_row(state, float(metres.get(state, 0.0)), whole) for state in ROAD_STATES)
     return (
         f'<section class="roads"><h2>Roads, of {length(whole)}</h2><table><tbody>{rows}</tbody>'
-        '</table><p class="quiet note">A state is read off the image alone. What is not seen is unknown,'
-        " never passable.</p></section>"
+        '</table><p class="quiet note">A state is read off the image alone. What is not seen is'
+        " unknown, never passable.</p></section>"
     )
 
 
@@ -75,15 +75,15 @@ def zone_table(found: Findings, shapes: Shapes | None) -> str:
         for one, paths in zip(records, shapes.paths, strict=False)
         if paths
     )
-    last = '<th scope="col" class="num">people</th>' if people else ""
+    heads = ["damaged", "between", "of", *(["people"] if people else [])]
+    columns = "".join(f'<th scope="col" class="num">{head}</th>' for head in heads)
     more = len(found.zones) - len(ranked)
     note = f" {number(more)} more zones in products.gpkg." if more else ""
     return (
         '<section class="zones"><h2>Most affected areas</h2><table class="worst"><thead><tr>'
-        '<th scope="col">Zone</th><th scope="col" class="num">damaged</th>'
-        f'<th scope="col" class="num" title="holds the true share nine times in ten">between</th><th scope="col" class="num">of</th>{last}'
-        f'</tr></thead><tbody>{rows}</tbody></table><p class="quiet note">Share destroyed or damaged'
-        f" of the buildings assessed, and its 90 % interval.{note}</p></section>"
+        f'<th scope="col">Zone</th>{columns}</tr></thead><tbody>{rows}</tbody></table>'
+        '<p class="quiet note">Share destroyed or damaged of the buildings assessed, and its'
+        f" 90 % interval.{note}</p></section>"
     )
 
 

@@ -196,8 +196,8 @@ def _squares(squares: Sequence[Square]) -> str:
         for word in WORDS[:3]
     )
     return (
-        f'<table class="worst"><thead><tr><th scope="col">Square</th>{heads}<th scope="col" class="num">of</th></tr>'
-        f"</thead><tbody>{rows}</tbody></table>"
+        f'<table class="worst"><thead><tr><th scope="col">Square</th>{heads}'
+        f'<th scope="col" class="num">of</th></tr></thead><tbody>{rows}</tbody></table>'
     )
 
 
