@@ -120,6 +120,7 @@ def map_(
     from geomage.evaluation import map_into
     from geomage.mapping import MapJob, read_extent
     from geomage.product import partly_analysed
+    from geomage.product.printing import NO_PRINTER
 
     job = MapJob(
         before=(before, *(more_before or ())),
@@ -146,6 +147,8 @@ def map_(
         say(f"note: {doubt}")
     done(_map_words(summary), {"out": out, **summary}, as_json=as_json)
     say(f"Open {product.report}")
+    if not product.map_page.is_file():
+        say(f"note: {NO_PRINTER}")
     hidden = summary["buildings"]["not_analysed"]["count"] if job.after else 0
     if partly_analysed(summary["area"]) or hidden:
         raise typer.Exit(PARTLY)

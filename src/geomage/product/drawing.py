@@ -85,7 +85,7 @@ def draw(found: Findings) -> Drawing:
     return Drawing(
         areas=[*_events(found), *_some(_areas("areas", found.not_analysed, found))],
         roads=_roads(found),
-        zones=None if found.zones is None or found.zones.empty else _zones(found, found.zones),
+        zones=_zones(found),
         facilities=_facilities(found),
         groups=_groups(found),
     )
@@ -177,7 +177,10 @@ def _of_state(state: str, lines: list[list[np.ndarray]], states: np.ndarray, who
     return Shapes(state, own, closed=False, left=whole - len(own))
 
 
-def _zones(found: Findings, zones: GeoDataFrame) -> Shapes:
+def _zones(found: Findings) -> Shapes | None:
+    if found.zones is None or found.zones.empty:
+        return None
+    zones: GeoDataFrame = found.zones
     ranked = zones.sort_values("rank", kind="stable")
     lines = _fitting(ranked.geometry, found)
     names = tuple(str(name) for name in ranked["zone"])[: len(lines)]

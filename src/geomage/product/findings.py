@@ -35,5 +35,17 @@ class Findings:
     roads: GeoDataFrame | None = None  # `transportationL` with state, depth_m, length_m
     zones: GeoDataFrame | None = None  # `mostAffectedA` with zone, rank, counts by word
     facilities: GeoDataFrame | None = None  # `facilitiesP`
-    title: str | None = None  # place and event; None: the name of the last image is the title
-    version: int = 1  # of the product
+
+    @property
+    def locality(self) -> str | None:
+        """Where it is, as the order of the product says; None where nobody said."""
+        product = self.summary.get("product")
+        place = product.get("locality") if isinstance(product, Mapping) else None
+        return str(place) if place else None
+
+    @property
+    def version(self) -> int:
+        """Version of the product, from 1."""
+        product = self.summary.get("product")
+        said = product.get("version") if isinstance(product, Mapping) else None
+        return int(said or self.summary.get("version") or 1)

@@ -23,11 +23,14 @@ from geomage.errors import InputError, RunError
 from geomage.geo import BLOCK_CACHE, check_raster, fresh_folder, write_vectors
 from geomage.geo.stac import write_item
 from geomage.product.doubts import doubts
+from geomage.product.drawing import draw
+from geomage.product.findings import Findings
 from geomage.product.grading import graded
 from geomage.product.layers import Source, flood_beside_obscured_m2, product_layers
 from geomage.product.mapped import RASTERS, Mapped
 from geomage.product.pictures import Picture, take_picture
-from geomage.product.report import Findings, report_html
+from geomage.product.printing import can_print, print_map
+from geomage.product.report import report_html
 from geomage.product.squares import worst_squares
 from geomage.product.styles import layer_styles
 from geomage.product.summary import summarise, summary_csv
@@ -49,6 +52,7 @@ class ProductPaths:
     summary: Path
     table: Path
     report: Path
+    map_page: Path  # stands only where the extra pdf is installed
     item: Path
     manifest: Path
 
@@ -111,6 +115,9 @@ def write_product(
             before=before,
             after=after,
             created=moment,
+            roads=layers.get("transportationL"),
+            zones=layers.get("mostAffectedA"),
+            facilities=layers.get("facilitiesP"),
         )
         _write_texts(folder, found)
         _write_item(folder, found)
@@ -144,6 +151,7 @@ def product_paths(out: Path) -> ProductPaths:
         summary=folder / "summary.json",
         table=folder / "summary.csv",
         report=folder / "report.html",
+        map_page=folder / "map.pdf",
         item=folder / "item.json",
         manifest=manifest,
     )
@@ -212,7 +220,10 @@ def _styles(layers: Mapping[str, object]) -> dict[str, str]:
 def _write_texts(folder: Path, found: Findings) -> None:
     _write(folder / "summary.json", _json({"geomage": __version__, **found.summary}))
     _write(folder / "summary.csv", summary_csv(found.summary))
-    _write(folder / "report.html", report_html(found))
+    drawing = draw(found)
+    _write(folder / "report.html", report_html(found, drawing))
+    if can_print():
+        print_map(found, folder / "map.pdf", drawing)
 
 
 def _write_item(folder: Path, found: Findings) -> None:

@@ -57,7 +57,7 @@ def _policy(css: str, js: str) -> str:
 def heading(found: Findings) -> str:
     """What the product is called."""
     kind = "Damage map" if found.after else "Building map"
-    return f"{kind}: {found.title or _names(found, 'after') or _names(found, 'before')}"
+    return f"{kind}: {found.locality or _names(found, 'after') or _names(found, 'before')}"
 
 
 def _names(found: Findings, role: str) -> str:
@@ -149,7 +149,9 @@ def _texts(found: Findings, drawing: Drawing) -> dict[str, str]:
         "switches": _switches(drawing),
         "square_m": f"{grid.side_m:g}",
         "up": "top of the image up" if found.box.crs is None else "north up",
+        "stamp": _stamp(found),
         "zones": topics.zone_table(found, drawing.zones),
+        "accuracy": topics.accuracy_table(found.summary),
         "roads": topics.road_table(found),
         "people": topics.people_table(found.summary),
         "areas": wording.area_table(found.summary, topics.extent_rows(found)),
@@ -161,13 +163,23 @@ def _texts(found: Findings, drawing: Drawing) -> dict[str, str]:
     }
 
 
+def _stamp(found: Findings) -> str:
+    """Who looked at the map, in capitals and below."""
+    judged = topics.judged(found.summary)
+    if not judged:
+        return "<b>Automatic map</b>not yet checked by a person"
+    return f"<b>Automatic map</b>{judged:,} buildings checked by a person"
+
+
 def _two_dates(found: Findings) -> dict[str, str]:
     return {
         "about": "Before and after, with damage",
         "figures": "Buildings by damage",
         "tiles": wording.tiles(found.summary),
         "bar": wording.bar(found.summary),
-        "shares": wording.worst_table(found.squares, found.summary["buildings"]["assessed"]),
+        "shares": ""
+        if topics.zones_are_squares(found)
+        else wording.worst_table(found.squares, found.summary["buildings"]["assessed"]),
         "words": wording.definitions(),
         "clicked": "its grade and a close look",
     }

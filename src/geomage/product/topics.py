@@ -12,9 +12,23 @@ from geomage.product.drawing import Shapes, kinds_of
 from geomage.product.findings import Findings
 from geomage.product.looks import ROAD_STATES
 from geomage.product.outlines import extent_of
+from geomage.product.squares import square_grid
 from geomage.product.wording import NOTHING, area, number, percent, swatch
 
-__all__ = ["EVENTS", "extent_rows", "length", "people_table", "road_table", "zone_table"]
+__all__ = [
+    "EVENTS",
+    "STATES",
+    "accuracy_table",
+    "between",
+    "extent_rows",
+    "finite",
+    "judged",
+    "length",
+    "people_table",
+    "road_table",
+    "zone_table",
+    "zones_are_squares",
+]
 
 MOST_ZONES: Final = 12
 """Zones named in the report, worst first; products.gpkg has all."""
@@ -27,7 +41,7 @@ EVENTS: Final = {
 }
 """Names of the kinds of area of ``observedEventA``."""
 
-_STATES: Final = {
+STATES: Final = {
     "blocked": "Blocked",
     "flooded": "Flooded",
     "unknown": "Unknown: not seen",
@@ -58,7 +72,7 @@ def _road_row(state: str, metres: float, whole: float) -> str:
     share = metres / whole if whole else None
     return (
         f'<tr><td><label><input type="checkbox" data-layer="{state}" checked>{swatch(state)}'
-        f'{_STATES[state]}</label></td><td class="num">{length(metres)}</td>'
+        f'{STATES[state]}</label></td><td class="num">{length(metres)}</td>'
         f'<td class="num">{percent(share)}</td></tr>'
     )
 
@@ -90,11 +104,9 @@ def zone_table(found: Findings, shapes: Shapes | None) -> str:
 def _zone_row(zone: Mapping[str, Any], paths: list[np.ndarray], *, people: bool) -> str:
     name = escape(str(zone["zone"]))
     spot = ",".join(f"{edge:.0f}" for edge in extent_of(paths))
-    low, high = _number(zone.get("low")), _number(zone.get("high"))
-    between = NOTHING if low is None or high is None else f"{100 * low:.0f} to {percent(high)}"
-    cells = [percent(_number(zone.get("share_damaged"))), between, number(zone["assessed"])]
+    cells = [percent(finite(zone.get("share_damaged"))), between(zone), number(zone["assessed"])]
     if people:
-        count = _number(zone.get("people"))
+        count = finite(zone.get("people"))
         cells.append(NOTHING if count is None else number(count))
     figures = "".join(f'<td class="num">{cell}</td>' for cell in cells)
     return (
@@ -103,7 +115,49 @@ def _zone_row(zone: Mapping[str, Any], paths: list[np.ndarray], *, people: bool)
     )
 
 
-def _number(value: object) -> float | None:
+def zones_are_squares(found: Findings) -> bool:
+    """Whether the zones are the lettered squares, which the grid shows already."""
+    if found.zones is None or found.zones.empty:
+        return False
+    grid = square_grid(found.box)
+    names = {grid.name(r, c) for r in range(grid.rows) for c in range(grid.columns)}
+    return set(map(str, found.zones["zone"])) <= names
+
+
+def judged(summary: Mapping[str, Any]) -> int:
+    """Buildings that a person judged."""
+    accuracy = summary.get("accuracy")
+    return int(accuracy.get("judged") or 0) if isinstance(accuracy, Mapping) else 0
+
+
+def accuracy_table(summary: Mapping[str, Any]) -> str:
+    """How right the map is by a sample that a person judged; nothing without one."""
+    accuracy = summary.get("accuracy")
+    if not judged(summary) or not isinstance(accuracy, Mapping):
+        return ""
+    shares = {"All words": accuracy.get("overall"), **(accuracy.get("users") or {})}
+    rows = "".join(
+        f'<tr><td>{escape(str(name))}</td><td class="num">{percent(finite(one.get("value")))}</td>'
+        f'<td class="num">{between(one)}</td></tr>'
+        for name, one in shares.items()
+        if isinstance(one, Mapping)
+    )
+    return (
+        '<section class="accuracy"><h2>How often the words are right</h2><table><thead><tr>'
+        '<th scope="col">Word</th><th scope="col" class="num">right</th>'
+        f'<th scope="col" class="num">between</th></tr></thead><tbody>{rows}</tbody></table>'
+        f'<p class="quiet note">From {number(judged(summary))} buildings drawn at random and judged'
+        " by a person.</p></section>"
+    )
+
+
+def between(share: Mapping[str, Any]) -> str:
+    """The interval of a share, in words."""
+    low, high = finite(share.get("low")), finite(share.get("high"))
+    return NOTHING if low is None or high is None else f"{100 * low:.0f} to {percent(high)}"
+
+
+def finite(value: object) -> float | None:
     """A finite number, or None."""
     if not isinstance(value, int | float | np.number) or not np.isfinite(value):
         return None
@@ -147,7 +201,7 @@ def _words(name: str) -> str:
 
 
 def _figure(name: str, value: object) -> str:
-    count = _number(value)
+    count = finite(value)
     if count is None:
         return escape(str(value))
     if "share" in name:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
+from html import escape, unescape
 from typing import Any, Final
 
 from geomage.mapping.buildings import MISSING_COSTS
@@ -29,11 +29,13 @@ __all__ = [
     "denominator",
     "doubt_list",
     "false_buildings",
+    "limit_lines",
     "limits",
     "made_table",
     "number",
     "percent",
     "source_list",
+    "spoken",
     "stacked_bar",
     "tiles",
     "worst_table",
@@ -269,14 +271,24 @@ def _costs() -> str:
 
 def limits(facts: Mapping[str, Any], *, two_dates: bool) -> str:
     """What a reader must know before acting on the map."""
+    lines = limit_lines(facts, two_dates=two_dates)
+    return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
+
+
+def limit_lines(facts: Mapping[str, Any], *, two_dates: bool) -> list[str]:
+    """The same, line by line."""
     card = facts.get("model") if isinstance(facts.get("model"), Mapping) else {}
     trained = str(card.get("trained_on", "")) if isinstance(card, Mapping) else ""
-    lines = [
+    return [
         "Made by a model alone. Check on the ground, or by eye, before lives depend on it.",
         *([f"The model learnt from: {trained.rstrip('.')}."] if trained else []),
         *(_TWO_DATE_LIMITS if two_dates else _ONE_DATE_LIMITS),
     ]
-    return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
+
+
+def spoken(markup: str) -> str:
+    """The words of a piece of the page, without its tags."""
+    return unescape(re.sub(r"<[^>]*>", "", markup)).strip()
 
 
 def source_list(sources: Sequence[Source], *, two_dates: bool) -> str:
