@@ -37,7 +37,7 @@ _ALIVE = (
     "new Promise(done => { const look = () => document.querySelector('.stage.live')"
     " ? done(true) : setTimeout(look, 20); look(); })"
 )
-_CODES = {"ArrowLeft": 37, "ArrowRight": 39, "Tab": 9}
+_CODES = {"ArrowLeft": 37, "ArrowRight": 39, "Tab": 9, "Enter": 13}
 _OFFLINE = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
 
 

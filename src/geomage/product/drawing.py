@@ -31,7 +31,7 @@ MOST_AREAS: Final = 20_000
 MOST_LINES: Final = 60_000
 """Segments of road drawn, blocked ones first and the longest first."""
 
-MOST_POINTS_OF_A_LAYER: Final = 150_000
+MOST_POINTS_OF_A_LAYER: Final = 100_000
 """Points of any other layer; its largest shapes that fit are drawn."""
 
 _COARSER: Final = (1.0, 4.0, 16.0)

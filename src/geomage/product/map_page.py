@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from reportlab import rl_config
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Frame, KeepInFrame
 
@@ -25,6 +26,8 @@ from geomage.product.map_panel import blocks
 from geomage.product.report import heading, subheading
 
 __all__ = ["write_map_page"]
+
+rl_config.useA85 = 0  # pictures as they are: in letters they are a quarter larger, and slow to tell
 
 _A3: Final = (420 * MM, 297 * MM)
 _RIM: Final = 9 * MM

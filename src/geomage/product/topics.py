@@ -82,7 +82,7 @@ def zone_table(found: Findings, shapes: Shapes | None) -> str:
     if found.zones is None or shapes is None:
         return ""
     ranked = found.zones.sort_values("rank", kind="stable").head(min(MOST_ZONES, len(shapes.paths)))
-    people = "people" in ranked.columns and ranked["people"].notna().any()
+    people = "people" in ranked.columns and bool(ranked["people"].notna().any())
     records = ranked.to_dict("records")
     rows = "".join(
         _zone_row(one, paths, people=people)
