@@ -146,9 +146,9 @@ def map_(
     for doubt in summary["doubts"]:
         say(f"note: {doubt}")
     done(_map_words(summary), {"out": out, **summary}, as_json=as_json)
-    say(f"Open {product.report}")
     if not product.map_page.is_file():
         say(f"note: {NO_PRINTER}")
+    say(f"Open {product.report}")
     hidden = summary["buildings"]["not_analysed"]["count"] if job.after else 0
     if partly_analysed(summary["area"]) or hidden:
         raise typer.Exit(PARTLY)

@@ -99,9 +99,8 @@ def many(found, count: int, points: int):
     rng = np.random.default_rng(1)
     spots = shapely.points(rng.uniform(0, 50, count), rng.uniform(0, 40, count))
     x0, y0 = found.box.affine @ (0, 80)
-    shapes = shapely.transform(
-        shapely.buffer(spots, 3.0, quad_segs=points // 4), lambda p: p + (x0, y0)
-    )
+    rounds = shapely.buffer(spots, 3.0, quad_segs=points // 4)
+    shapes = shapely.transform(rounds, lambda p: p + np.array([x0, y0]))
     frame = found.buildings.iloc[[0] * count].reset_index(drop=True)
     frame = frame.assign(building_id=range(count))
     frame.loc[0, "damage_gra"] = "No visible damage"
