@@ -14,7 +14,7 @@ from geomage.product import cover, wording
 from geomage.product.findings import Findings
 from geomage.product.grading import NOT_ANALYSED, WORDS
 from geomage.product.looks import ROAD_STATES
-from geomage.product.outlines import onto_picture, paths
+from geomage.product.outlines import extent_of, onto_picture, paths
 
 __all__ = ["MOST_OUTLINES", "Drawing", "Group", "Shapes", "draw", "event_kind"]
 
@@ -72,6 +72,11 @@ class Drawing:
     def buildings(self) -> int:
         """Buildings drawn."""
         return sum(len(group.rows) for group in self.groups)
+
+    def extents(self, most: int) -> list[tuple[float, float, float, float] | None]:
+        """Extents of the first buildings, as `outlines.extent_of`; None where nothing is drawn."""
+        first = [shape for group in self.groups for shape in group.paths[:most]][:most]
+        return [extent_of(shape) if shape else None for shape in first]
 
     @property
     def layers(self) -> list[Shapes]:

@@ -10,6 +10,7 @@ from typing import Any
 from geopandas import GeoDataFrame
 from odc.geo.geobox import GeoBox
 
+from geomage.product.chips import Chips
 from geomage.product.layers import Source
 from geomage.product.pictures import Picture
 from geomage.product.squares import Square
@@ -35,6 +36,7 @@ class Findings:
     roads: GeoDataFrame | None = None  # `transportationL` with state, depth_m, length_m
     zones: GeoDataFrame | None = None  # `mostAffectedA` with zone, rank, counts by word
     facilities: GeoDataFrame | None = None  # `facilitiesP`
+    chips: Chips | None = None  # close looks, where the pictures are coarse
 
     @property
     def locality(self) -> str | None:

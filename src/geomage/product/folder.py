@@ -8,7 +8,7 @@ import os
 import platform
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,6 +22,7 @@ from geomage import __version__
 from geomage.errors import InputError, RunError
 from geomage.geo import BLOCK_CACHE, check_raster, fresh_folder, write_vectors
 from geomage.geo.stac import write_item
+from geomage.product.chips import MOST_CHIPS, cut_chips
 from geomage.product.doubts import doubts
 from geomage.product.drawing import draw
 from geomage.product.findings import Findings
@@ -100,7 +101,8 @@ def write_product(
         )
         write_vectors(folder / "products.gpkg", layers, styles=_styles(layers))
         squares = worst_squares(buildings, box)
-        before, after = _two_pictures(sources, box, result.facts)
+        dates = _dates(sources, result.facts)
+        before, after = _two_pictures(dates, box)
         summary = summarise(buildings, result.not_analysed, box, rasters, squares)
         doubtful = _doubts(result, summary, box, layers.get("observedEventA"))
         found = Findings(
@@ -119,7 +121,7 @@ def write_product(
             zones=layers.get("mostAffectedA"),
             facilities=layers.get("facilitiesP"),
         )
-        _write_texts(folder, found)
+        _write_texts(folder, found, dates)
         _write_item(folder, found)
         _write_manifest(folder, found)
     return product_paths(out)
@@ -198,30 +200,36 @@ def _move_rasters(rasters: Mapping[str, Path], folder: Path) -> dict[str, Path]:
     return moved
 
 
-def _two_pictures(
-    sources: Sequence[Source], box: GeoBox, facts: Mapping[str, Any]
-) -> tuple[Picture, Picture | None]:
-    dates = {
-        role: [source.path for source in sources if source.role == role]
-        for role in ("before", "after")
-    }
+Dates = list[tuple[list[Path], tuple[float, float]]]
+"""Images of each date, and by how many metres (east, north) their content lies off the grid."""
+
+
+def _dates(sources: Sequence[Source], facts: Mapping[str, Any]) -> Dates:
+    before, after = (
+        [source.path for source in sources if source.role == role] for role in ("before", "after")
+    )
     stated = facts.get("shift")
     shift: Mapping[str, Any] = stated if isinstance(stated, Mapping) else {}
     trusted = not shift.get("reason")
     moved = (float(shift["dx_m"]), float(shift["dy_m"])) if shift and trusted else (0.0, 0.0)
-    after = take_picture(dates["after"], box, moved) if dates["after"] else None
-    return take_picture(dates["before"], box), after
+    return [(before, (0.0, 0.0)), *([(after, moved)] if after else [])]
+
+
+def _two_pictures(dates: Dates, box: GeoBox) -> tuple[Picture, Picture | None]:
+    before, *after = (take_picture(paths, box, moved) for paths, moved in dates)
+    return before, after[0] if after else None
 
 
 def _styles(layers: Mapping[str, object]) -> dict[str, str]:
     return {name: style for name, style in layer_styles().items() if name in layers}
 
 
-def _write_texts(folder: Path, found: Findings) -> None:
+def _write_texts(folder: Path, found: Findings, dates: Dates) -> None:
     _write(folder / "summary.json", _json({"geomage": __version__, **found.summary}))
     _write(folder / "summary.csv", summary_csv(found.summary))
     drawing = draw(found)
-    _write(folder / "report.html", report_html(found, drawing))
+    chips = cut_chips(drawing.extents(MOST_CHIPS), found.box, found.before, dates)
+    _write(folder / "report.html", report_html(replace(found, chips=chips), drawing))
     if can_print():
         print_map(found, folder / "map.pdf", drawing)
 

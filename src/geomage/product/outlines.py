@@ -14,7 +14,7 @@ from odc.geo.geobox import GeoBox
 from geomage.geo import ground_gsd
 from geomage.product.pictures import Picture
 
-__all__ = ["encoded", "onto_picture", "paths"]
+__all__ = ["encoded", "extent_of", "onto_picture", "paths"]
 
 _SIMPLER_PX: Final = 0.4  # picture pixels that an outline may move
 _SIMPLER_M: Final = 0.5  # metres, where the pixels of the picture are larger

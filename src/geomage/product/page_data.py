@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from geomage.geo import ground_gsd
+from geomage.product.chips import CHIP_PX, COLUMNS, Chips
 from geomage.product.drawing import Drawing, Group, Shapes
 from geomage.product.findings import Findings
 from geomage.product.looks import LOOKS
@@ -39,6 +40,7 @@ def page_data(found: Findings, drawing: Drawing) -> str:
         "columns": grid.columns,
         "rows": grid.rows,
         "looks": {name: asdict(look) for name, look in LOOKS.items()},
+        "chips": None if found.chips is None else _chips(found.chips),
         "layers": [_layer(shapes) for shapes in drawing.layers],
         "groups": [
             {"word": group.word, "css": group.key, "rows": _rows(group)} for group in drawing.groups
@@ -46,6 +48,12 @@ def page_data(found: Findings, drawing: Drawing) -> str:
     }
     text = json.dumps(record, separators=(",", ":"), allow_nan=False)
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _chips(chips: Chips) -> dict[str, Any]:
+    """Where each square lies on the sheets (in order) and on the picture."""
+    places = [None if one is None else [round(v, 1) for v in one] for one in chips.places]
+    return {"px": CHIP_PX, "columns": COLUMNS, "places": places}
 
 
 def _layer(shapes: Shapes) -> dict[str, Any]:

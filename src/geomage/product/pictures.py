@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +23,7 @@ from geomage.geo import decoding, ground_gsd, open_raster
 from geomage.mapping.stretch import holds_values
 from geomage.product.shrinking import Shrunk, salvaged, shrunk
 
-__all__ = ["LARGEST_PX", "Picture", "take_picture"]
+__all__ = ["LARGEST_PX", "Picture", "as_picture", "close_look", "take_picture"]
 
 LARGEST_PX: Final = 1600
 """Longer side of a picture in the report, at most."""
@@ -76,14 +76,12 @@ def take_picture(
         largest_px: longer side of the picture.
     """
     small = picture_box(box, largest_px)
-    height, width = (int(size) for size in small.shape)
-    canvas = np.full((3, height, width), _PAPER, np.uint8)
-    free = np.ones((height, width), bool)
-    for path in paths:
-        colours, seen = _painted(path, box, small, shift_m)
-        new = free & seen
-        canvas[:, new] = colours[:, new]
-        free &= ~seen
+    return as_picture(_canvas(_painted, paths, box, small, shift_m))
+
+
+def as_picture(canvas: np.ndarray) -> Picture:
+    """Colours, uint8 (3, y, x), as a JPEG."""
+    _, height, width = canvas.shape
     file = io.BytesIO()
     Image.fromarray(np.moveaxis(canvas, 0, -1)).save(
         file, "JPEG", quality=_QUALITY, optimize=True, progressive=True
@@ -91,25 +89,78 @@ def take_picture(
     return Picture(width, height, file.getvalue())
 
 
+def close_look(
+    paths: Sequence[Path], box: GeoBox, small: GeoBox, shift_m: tuple[float, float]
+) -> np.ndarray:
+    """Colours of a small piece of the ground, uint8 (3, y, x); grey where none can be read.
+
+    Args:
+        paths: images of one date; where they overlap the first one wins.
+        box: grid of the product.
+        small: grid of the piece, some hundred pixels wide. Images that do not hold counts of 8
+            bits are stretched by what is in it.
+        shift_m: see `take_picture`.
+    """
+    return _canvas(_near, paths, box, small, shift_m)
+
+
+def _canvas(
+    paint: Callable[[Path, GeoBox, GeoBox, tuple[float, float]], Painted],
+    paths: Sequence[Path],
+    box: GeoBox,
+    small: GeoBox,
+    shift_m: tuple[float, float],
+) -> np.ndarray:
+    height, width = (int(size) for size in small.shape)
+    canvas = np.full((3, height, width), _PAPER, np.uint8)
+    free = np.ones((height, width), bool)
+    for path in paths:
+        colours, seen = paint(path, box, small, shift_m)
+        new = free & seen
+        canvas[:, new] = colours[:, new]
+        free &= ~seen
+    return canvas
+
+
+def _near(path: Path, box: GeoBox, small: GeoBox, shift_m: tuple[float, float]) -> Painted:
+    """As `_painted`; a piece that cannot be decoded is no data, and nothing else is read."""
+    try:
+        return _warped(_as_it_is, path, box, small, shift_m)
+    except InputError:
+        height, width = (int(size) for size in small.shape)
+        return np.zeros((3, height, width), np.uint8), np.zeros((height, width), bool)
+
+
 def _painted(path: Path, box: GeoBox, small: GeoBox, shift_m: tuple[float, float]) -> Painted:
     """(uint8 (3, y, x) colours, bool (y, x) where the image has data) on the small grid.
 
     Blocks that cannot be decoded are no data.
     """
-
-    def painted(made: Callable[..., AbstractContextManager[Shrunk]]) -> Painted:
-        with (
-            open_raster(path) as dataset,
-            made(dataset, _rgb_bands(dataset), _ratio(dataset, box, small)) as source,
-            WarpedVRT(source.image, **_onto(source, box, small, shift_m)) as warped,
-            decoding(path),
-        ):
-            return _counts(warped.read(source.bands), warped.dataset_mask() > 0)
-
     try:
-        return painted(shrunk)
+        return _warped(shrunk, path, box, small, shift_m)
     except InputError:
-        return painted(salvaged)
+        return _warped(salvaged, path, box, small, shift_m)
+
+
+@contextmanager
+def _as_it_is(dataset: DatasetReader, bands: list[int], _ratio: float) -> Iterator[Shrunk]:
+    yield Shrunk(dataset, bands, Affine.identity())
+
+
+def _warped(
+    made: Callable[..., AbstractContextManager[Shrunk]],
+    path: Path,
+    box: GeoBox,
+    small: GeoBox,
+    shift_m: tuple[float, float],
+) -> Painted:
+    with (
+        open_raster(path) as dataset,
+        made(dataset, _rgb_bands(dataset), _ratio(dataset, box, small)) as source,
+        WarpedVRT(source.image, **_onto(source, box, small, shift_m)) as warped,
+        decoding(path),
+    ):
+        return _counts(warped.read(source.bands), warped.dataset_mask() > 0)
 
 
 def _ratio(dataset: DatasetReader, box: GeoBox, small: GeoBox) -> float:

@@ -126,10 +126,23 @@ def _pictures(found: Findings, drawing: Drawing) -> dict[str, str]:
         "after": after,
         "still": _image("still", still, said),
         "still_caption": "After, with damage" if found.after else "With buildings",
+        "sheets": _sheets(found),
         "swipe": swipe,
         "swipe_keys": keys,
         "single": "" if found.after else " single",
     }
+
+
+def _sheets(found: Findings) -> str:
+    """Close looks, read by the script."""
+    if found.chips is None:
+        return ""
+    sheets = {"sheet-before": found.chips.before, "sheet-after": found.chips.after}
+    return "".join(
+        f'<img id="{name}" alt="" hidden src="{sheet.data_uri}">'
+        for name, sheet in sheets.items()
+        if sheet is not None
+    )
 
 
 def _image(name: str, picture: Picture, said: str) -> str:

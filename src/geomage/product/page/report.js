@@ -320,15 +320,22 @@
     return node;
   };
   const percent = (value) => (value === null ? "–" : Math.round(value * 100) + " %");
-  const chip = (canvas, image, b) => {
-    const pen = canvas.getContext("2d");
+  const chip = (name, image, index) => { // from the sheet of close looks, else from the picture
+    const b = buildings[index], canvas = $("chip-" + name), pen = canvas.getContext("2d");
     pen.fillStyle = "#22262c";
     pen.fillRect(0, 0, canvas.width, canvas.height);
     if (!image) return;
-    const side = Math.max(48, 1.9 * Math.max(b.x1 - b.x0, b.y1 - b.y0));
-    const left = (b.x0 + b.x1) / 2 - side / 2, top = (b.y0 + b.y1) / 2 - side / 2;
+    const long = Math.max(48, 1.9 * Math.max(b.x1 - b.x0, b.y1 - b.y0));
+    const own = data.chips && data.chips.places[index];
+    const [left, top, side] = own || [(b.x0 + b.x1 - long) / 2, (b.y0 + b.y1 - long) / 2, long];
     const k = canvas.width / side;
-    pen.drawImage(image, -left * k, -top * k, W * k, H * k);
+    if (own) {
+      const px = data.chips.px, column = index % data.chips.columns;
+      pen.drawImage($("sheet-" + name), column * px, ((index - column) / data.chips.columns) * px,
+        px, px, 0, 0, canvas.width, canvas.width);
+    } else {
+      pen.drawImage(image, -left * k, -top * k, W * k, H * k);
+    }
     pen.lineWidth = 2;
     pen.strokeStyle = "#fff";
     for (const p of b.paths) {
@@ -362,8 +369,8 @@
     line(box, "p", `Building ${b.id}, ${Math.round(b.area).toLocaleString("en")} m², square ${squareName(row, column)}`);
     if (b.lat !== null) line(box, "p", `${b.lat.toFixed(6)}, ${b.lon.toFixed(6)} (lat, lon)`, "quiet");
     $("chips").hidden = b.paths.length === 0;
-    chip($("chip-before"), beforeImage, b);
-    chip($("chip-after"), afterImage, b);
+    chip("before", beforeImage, index);
+    chip("after", afterImage, index);
     $("chip-after").parentElement.hidden = !afterImage;
     if (move && b.paths.length) {
       const wide = 5 * Math.max(b.x1 - b.x0, b.y1 - b.y0, 30);
