@@ -15,7 +15,7 @@ import numpy as np
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from geomage.product.pictures import Picture, as_picture, close_look
+from geomage.product.pictures import Picture, as_picture, close_looks
 
 __all__ = ["CHIP_PX", "COLUMNS", "MOST_CHIPS", "Chips", "cut_chips"]
 
@@ -84,11 +84,10 @@ def _sheet(
 ) -> Picture:
     rows = -(-len(places) // COLUMNS)
     sheet = np.zeros((3, rows * CHIP_PX, min(COLUMNS, len(places)) * CHIP_PX), np.uint8)
-    for i, place in enumerate(places):
-        if place is None:
-            continue
+    cut = [i for i, place in enumerate(places) if place is not None]
+    squares = [_square(place, box, scale) for place in places if place is not None]
+    for i, piece in zip(cut, close_looks(paths, box, squares, shift_m), strict=True):
         row, column = (CHIP_PX * at for at in divmod(i, COLUMNS))
-        piece = close_look(paths, box, _square(place, box, scale), shift_m)
         sheet[:, row : row + CHIP_PX, column : column + CHIP_PX] = piece
     return as_picture(sheet)
 

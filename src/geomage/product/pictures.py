@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +23,7 @@ from geomage.geo import decoding, ground_gsd, open_raster
 from geomage.mapping.stretch import holds_values
 from geomage.product.shrinking import Shrunk, salvaged, shrunk
 
-__all__ = ["LARGEST_PX", "Picture", "as_picture", "close_look", "take_picture"]
+__all__ = ["LARGEST_PX", "Picture", "as_picture", "close_looks", "take_picture"]
 
 LARGEST_PX: Final = 1600
 """Longer side of a picture in the report, at most."""
@@ -76,7 +76,15 @@ def take_picture(
         largest_px: longer side of the picture.
     """
     small = picture_box(box, largest_px)
-    return as_picture(_canvas(_painted, paths, box, small, shift_m))
+    height, width = (int(size) for size in small.shape)
+    canvas = np.full((3, height, width), _PAPER, np.uint8)
+    free = np.ones((height, width), bool)
+    for path in paths:
+        colours, seen = _painted(path, box, small, shift_m)
+        new = free & seen
+        canvas[:, new] = colours[:, new]
+        free &= ~seen
+    return as_picture(canvas)
 
 
 def as_picture(canvas: np.ndarray) -> Picture:
@@ -89,46 +97,43 @@ def as_picture(canvas: np.ndarray) -> Picture:
     return Picture(width, height, file.getvalue())
 
 
-def close_look(
-    paths: Sequence[Path], box: GeoBox, small: GeoBox, shift_m: tuple[float, float]
-) -> np.ndarray:
-    """Colours of a small piece of the ground, uint8 (3, y, x); grey where none can be read.
+def close_looks(
+    paths: Sequence[Path], box: GeoBox, pieces: Sequence[GeoBox], shift_m: tuple[float, float]
+) -> list[np.ndarray]:
+    """Colours of small pieces of the ground, each uint8 (3, y, x); grey where none can be read.
+
+    Images that do not hold counts of 8 bits are stretched by what is in each piece.
 
     Args:
         paths: images of one date; where they overlap the first one wins.
         box: grid of the product.
-        small: grid of the piece, some hundred pixels wide. Images that do not hold counts of 8
-            bits are stretched by what is in it.
+        pieces: their grids, some hundred pixels wide.
         shift_m: see `take_picture`.
     """
-    return _canvas(_near, paths, box, small, shift_m)
-
-
-def _canvas(
-    paint: Callable[[Path, GeoBox, GeoBox, tuple[float, float]], Painted],
-    paths: Sequence[Path],
-    box: GeoBox,
-    small: GeoBox,
-    shift_m: tuple[float, float],
-) -> np.ndarray:
-    height, width = (int(size) for size in small.shape)
-    canvas = np.full((3, height, width), _PAPER, np.uint8)
-    free = np.ones((height, width), bool)
+    canvases = [np.full((3, *map(int, piece.shape)), _PAPER, np.uint8) for piece in pieces]
+    free = [np.ones(canvas.shape[1:], bool) for canvas in canvases]
     for path in paths:
-        colours, seen = paint(path, box, small, shift_m)
-        new = free & seen
-        canvas[:, new] = colours[:, new]
-        free &= ~seen
-    return canvas
+        with open_raster(path) as dataset:
+            source = Shrunk(dataset, _rgb_bands(dataset), Affine.identity())
+            for i, piece in enumerate(pieces):
+                colours, seen = _near(source, box, piece, shift_m)
+                new = free[i] & seen
+                canvases[i][:, new] = colours[:, new]
+                free[i] &= ~seen
+    return canvases
 
 
-def _near(path: Path, box: GeoBox, small: GeoBox, shift_m: tuple[float, float]) -> Painted:
-    """As `_painted`; a piece that cannot be decoded is no data, and nothing else is read."""
+def _near(source: Shrunk, box: GeoBox, piece: GeoBox, shift_m: tuple[float, float]) -> Painted:
+    """One piece of an image; what cannot be decoded is no data, and nothing else is read."""
     try:
-        return _warped(_as_it_is, path, box, small, shift_m)
+        with (
+            decoding(source.image.name),
+            WarpedVRT(source.image, **_onto(source, box, piece, shift_m)) as warped,
+        ):
+            return _counts(warped.read(source.bands), warped.dataset_mask() > 0)
     except InputError:
-        height, width = (int(size) for size in small.shape)
-        return np.zeros((3, height, width), np.uint8), np.zeros((height, width), bool)
+        shape = tuple(map(int, piece.shape))
+        return np.zeros((3, *shape), np.uint8), np.zeros(shape, bool)
 
 
 def _painted(path: Path, box: GeoBox, small: GeoBox, shift_m: tuple[float, float]) -> Painted:
@@ -136,31 +141,20 @@ def _painted(path: Path, box: GeoBox, small: GeoBox, shift_m: tuple[float, float
 
     Blocks that cannot be decoded are no data.
     """
+
+    def painted(made: Callable[..., AbstractContextManager[Shrunk]]) -> Painted:
+        with (
+            open_raster(path) as dataset,
+            made(dataset, _rgb_bands(dataset), _ratio(dataset, box, small)) as source,
+            WarpedVRT(source.image, **_onto(source, box, small, shift_m)) as warped,
+            decoding(path),
+        ):
+            return _counts(warped.read(source.bands), warped.dataset_mask() > 0)
+
     try:
-        return _warped(shrunk, path, box, small, shift_m)
+        return painted(shrunk)
     except InputError:
-        return _warped(salvaged, path, box, small, shift_m)
-
-
-@contextmanager
-def _as_it_is(dataset: DatasetReader, bands: list[int], _ratio: float) -> Iterator[Shrunk]:
-    yield Shrunk(dataset, bands, Affine.identity())
-
-
-def _warped(
-    made: Callable[..., AbstractContextManager[Shrunk]],
-    path: Path,
-    box: GeoBox,
-    small: GeoBox,
-    shift_m: tuple[float, float],
-) -> Painted:
-    with (
-        open_raster(path) as dataset,
-        made(dataset, _rgb_bands(dataset), _ratio(dataset, box, small)) as source,
-        WarpedVRT(source.image, **_onto(source, box, small, shift_m)) as warped,
-        decoding(path),
-    ):
-        return _counts(warped.read(source.bands), warped.dataset_mask() > 0)
+        return painted(salvaged)
 
 
 def _ratio(dataset: DatasetReader, box: GeoBox, small: GeoBox) -> float:
