@@ -69,8 +69,8 @@ class Tab:
             text += byte
         return bytes(text)
 
-    def open(self, url: str, width: int, height: int, *, alive: bool = True) -> None:
-        """Show a page on a screen of this size, in CSS pixels; wait until its script ran."""
+    def open(self, url: str, width: int, height: int) -> None:
+        """Show a page on a screen of this size, in CSS pixels, and wait until its script ran."""
         self.session = {}
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         found = self.call("Target.attachToTarget", targetId=target, flatten=True)
@@ -81,8 +81,7 @@ class Tab:
             self.call(f"{domain}.enable")
         self.call("Network.emulateNetworkConditions", **_OFFLINE)
         self.call("Page.navigate", url=url)
-        if alive:
-            self.ask(_ALIVE)
+        self.ask(_ALIVE)
 
     def ask(self, script: str) -> Any:
         """The value of an expression in the page."""

@@ -31,21 +31,23 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_product(run, folder / "out", created=CREATED, **images).report
 
 
-@pytest.fixture(scope="module", params=SCREENS)
-def screen(request, report: Path, tmp_path_factory) -> Iterator[tuple[Tab, tuple[int, int]]]:
-    size = SCREENS[request.param]
-    profile = tmp_path_factory.mktemp("profile")
-    with opened(report, profile, width=size[0], height=size[1]) as tab:
-        yield tab, size
+@pytest.fixture(scope="module")
+def chromium(report: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
+    with opened(report, tmp_path_factory.mktemp("profile")) as tab:
+        yield tab
+
+
+@pytest.fixture(params=SCREENS)
+def size(request) -> tuple[int, int]:
+    return SCREENS[request.param]
 
 
 @pytest.fixture
-def tab(screen, report: Path) -> Tab:
+def tab(chromium: Tab, size: tuple[int, int], report: Path) -> Tab:
     """The report, opened anew."""
-    tab, size = screen
-    tab.events.clear()
-    tab.open(report.as_uri(), *size)
-    return tab
+    chromium.events.clear()
+    chromium.open(report.as_uri(), *size)
+    return chromium
 
 
 def on_screen(tab: Tab, column: float, row: float) -> tuple[float, float]:
@@ -186,9 +188,7 @@ def test_all_words_stand_out_from_their_ground(tab: Tab) -> None:
     assert tab.ask(CONTRAST) != []
 
 
-def test_without_script_the_pictures_stand_still(screen, report: Path) -> None:
-    tab, size = screen
-    tab.open("about:blank", *size, alive=False)
+def test_without_script_the_pictures_stand_still(tab: Tab, size, report: Path) -> None:
     tab.call("Page.enable")
     tab.events.clear()
     tab.call("Emulation.setScriptExecutionDisabled", value=True)

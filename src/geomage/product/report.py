@@ -113,7 +113,7 @@ def _pictures(found: Findings, drawing: Drawing) -> dict[str, str]:
         )
         keys = " Shift with left or right swipes, B shows all before or all after,"
         swipe = (
-            '<label class="swipe">Before <input type="range" id="swipe" min="0" max="1000"'
+            '<label class="swipe live-only">Before <input type="range" id="swipe" min="0" max="1000"'
             ' value="500" step="any" aria-label="Swipe between before and after"> After</label>'
         )
     grid = square_grid(found.box)

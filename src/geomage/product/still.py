@@ -109,7 +109,7 @@ def _lines(paper: Image.Image, grid: SquareGrid, side: float) -> None:
 
 def _names(paper: Image.Image, grid: SquareGrid, side: float) -> None:
     pen, step = ImageDraw.Draw(paper), side * _FINER
-    font = ImageFont.load_default(size=max(8, paper.width // _FINER // 80) * _FINER)
+    font = ImageFont.load_default(size=max(8, paper.width // _FINER // 55) * _FINER)
     for row in range(grid.rows):
         for column in range(grid.columns):
             name = grid.name(row, column)

@@ -5,15 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import re
-import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from browser import browser, opened
+from browser import opened
 
 HOSTILE = "<script>alert(1)</script>&\"' .tif".replace("/", "\u2215")
 
@@ -124,17 +122,6 @@ def test_places_are_told_in_degrees_only_with_a_crs(make_product) -> None:
         page = Page(make_product(crs, out=f"out{known}").report.read_text())
         lon, lat = told(page)["groups"][0]["rows"][0][6:8]
         assert (lon is not None and lat is not None) == known
-
-
-def test_the_page_comes_alive_in_a_browser(make_product, tmp_path: Path) -> None:
-    report = make_product().report
-    command = [browser(), "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
-    command += ["--disable-background-networking", "--enable-logging=stderr"]
-    command += [f"--user-data-dir={tmp_path / 'profile'}", report.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    assert "CONSOLE" not in done.stderr, done.stderr  # no error, no refused resource
-    assert re.search(r'class="stage[^"]*live"', done.stdout)
-    assert "clip-path: inset" in done.stdout
 
 
 def test_roofs_shine_through_until_the_reader_fills_them(make_product, tmp_path: Path) -> None:
