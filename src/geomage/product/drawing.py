@@ -16,7 +16,16 @@ from geomage.product.grading import NOT_ANALYSED, WORDS
 from geomage.product.looks import ROAD_STATES
 from geomage.product.outlines import extent_of, onto_picture, paths
 
-__all__ = ["MOST_OUTLINES", "Drawing", "Group", "Shapes", "draw", "event_kind"]
+__all__ = [
+    "MOST_OUTLINES",
+    "Drawing",
+    "Group",
+    "Shapes",
+    "draw",
+    "event_kind",
+    "kinds_of",
+    "states_of",
+]
 
 MOST_OUTLINES: Final = 60_000
 """Buildings drawn, worst first; beyond that the page says how many it leaves to products.gpkg."""
@@ -163,17 +172,23 @@ def _fitting(
     return lines[: int(np.searchsorted(points, most, side="right"))]
 
 
+def states_of(roads: GeoDataFrame) -> pd.Series:
+    """State of each segment; a word that is none of `ROAD_STATES` is unknown."""
+    state: pd.Series = roads["state"]
+    return state.where(state.isin(ROAD_STATES), "unknown")
+
+
 def _roads(found: Findings) -> list[Shapes]:
     if found.roads is None or found.roads.empty:
         return []
-    rank = found.roads["state"].map({state: i for i, state in enumerate(ROAD_STATES)}).fillna(2)
-    order = np.lexsort((-found.roads["length_m"].to_numpy(float), rank.to_numpy()))
-    worst = found.roads.iloc[order[:MOST_LINES]]
-    lines = _fitting(worst.geometry, found)
-    states = worst["state"].to_numpy()[: len(lines)]
-    whole = found.roads["state"].value_counts()
+    state = states_of(found.roads)
+    rank = state.map({word: i for i, word in enumerate(ROAD_STATES)}).to_numpy()
+    order = np.lexsort((-found.roads["length_m"].to_numpy(float), rank))[:MOST_LINES]
+    lines = _fitting(found.roads.geometry.iloc[order], found)
+    drawn = state.to_numpy()[order][: len(lines)]
+    whole = state.value_counts()
     return [
-        _of_state(state, lines, states, int(whole.get(state, 0))) for state in ROAD_STATES[::-1]
+        _of_state(word, lines, drawn, int(whole.get(word, 0))) for word in reversed(ROAD_STATES)
     ]
 
 

@@ -31,7 +31,7 @@ def blocks(found: Findings, drawing: Drawing) -> Iterable[list[Any]]:
     """Key figures, legend, worst squares or zones, doubts, limits, sources: each one block."""
     two = found.after is not None
     yield _block("Buildings by damage" if two else "Buildings", _figures(found))
-    yield _block("Legend", [_legend(drawing)])
+    yield _block("Legend", [_legend(found, drawing)])
     if two and found.squares:
         yield _block("Where it is worst", [_worst(found)])
     if found.zones is not None and not found.zones.empty:
@@ -97,7 +97,7 @@ def _of(one: Any, whole: str) -> str:
     return "none could be assessed" if share is None else f"{wording.percent(share)} of {whole}"
 
 
-def _legend(drawing: Drawing) -> Any:
+def _legend(found: Findings, drawing: Drawing) -> Any:
     names = {
         **topics.EVENTS,
         "areas": "Not analysed areas",
@@ -106,9 +106,12 @@ def _legend(drawing: Drawing) -> Any:
         "facilities": "Facilities",
     }
     drawn = [one.key for one in drawing.layers if one.paths]
-    roads = [key for key in ROAD_STATES if key in drawn]
-    keys = [key for key in drawn if key not in ROAD_STATES] + roads
-    rows = [["", f"{'Road: ' if key in ROAD_STATES else ''}{names[key]}"] for key in keys]
+    metres = topics.road_lengths(found)
+    keys = [key for key in drawn if key not in ROAD_STATES] + [*metres]
+    rows = [
+        ["", f"Road: {names[key]}, {topics.length(metres[key])}" if key in metres else names[key]]
+        for key in keys
+    ]
     rows.append(["", "Corner of a named square (A1, B1, …)"])
     return _table(rows, [*keys, "square"], widths=(9 * MM, None))
 

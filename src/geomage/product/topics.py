@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from geomage.product.drawing import Shapes, kinds_of
+from geomage.product.drawing import Shapes, kinds_of, states_of
 from geomage.product.findings import Findings
 from geomage.product.looks import ROAD_STATES
 from geomage.product.outlines import extent_of
@@ -25,6 +25,7 @@ __all__ = [
     "judged",
     "length",
     "people_table",
+    "road_lengths",
     "road_table",
     "zone_table",
     "zones_are_squares",
@@ -56,16 +57,24 @@ def length(metres: float) -> str:
 
 def road_table(found: Findings) -> str:
     """Length of road by state; each row is legend and layer switch."""
-    if found.roads is None or found.roads.empty:
+    metres = road_lengths(found)
+    if not metres:
         return ""
-    metres = found.roads.groupby("state")["length_m"].sum()
-    whole = float(metres.sum())
-    rows = "".join(_road_row(state, float(metres.get(state, 0.0)), whole) for state in ROAD_STATES)
+    whole = sum(metres.values())
+    rows = "".join(_road_row(state, one, whole) for state, one in metres.items())
     return (
         f'<section class="roads"><h2>Roads, of {length(whole)}</h2><table><tbody>{rows}</tbody>'
         '</table><p class="quiet note">A state is read off the image alone. What is not seen is'
         " unknown, never passable.</p></section>"
     )
+
+
+def road_lengths(found: Findings) -> dict[str, float]:
+    """Metres of road by state, worst first; empty where there are no roads."""
+    if found.roads is None or found.roads.empty:
+        return {}
+    metres = found.roads["length_m"].groupby(states_of(found.roads)).sum()
+    return {state: float(metres.get(state, 0.0)) for state in ROAD_STATES}
 
 
 def _road_row(state: str, metres: float, whole: float) -> str:

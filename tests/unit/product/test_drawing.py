@@ -94,6 +94,14 @@ def test_blocked_roads_lie_on_top_and_come_first(tmp_path: Path, monkeypatch) ->
     assert "2 segments of road not drawn" in report_html(found)
 
 
+def test_a_state_that_nobody_knows_is_unknown(tmp_path: Path) -> None:
+    found = make_findings(tmp_path, full=True)
+    odd = found.roads.assign(state=["passable", "maybe", None, "blocked"])
+    drawn = {one.key: len(one.paths) for one in draw(replace(found, roads=odd)).roads}
+    assert drawn == {"passable": 1, "unknown": 2, "flooded": 0, "blocked": 1}
+    assert '1.8 km</td><td class="num">60 %' in report_html(replace(found, roads=odd))
+
+
 def many(found, count: int, points: int):
     """Findings with round houses, all destroyed but the first."""
     rng = np.random.default_rng(1)

@@ -54,7 +54,13 @@ def test_all_that_a_reader_needs_stands_on_one_sheet(tmp_path: Path) -> None:
 def test_zones_roads_and_a_place_are_printed_where_they_exist(tmp_path: Path) -> None:
     found = make_findings(tmp_path, full=True)
     text, _, _ = printed(found, tmp_path / "map.pdf")
-    for words in ("Toytown", "Road: Blocked", "Old <i>town", "Most affected areas", "50 to 90 %"):
+    for words in (
+        "Toytown",
+        "Road: Blocked, 1.5 km",
+        "Old <i>town",
+        "Most affected areas",
+        "50 to 90 %",
+    ):
         assert words in text, words
 
 
