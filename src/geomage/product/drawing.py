@@ -109,32 +109,31 @@ def _some(shapes: Shapes) -> list[Shapes]:
     return [shapes] if shapes.paths or shapes.left else []
 
 
-def event_kind(event_type: str, description: str) -> str:
-    """Which look an area of ``observedEventA`` gets: flood, water, burnt or debris."""
-    said = f"{event_type} {description}".lower()
+def event_kind(*words: str) -> str:
+    """Which look an area of ``observedEventA`` gets, by the words said of it.
+
+    ``flood``, ``water`` (there before), ``burnt`` or ``debris``.
+    """
+    said = " ".join(words).lower()
     if "permanent" in said:
         return "water"
-    if any(word in said for word in ("burn", "fire")):
-        return "burnt"
     if any(word in said for word in ("debris", "slide", "mass movement")):
         return "debris"
-    return "flood"
+    return "burnt" if any(word in said for word in ("burn", "fire")) else "flood"
 
 
 def kinds_of(events: GeoDataFrame) -> list[str]:
     """The kind of each area of ``observedEventA``."""
-    described = events.get("obj_desc", pd.Series("", index=events.index))
-    return [
-        event_kind(str(kind), str(what))
-        for kind, what in zip(events["event_type"], described, strict=True)
-    ]
+    told = [name for name in ("event_type", "obj_desc", "notation") if name in events.columns]
+    return [event_kind(*map(str, words)) for words in events[told].itertuples(index=False)]
 
 
 def _events(found: Findings) -> list[Shapes]:
+    lasting = [] if found.water is None else _some(_areas("water", found.water, found))
     if found.flood is None or found.flood.empty:
-        return []
+        return lasting
     kinds = np.array(kinds_of(found.flood))
-    return [
+    return lasting + [
         shapes
         for kind in ("water", "flood", "burnt", "debris")
         for shapes in _some(_areas(kind, found.flood[kinds == kind], found))

@@ -33,6 +33,7 @@ class Findings:
     before: Picture
     after: Picture | None
     created: datetime
+    water: GeoDataFrame | None = None  # `hydrographyA`: water at both dates
     roads: GeoDataFrame | None = None  # `transportationL` with state, depth_m, length_m
     zones: GeoDataFrame | None = None  # `mostAffectedA` with zone, rank, counts by word
     facilities: GeoDataFrame | None = None  # `facilitiesP`

@@ -117,6 +117,7 @@ def write_product(
             before=before,
             after=after,
             created=moment,
+            water=layers.get("hydrographyA"),
             roads=layers.get("transportationL"),
             zones=layers.get("mostAffectedA"),
             facilities=layers.get("facilitiesP"),

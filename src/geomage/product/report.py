@@ -113,8 +113,9 @@ def _pictures(found: Findings, drawing: Drawing) -> dict[str, str]:
         )
         keys = " Shift with left or right swipes, B shows all before or all after,"
         swipe = (
-            '<label class="swipe live-only">Before <input type="range" id="swipe" min="0" max="1000"'
-            ' value="500" step="any" aria-label="Swipe between before and after"> After</label>'
+            '<label class="swipe live-only">Before <input type="range" id="swipe" min="0"'
+            ' max="1000" value="500" step="any" aria-label="Swipe between before and after">'
+            " After</label>"
         )
     grid = square_grid(found.box)
     side = grid.side_px * found.before.width / int(found.box.shape[1])

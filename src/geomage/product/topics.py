@@ -36,7 +36,7 @@ MOST_ZONES: Final = 12
 
 EVENTS: Final = {
     "flood": "Seen as flooded",
-    "water": "Permanent water",
+    "water": "Seen as water at both dates",
     "burnt": "Seen as burnt",
     "debris": "Seen as debris",
 }

@@ -34,6 +34,7 @@ from geomage.product.still import marked
         ("5-Flood", "Permanent water", "water"),
         ("8-Wildfire", "Burnt area", "burnt"),
         ("1-Earthquake", "Debris", "debris"),
+        ("3-Storm Not Applicable", "Debris", "debris"),
         ("6-Mass Movement", "Landslide", "debris"),
         ("Not Applicable", "", "flood"),
     ],
