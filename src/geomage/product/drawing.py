@@ -15,6 +15,7 @@ from geomage.product.findings import Findings
 from geomage.product.grading import NOT_ANALYSED, WORDS
 from geomage.product.looks import ROAD_STATES
 from geomage.product.outlines import extent_of, onto_picture, paths
+from geomage.product.squares import square_grid
 
 __all__ = [
     "MOST_OUTLINES",
@@ -25,6 +26,7 @@ __all__ = [
     "event_kind",
     "kinds_of",
     "states_of",
+    "zones_are_squares",
 ]
 
 MOST_OUTLINES: Final = 60_000
@@ -73,7 +75,8 @@ class Drawing:
 
     areas: list[Shapes]  # lowest first
     roads: list[Shapes]  # passable first, so that what is blocked lies on top
-    zones: Shapes | None
+    zones: Shapes | None  # None also where they are the lettered squares, which the grid shows
+    zone_places: Shapes | None  # the same, drawn or not
     facilities: Shapes | None
     groups: list[Group]  # worst first
 
@@ -99,7 +102,8 @@ def draw(found: Findings) -> Drawing:
     return Drawing(
         areas=[*_events(found), *_some(_areas("areas", found.not_analysed, found))],
         roads=_roads(found),
-        zones=_zones(found),
+        zones=None if zones_are_squares(found) else _zones(found),
+        zone_places=_zones(found),
         facilities=_facilities(found),
         groups=_groups(found),
     )
@@ -194,6 +198,15 @@ def _roads(found: Findings) -> list[Shapes]:
 def _of_state(state: str, lines: list[list[np.ndarray]], states: np.ndarray, whole: int) -> Shapes:
     own = [lines[i] for i in np.flatnonzero(states == state)]
     return Shapes(state, own, closed=False, left=whole - len(own))
+
+
+def zones_are_squares(found: Findings) -> bool:
+    """Whether the zones are the lettered squares, which the grid shows already."""
+    if found.zones is None or found.zones.empty:
+        return False
+    grid = square_grid(found.box)
+    names = {grid.name(r, c) for r in range(grid.rows) for c in range(grid.columns)}
+    return set(map(str, found.zones["zone"])) <= names
 
 
 def _zones(found: Findings) -> Shapes | None:

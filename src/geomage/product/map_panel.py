@@ -15,7 +15,7 @@ from reportlab.lib.styles import ParagraphStyle
 from reportlab.platypus import Image, Paragraph, Table
 
 from geomage.product import cover, topics, wording
-from geomage.product.drawing import Drawing
+from geomage.product.drawing import Drawing, zones_are_squares
 from geomage.product.findings import Findings
 from geomage.product.grading import NOT_ANALYSED
 from geomage.product.looks import LOOKS, ROAD_STATES, Look
@@ -32,7 +32,7 @@ def blocks(found: Findings, drawing: Drawing) -> Iterable[list[Any]]:
     two = found.after is not None
     yield _block("Buildings by damage" if two else "Buildings", _figures(found))
     yield _block("Legend", [_legend(found, drawing)])
-    if two and found.squares:
+    if two and found.squares and not zones_are_squares(found):
         yield _block("Where it is worst", [_worst(found)])
     if found.zones is not None and not found.zones.empty:
         yield _block("Most affected areas", [_zones(found.zones)])

@@ -12,7 +12,7 @@ from string import Template
 from geomage import __version__
 from geomage.geo import ground_gsd
 from geomage.product import cover, topics, wording
-from geomage.product.drawing import Drawing, draw
+from geomage.product.drawing import Drawing, draw, zones_are_squares
 from geomage.product.findings import Findings
 from geomage.product.page_data import page_data
 from geomage.product.pictures import Picture
@@ -164,7 +164,7 @@ def _texts(found: Findings, drawing: Drawing) -> dict[str, str]:
         "square_m": f"{grid.side_m:g}",
         "up": "top of the image up" if found.box.crs is None else "north up",
         "stamp": _stamp(found),
-        "zones": topics.zone_table(found, drawing.zones),
+        "zones": topics.zone_table(found, drawing.zone_places),
         "accuracy": topics.accuracy_table(found.summary),
         "roads": topics.road_table(found),
         "people": topics.people_table(found.summary),
@@ -192,7 +192,7 @@ def _two_dates(found: Findings) -> dict[str, str]:
         "tiles": wording.tiles(found.summary),
         "bar": wording.bar(found.summary),
         "shares": ""
-        if topics.zones_are_squares(found)
+        if zones_are_squares(found)
         else wording.worst_table(found.squares, found.summary["buildings"]["assessed"]),
         "words": wording.definitions(),
         "clicked": "its grade and a close look",

@@ -12,7 +12,6 @@ from geomage.product.drawing import Shapes, kinds_of, states_of
 from geomage.product.findings import Findings
 from geomage.product.looks import ROAD_STATES
 from geomage.product.outlines import extent_of
-from geomage.product.squares import square_grid
 from geomage.product.wording import NOTHING, area, number, percent, swatch
 
 __all__ = [
@@ -28,7 +27,6 @@ __all__ = [
     "road_lengths",
     "road_table",
     "zone_table",
-    "zones_are_squares",
 ]
 
 MOST_ZONES: Final = 12
@@ -122,15 +120,6 @@ def _zone_row(zone: Mapping[str, Any], paths: list[np.ndarray], *, people: bool)
         f'<tr tabindex="0" role="button" data-extent="{spot}" aria-label="Go to zone {name}">'
         f"<td>{name}</td>{figures}</tr>"
     )
-
-
-def zones_are_squares(found: Findings) -> bool:
-    """Whether the zones are the lettered squares, which the grid shows already."""
-    if found.zones is None or found.zones.empty:
-        return False
-    grid = square_grid(found.box)
-    names = {grid.name(r, c) for r in range(grid.rows) for c in range(grid.columns)}
-    return set(map(str, found.zones["zone"])) <= names
 
 
 def judged(summary: Mapping[str, Any]) -> int:

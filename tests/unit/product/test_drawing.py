@@ -79,8 +79,10 @@ def test_a_judged_sample_is_told_and_changes_the_stamp(tmp_path: Path) -> None:
 
 def test_zones_that_are_the_squares_are_not_told_twice(tmp_path: Path) -> None:
     found = make_findings(tmp_path, full=True)
-    squares = found.zones.assign(zone=["A1", "B2"])
-    text = report_html(replace(found, zones=squares))
+    squares = replace(found, zones=found.zones.assign(zone=["A1", "B2"]))
+    text = report_html(squares)
+    assert draw(squares).zones is None
+    assert text.count('data-extent="') == 2  # gone to all the same
     assert "Most affected areas" in text
     assert "Where it is worst" not in text
     assert "Where it is worst" in report_html(found)
