@@ -55,6 +55,6 @@ $(CORE): pyproject.toml constraints.txt | $(BIN)/python
 # The core, training, development, and the path tracers that our own light is checked with: those
 # two take 440 MB to fetch and 1 GB of disk.
 $(FULL): pyproject.toml constraints.txt | $(BIN)/python
-	@echo "setting up $(VENV) (train, fit, mitsuba, blender, cluster, patches, web, dev), a few minutes the first time" >&2
-	$(PIP) --editable '.[train,fit,mitsuba,blender,cluster,patches,web,dev]'
+	@echo "setting up $(VENV) (train, fit, mitsuba, blender, cluster, patches, pdf, web, dev), a few minutes the first time" >&2
+	$(PIP) --editable '.[train,fit,mitsuba,blender,cluster,patches,pdf,web,dev]'
 	@touch $(CORE) $@

@@ -156,6 +156,7 @@ def map_(
     from geomage.mapping import MapJob, read_extent
     from geomage.product import Order, partly_analysed
     from geomage.product.access import access_words
+    from geomage.product.printing import NO_PRINTER
 
     order = Order(
         kind=kind,
@@ -200,6 +201,8 @@ def map_(
     done(_map_words(summary), {"out": out, **summary}, as_json=as_json)
     if "roads" in summary:
         say(access_words(summary["roads"]))
+    if not product.map_page.is_file():
+        say(f"note: {NO_PRINTER}")
     say(f"Open {product.report}")
     hidden = summary["buildings"]["not_analysed"]["count"] if job.after else 0
     if partly_analysed(summary["area"]) or hidden:

@@ -21,10 +21,11 @@ def accuracy_section(accuracy: Mapping[str, Any] | None) -> str:
     if not accuracy:
         return ""
     rows = "".join(_row(word, accuracy) for word in accuracy["users"])
+    title = f"How right version {int(accuracy['of_version'])} was"
     return (
-        f"<h2>How right version {int(accuracy['of_version'])} was</h2><p>{_overall(accuracy)}</p>"
+        f'<section class="accuracy"><h2>{title}</h2><p>{_overall(accuracy)}</p>'
         "<table><tr><th>By the reader</th><th>map right</th><th>map found</th><th>number</th>"
-        f'</tr>{rows}</table><p class="quiet">{_how(accuracy)}</p>'
+        f'</tr>{rows}</table><p class="quiet">{_how(accuracy)}</p></section>'
     )
 
 

@@ -8,7 +8,7 @@ import os
 import platform
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -23,9 +23,12 @@ from geomage.errors import InputError, RunError
 from geomage.geo import BLOCK_CACHE, check_raster, fresh_folder, write_vectors
 from geomage.geo.stac import write_item
 from geomage.product.access import AccessMap
+from geomage.product.chips import MOST_CHIPS, cut_chips
 from geomage.product.doubts import doubts
+from geomage.product.drawing import draw
 from geomage.product.extent_layers import add_extents
 from geomage.product.extents import extents_record
+from geomage.product.findings import Findings
 from geomage.product.grading import graded
 from geomage.product.layers import (
     NO_SOURCE,
@@ -39,7 +42,8 @@ from geomage.product.most_affected import Affected
 from geomage.product.order import PLAIN, Order, way_from
 from geomage.product.ordered import ordered_access, ordered_files
 from geomage.product.pictures import Picture, take_picture
-from geomage.product.report import Findings, report_html
+from geomage.product.printing import can_print, print_map
+from geomage.product.report import report_html
 from geomage.product.schema import LAYERS, SHAPES, in_schema
 from geomage.product.squares import worst_squares
 from geomage.product.statistics import count_zones, write_statistics, write_tables
@@ -64,6 +68,7 @@ class ProductPaths:
     summary: Path
     table: Path
     report: Path
+    map_page: Path  # stands only where the extra pdf is installed
     item: Path
     manifest: Path
 
@@ -115,14 +120,14 @@ def write_product(  # noqa: PLR0913 -- each by name, and each a thing of its own
         counted = _count(ground, order, sources)
         _write_vectors(folder, counted.layers)
         squares = worst_squares(buildings, box)
-        before, after = _two_pictures(sources, box, result.facts)
+        dates = _dates(sources, result.facts)
+        before, after = _two_pictures(dates, box)
         summary = summarise(buildings, result.not_analysed, box, rasters, squares)
         summary |= write_statistics(folder, counted.zones, buildings, result.not_analysed, box)
         summary["extents"] = extents_record(counted.extents, summary["area"]["analysed_m2"])
         if counted.access is not None:
             summary["roads"] = counted.access.summary
-        flood = counted.extents["flooded"]
-        doubtful = _doubts(result, summary, box, flood)
+        doubtful = _doubts(result, summary, box, counted.extents["flooded"])
         found = Findings(
             summary={
                 "product": order.as_dict(),
@@ -133,7 +138,7 @@ def write_product(  # noqa: PLR0913 -- each by name, and each a thing of its own
             },
             buildings=buildings,
             not_analysed=result.not_analysed,
-            flood=flood,
+            flood=counted.layers["observedEventA"] if "flood" in rasters else None,
             box=box,
             squares=squares,
             sources=sources,
@@ -141,8 +146,12 @@ def write_product(  # noqa: PLR0913 -- each by name, and each a thing of its own
             before=before,
             after=after,
             created=moment,
+            water=counted.any_of("hydrographyA"),
+            roads=counted.any_of("transportationL"),
+            zones=counted.any_of("mostAffectedA"),
+            facilities=counted.any_of("facilitiesP"),
         )
-        _write_texts(folder, found)
+        _write_texts(folder, found, dates)
         write_tables(folder, counted.zones, summary)
         for file in order.enclosed:
             shutil.copyfile(file, folder / file.name)
@@ -170,6 +179,11 @@ class _Counted:
     extents: Mapping[str, GeoDataFrame | None]
     zones: Affected | None
     access: AccessMap | None
+
+    def any_of(self, name: str) -> GeoDataFrame | None:
+        """A layer; None where it is not there or holds nothing."""
+        layer = self.layers.get(name)
+        return None if layer is None or layer.empty else layer
 
 
 def _count(ground: _Ground, order: Order, sources: Sequence[Source]) -> _Counted:
@@ -215,6 +229,7 @@ def product_paths(out: Path) -> ProductPaths:
         summary=folder / "summary.json",
         table=folder / "summary.csv",
         report=folder / "report.html",
+        map_page=folder / "map.pdf",
         item=folder / "item.json",
         manifest=manifest,
     )
@@ -281,19 +296,24 @@ def _move_rasters(rasters: Mapping[str, Path], folder: Path) -> dict[str, Path]:
     return moved
 
 
-def _two_pictures(
-    sources: Sequence[Source], box: GeoBox, facts: Mapping[str, Any]
-) -> tuple[Picture, Picture | None]:
-    dates = {
-        role: [source.path for source in sources if source.role == role]
-        for role in ("before", "after")
-    }
+Dates = list[tuple[list[Path], tuple[float, float]]]
+"""Images of each date, and by how many metres (east, north) their content lies off the grid."""
+
+
+def _dates(sources: Sequence[Source], facts: Mapping[str, Any]) -> Dates:
+    before, after = (
+        [source.path for source in sources if source.role == role] for role in ("before", "after")
+    )
     stated = facts.get("shift")
     shift: Mapping[str, Any] = stated if isinstance(stated, Mapping) else {}
     trusted = not shift.get("reason")
     moved = (float(shift["dx_m"]), float(shift["dy_m"])) if shift and trusted else (0.0, 0.0)
-    after = take_picture(dates["after"], box, moved) if dates["after"] else None
-    return take_picture(dates["before"], box), after
+    return [(before, (0.0, 0.0)), *([(after, moved)] if after else [])]
+
+
+def _two_pictures(dates: Dates, box: GeoBox) -> tuple[Picture, Picture | None]:
+    before, *after = (take_picture(paths, box, moved) for paths, moved in dates)
+    return before, after[0] if after else None
 
 
 def _write_vectors(folder: Path, layers: Mapping[str, GeoDataFrame]) -> None:
@@ -306,10 +326,14 @@ def _write_vectors(folder: Path, layers: Mapping[str, GeoDataFrame]) -> None:
         _write(folder / f"{name}.qml", style)
 
 
-def _write_texts(folder: Path, found: Findings) -> None:
+def _write_texts(folder: Path, found: Findings, dates: Dates) -> None:
     _write(folder / "summary.json", _json({"geomage": __version__, **found.summary}))
     _write(folder / "summary.csv", summary_csv(found.summary))
-    _write(folder / "report.html", report_html(found))
+    drawing = draw(found)
+    chips = cut_chips(drawing.extents(MOST_CHIPS), found.box, found.before, dates)
+    _write(folder / "report.html", report_html(replace(found, chips=chips), drawing))
+    if can_print():
+        print_map(found, folder / "map.pdf", drawing)
 
 
 def _write_item(folder: Path, found: Findings) -> None:

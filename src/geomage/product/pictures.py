@@ -23,7 +23,7 @@ from geomage.geo import decoding, ground_gsd, open_raster
 from geomage.mapping.stretch import holds_values
 from geomage.product.shrinking import Shrunk, salvaged, shrunk
 
-__all__ = ["LARGEST_PX", "Picture", "take_picture"]
+__all__ = ["LARGEST_PX", "Picture", "as_picture", "close_looks", "take_picture"]
 
 LARGEST_PX: Final = 1600
 """Longer side of a picture in the report, at most."""
@@ -84,11 +84,56 @@ def take_picture(
         new = free & seen
         canvas[:, new] = colours[:, new]
         free &= ~seen
+    return as_picture(canvas)
+
+
+def as_picture(canvas: np.ndarray) -> Picture:
+    """Colours, uint8 (3, y, x), as a JPEG."""
+    _, height, width = canvas.shape
     file = io.BytesIO()
     Image.fromarray(np.moveaxis(canvas, 0, -1)).save(
         file, "JPEG", quality=_QUALITY, optimize=True, progressive=True
     )
     return Picture(width, height, file.getvalue())
+
+
+def close_looks(
+    paths: Sequence[Path], box: GeoBox, pieces: Sequence[GeoBox], shift_m: tuple[float, float]
+) -> list[np.ndarray]:
+    """Colours of small pieces of the ground, each uint8 (3, y, x); grey where none can be read.
+
+    Images that do not hold counts of 8 bits are stretched by what is in each piece.
+
+    Args:
+        paths: images of one date; where they overlap the first one wins.
+        box: grid of the product.
+        pieces: their grids, some hundred pixels wide.
+        shift_m: see `take_picture`.
+    """
+    canvases = [np.full((3, *map(int, piece.shape)), _PAPER, np.uint8) for piece in pieces]
+    free = [np.ones(canvas.shape[1:], bool) for canvas in canvases]
+    for path in paths:
+        with open_raster(path) as dataset:
+            source = Shrunk(dataset, _rgb_bands(dataset), Affine.identity())
+            for i, piece in enumerate(pieces):
+                colours, seen = _near(source, box, piece, shift_m)
+                new = free[i] & seen
+                canvases[i][:, new] = colours[:, new]
+                free[i] &= ~seen
+    return canvases
+
+
+def _near(source: Shrunk, box: GeoBox, piece: GeoBox, shift_m: tuple[float, float]) -> Painted:
+    """One piece of an image; what cannot be decoded is no data, and nothing else is read."""
+    try:
+        with (
+            decoding(source.image.name),
+            WarpedVRT(source.image, **_onto(source, box, piece, shift_m)) as warped,
+        ):
+            return _counts(warped.read(source.bands), warped.dataset_mask() > 0)
+    except InputError:
+        shape = tuple(map(int, piece.shape))
+        return np.zeros((3, *shape), np.uint8), np.zeros(shape, bool)
 
 
 def _painted(path: Path, box: GeoBox, small: GeoBox, shift_m: tuple[float, float]) -> Painted:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
+from html import escape, unescape
 from typing import Any, Final
 
 from geomage.mapping.buildings import MISSING_COSTS
@@ -30,11 +30,13 @@ __all__ = [
     "denominator",
     "doubt_list",
     "false_buildings",
+    "limit_lines",
     "limits",
     "made_table",
     "number",
     "percent",
     "source_list",
+    "spoken",
     "stacked_bar",
     "tiles",
     "worst_table",
@@ -176,7 +178,7 @@ def doubt_list(doubts: Sequence[str]) -> str:
     if not doubts:
         return ""
     rows = "".join(f"<li>{escape(doubt)}</li>" for doubt in doubts)
-    return f'<section class="doubts"><h2>Doubts</h2><ul>{rows}</ul></section>'
+    return f'<section class="doubts" aria-label="Doubts"><h2>Doubts</h2><ul>{rows}</ul></section>'
 
 
 def worst_table(squares: Sequence[Square], assessed: int) -> str:
@@ -193,12 +195,12 @@ def worst_table(squares: Sequence[Square], assessed: int) -> str:
 def _squares(squares: Sequence[Square]) -> str:
     rows = "".join(_worst_row(square) for square in squares)
     heads = "".join(
-        f'<th class="num" title="{word}">{swatch(SLUGS[word])}{_SHORT[word]}</th>'
+        f'<th scope="col" class="num" title="{word}">{swatch(SLUGS[word])}{_SHORT[word]}</th>'
         for word in WORDS[:3]
     )
     return (
-        f'<table class="worst"><thead><tr><th>Square</th>{heads}<th class="num">of</th></tr>'
-        f"</thead><tbody>{rows}</tbody></table>"
+        f'<table class="worst"><thead><tr><th scope="col">Square</th>{heads}'
+        f'<th scope="col" class="num">of</th></tr></thead><tbody>{rows}</tbody></table>'
     )
 
 
@@ -212,23 +214,32 @@ def _worst_row(square: Square) -> str:
     )
 
 
-def area_table(summary: Mapping[str, Any]) -> str:
-    """Areas: of interest, not analysed by reason, water as far as it was seen."""
+def area_table(summary: Mapping[str, Any], more: Iterable[tuple[str, float, str]] = ()) -> str:
+    """Areas: of interest, not analysed by reason, water as far as it was seen.
+
+    Args:
+        summary: see `summary.summarise`.
+        more: (name, m², key of the legend) of what else was seen.
+    """
     found = summary["area"]
     rows = [("Area of interest", found["of_interest_m2"], "")]
     rows += [
-        (f"Not analysed: {escape(reason)}", m2, "hatched")
+        (f"Not analysed: {escape(reason)}", m2, "areas")
         for reason, m2 in found["not_analysed_by_reason_m2"].items()
     ]
     if summary["flood"]:
-        rows.append(("Seen as flooded", summary["flood"]["flooded"], "flooded"))
+        rows.append(("Seen as flooded", summary["flood"]["flooded"], "flood"))
         rows.append(("Seen as water at both dates", summary["flood"]["permanent water"], ""))
+    rows += more
     cells = "".join(
         f'<tr><td>{swatch(key)}{name}</td><td class="num">{area(m2)}</td></tr>'
         for name, m2, key in rows
     )
     limit = f'<p class="quiet">{_FLOOD_LIMIT}</p>' if summary["flood"] else ""
-    return f'<section class="areas"><h2>Areas</h2><table>{cells}</table>{limit}</section>'
+    return (
+        f'<section class="areas"><h2>Areas</h2><table><tbody>{cells}</tbody></table>{limit}'
+        "</section>"
+    )
 
 
 def definitions() -> str:
@@ -261,14 +272,24 @@ def _costs() -> str:
 
 def limits(facts: Mapping[str, Any], *, two_dates: bool) -> str:
     """What a reader must know before acting on the map."""
+    lines = limit_lines(facts, two_dates=two_dates)
+    return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
+
+
+def limit_lines(facts: Mapping[str, Any], *, two_dates: bool) -> list[str]:
+    """The same, line by line."""
     card = facts.get("model") if isinstance(facts.get("model"), Mapping) else {}
     trained = str(card.get("trained_on", "")) if isinstance(card, Mapping) else ""
-    lines = [
+    return [
         "Made by a model alone. Check on the ground, or by eye, before lives depend on it.",
         *([f"The model learnt from: {trained.rstrip('.')}."] if trained else []),
         *(_TWO_DATE_LIMITS if two_dates else _ONE_DATE_LIMITS),
     ]
-    return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
+
+
+def spoken(markup: str) -> str:
+    """The words of a piece of the page, without its tags."""
+    return unescape(re.sub(r"<[^>]*>", "", markup)).strip()
 
 
 def source_list(sources: Sequence[Source], *, two_dates: bool) -> str:
@@ -285,7 +306,7 @@ def made_table(facts: Mapping[str, Any]) -> str:
     """The record of the run, flattened; long things are cut, ``item.json`` has them whole."""
     found = list(_flat("", facts))
     rows = "".join(
-        f"<tr><th>{_breakable(name)}</th><td>{escape(_short(value))}</td></tr>"
+        f'<tr><th scope="row">{_breakable(name)}</th><td>{escape(_short(value))}</td></tr>'
         for name, value in found[:_MOST_FACTS]
     )
     more = len(found) - _MOST_FACTS

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toy_run import CREATED, UTM, make_image, make_run, of_one_date
 
 from geomage.product import ProductPaths, write_product
+from toy_run import CREATED, UTM, make_image, make_run, of_one_date
 
 Maker = Callable[..., ProductPaths]
 

@@ -6,8 +6,8 @@ import json
 import re
 
 import pytest
-from browser import opened
 
+from browser import opened
 from geomage.product import cover
 from geomage.product.summary import LANDCOVER
 

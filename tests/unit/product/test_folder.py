@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pyogrio
 import pytest
-from toy_run import CREATED, make_image, make_run
 
 from geomage.errors import InputError, OutputError
 from geomage.geo import check_raster, read_vectors
 from geomage.product import product_paths, write_product
+from geomage.product.printing import can_print
+from toy_run import CREATED, make_image, make_run
 
 LAYERS = {
     *("builtUpA", "transportationL", "facilitiesP", "observedEventA", "notAnalysedA"),
@@ -34,6 +35,7 @@ FILES = {
     "report.html",
     "item.json",
     "manifest.json",
+    *(["map.pdf"] if can_print() else []),
 }
 
 

@@ -10,10 +10,10 @@ from geopandas import GeoDataFrame
 from hypothesis import given
 from hypothesis import strategies as st
 from shapely.geometry import Point
-from toy_run import make_run
 
 from geomage.errors import InputError
 from geomage.product import DECIDED_DAMAGED, DECIDED_DESTROYED, DECIDED_INTACT, graded
+from toy_run import make_run
 
 
 @pytest.fixture

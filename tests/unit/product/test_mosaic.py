@@ -12,12 +12,12 @@ import pytest
 from affine import Affine
 from odc.geo.geobox import GeoBox
 from rio_cogeo import cog_validate
-from toy_run import CREATED, UTM, make_image, make_run
 
 from geomage.cli import main
 from geomage.errors import BudgetError, InputError, OutputError
 from geomage.geo import Raster, read_raster, write_cog
 from geomage.product import write_mosaic, write_product
+from toy_run import CREATED, UTM, make_image, make_run
 
 FILLS = {"building": None, "landcover": 0, "damage": 255, "flood": 255, "change": 255}
 SHAPE = (60, 50)

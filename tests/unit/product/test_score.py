@@ -10,11 +10,11 @@ import pytest
 from geopandas import GeoDataFrame
 from PIL import Image
 from shapely.geometry import Point, Polygon
-from toy_run import SHAPE, UTM, footprints, grid, on_ground
 
 from geomage.errors import InputError
 from geomage.geo import Raster, rasterise, write_cog
 from geomage.product import score_product
+from toy_run import SHAPE, UTM, footprints, grid, on_ground
 
 # what is true of the six houses of the toy run, which says 4, 3, 2, 2, 1 and not analysed
 TRUE = [4, 3, 3, 2, 1, 4]

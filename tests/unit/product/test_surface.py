@@ -8,13 +8,13 @@ import pytest
 from geopandas import GeoSeries
 from pyproj import Geod
 from shapely.geometry import Polygon, box
-from toy_run import grid, make_run
 
 from geomage.geo import pixel_box
 from geomage.product import graded
 from geomage.product.squares import square_grid, worst_squares
 from geomage.product.summary import summary_csv
 from geomage.product.surface import areas_m2, pixel_area_m2
+from toy_run import grid, make_run
 
 
 @pytest.mark.parametrize("lat", [0.5, 60.0, -45.0])

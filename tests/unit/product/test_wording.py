@@ -40,8 +40,8 @@ def test_large_areas_are_said_in_large_units(m2, said) -> None:
 def test_a_key_breaks_between_its_words_only() -> None:
     facts = {"model": {"landcover_classes": ("tree", "water"), "gsd": 0.30000000000000004}}
     text = wording.made_table(facts)
-    assert "<th>model.<wbr>landcover_<wbr>classes</th><td>tree, water</td>" in text
-    assert "<th>model.<wbr>gsd</th><td>0.3</td>" in text
+    assert '<th scope="row">model.<wbr>landcover_<wbr>classes</th><td>tree, water</td>' in text
+    assert '<th scope="row">model.<wbr>gsd</th><td>0.3</td>' in text
 
 
 def test_what_is_empty_gets_no_row() -> None:

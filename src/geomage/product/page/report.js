@@ -6,43 +6,59 @@
   const beforeImage = $("before"), afterImage = $("after"), slider = $("swipe");
   const W = data.width, H = data.height;
   const view = { s: 1, x: 0, y: 0 }; // stage pixel = s * picture pixel + (x, y)
-  const SVG = "http://www.w3.org/2000/svg";
+  const paper = overlay.getContext("2d");
+  const hidden = new Set(); // keys of layers that are switched off
+  let allHidden = false, flash = null, chosen = -1, fillShare = 0.12;
+  let moved = false; // by the reader: then a screen that turns or shrinks keeps what is shown
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const narrow = matchMedia("(max-width: 1080px)");
 
-  // ---- buildings: attributes come from the data block, rings from the drawn paths
-  const buildings = [];
-  const cellSide = 48, cells = new Map();
-  for (const group of data.groups) {
-    const path = overlay.querySelector(".b." + group.css);
-    const rings = path ? path.getAttribute("d").split("M").slice(1) : [];
-    let at = 0;
-    for (const row of group.rows) {
-      const [id, count, grade, confidence, chances, area, lon, lat, reason] = row;
-      const own = rings.slice(at, at + count);
-      at += count;
-      const points = own.map((text) => text.replace("z", "").split(" ").map(Number));
-      let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity];
-      for (const p of points) {
-        for (let i = 0; i < p.length; i += 2) {
-          x0 = Math.min(x0, p[i]); x1 = Math.max(x1, p[i]);
-          y0 = Math.min(y0, p[i + 1]); y1 = Math.max(y1, p[i + 1]);
-        }
-      }
-      const b = { id, grade, confidence, chances, area, lon, lat, reason, group, points, x0, y0, x1, y1,
-        d: own.map((text) => "M" + text).join("") };
-      const index = buildings.push(b) - 1;
-      if (!count) continue;
-      for (let cy = Math.floor(y0 / cellSide); cy <= Math.floor(y1 / cellSide); cy++) {
-        for (let cx = Math.floor(x0 / cellSide); cx <= Math.floor(x1 / cellSide); cx++) {
-          const key = cx + "," + cy;
-          if (!cells.has(key)) cells.set(key, []);
-          cells.get(key).push(index);
-        }
+  // ---- shapes: tenths of a picture pixel, the first point and then steps
+  const points = (steps) => {
+    const out = new Float32Array(steps.length);
+    let x = 0, y = 0;
+    for (let i = 0; i < steps.length; i += 2) {
+      out[i] = (x += steps[i]) / 10;
+      out[i + 1] = (y += steps[i + 1]) / 10;
+    }
+    return out;
+  };
+  const shape = (paths) => {
+    const own = paths.map(points);
+    let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity];
+    for (const p of own) {
+      for (let i = 0; i < p.length; i += 2) {
+        x0 = Math.min(x0, p[i]); x1 = Math.max(x1, p[i]);
+        y0 = Math.min(y0, p[i + 1]); y1 = Math.max(y1, p[i + 1]);
       }
     }
-  }
+    return { paths: own, x0, y0, x1, y1 };
+  };
+  const layers = data.layers.map((layer) => ({ ...layer, shapes: layer.paths.map(shape) }));
+  const buildings = [];
+  const groups = data.groups.map((group) => {
+    const first = buildings.length;
+    for (const [id, paths, grade, confidence, chances, area, lon, lat, reason] of group.rows) {
+      buildings.push({ id, grade, confidence, chances, area, lon, lat, reason, group, ...shape(paths) });
+    }
+    return { css: group.css, first, last: buildings.length };
+  });
+
+  // ---- which building lies where
+  const cellSide = 48, cells = new Map();
+  buildings.forEach((b, index) => {
+    if (!b.paths.length) return;
+    for (let cy = Math.floor(b.y0 / cellSide); cy <= Math.floor(b.y1 / cellSide); cy++) {
+      for (let cx = Math.floor(b.x0 / cellSide); cx <= Math.floor(b.x1 / cellSide); cx++) {
+        const key = cx + "," + cy;
+        if (!cells.has(key)) cells.set(key, []);
+        cells.get(key).push(index);
+      }
+    }
+  });
   const inside = (b, x, y) => {
     let odd = false;
-    for (const p of b.points) {
+    for (const p of b.paths) {
       for (let i = 0, j = p.length - 2; i < p.length; j = i, i += 2) {
         if ((p[i + 1] > y) !== (p[j + 1] > y) &&
             x < ((p[j] - p[i]) * (y - p[i + 1])) / (p[j + 1] - p[i + 1]) + p[i]) odd = !odd;
@@ -50,14 +66,194 @@
     }
     return odd;
   };
-  const shown = (b) => !overlay.classList.contains("hide-all") &&
-    !overlay.classList.contains("hide-" + b.group.css);
-  const buildingAt = (x, y) => {
-    const near = cells.get(Math.floor(x / cellSide) + "," + Math.floor(y / cellSide)) || [];
-    return near.find((i) => shown(buildings[i]) && inside(buildings[i], x, y));
+  const shown = (b) => !allHidden && !hidden.has(b.group.css);
+  const near = (b, x, y, slack) => // a finger or a mouse may miss a small house by a little
+    x > b.x0 - slack && x < b.x1 + slack && y > b.y0 - slack && y < b.y1 + slack;
+  const buildingAt = (x, y, slack) => {
+    const found = cells.get(Math.floor(x / cellSide) + "," + Math.floor(y / cellSide)) || [];
+    const hit = found.find((i) => shown(buildings[i]) && inside(buildings[i], x, y));
+    return hit !== undefined ? hit
+      : found.find((i) => shown(buildings[i]) && near(buildings[i], x, y, slack));
   };
 
-  world.style.setProperty("--ratio", String(H / W)); // on paper the map fits under the figures
+  // ---- painting
+  const hatch = (() => {
+    const tile = document.createElement("canvas");
+    tile.width = tile.height = 8;
+    const pen = tile.getContext("2d");
+    pen.fillStyle = "rgba(255,255,255,.3)";
+    pen.fillRect(0, 0, 8, 8);
+    pen.strokeStyle = "#23272e";
+    pen.lineWidth = 2.6;
+    pen.beginPath();
+    for (const at of [-8, 0, 8]) { pen.moveTo(at - 1, 9); pen.lineTo(at + 9, -1); }
+    pen.stroke();
+    return paper.createPattern(tile, "repeat");
+  })();
+  const trace = (paths, closed) => {
+    const { s, x, y } = view;
+    for (const p of paths) {
+      paper.moveTo(p[0] * s + x, p[1] * s + y);
+      for (let i = 2; i < p.length; i += 2) paper.lineTo(p[i] * s + x, p[i + 1] * s + y);
+      if (closed) paper.closePath();
+    }
+  };
+  const stroke = (look, width = look.width) => {
+    paper.setLineDash([]);
+    if (look.casing) {
+      paper.strokeStyle = look.casing;
+      paper.lineWidth = width + 2;
+      paper.stroke();
+    }
+    if (look.dash) paper.setLineDash(look.dash);
+    paper.strokeStyle = look.stroke;
+    paper.lineWidth = width;
+    paper.stroke();
+    paper.setLineDash([]);
+  };
+  const fill = (look, opacity) => {
+    if (!look.fill && !look.hatched) return;
+    paper.globalAlpha = opacity;
+    paper.fillStyle = look.hatched ? hatch : look.fill;
+    paper.fill();
+    paper.globalAlpha = 1;
+  };
+  const seen = (b, w, h) => {
+    const { s, x, y } = view;
+    return b.x1 * s + x > -4 && b.x0 * s + x < w + 4 && b.y1 * s + y > -4 && b.y0 * s + y < h + 4;
+  };
+  const paintLayer = (layer, w, h) => {
+    if (hidden.has(layer.key)) return;
+    const look = data.looks[layer.key];
+    const visible = layer.shapes.filter((b) => seen(b, w, h));
+    if (layer.key === "facilities") { visible.forEach((b) => spot(look, b)); return; }
+    paper.beginPath();
+    for (const b of visible) trace(b.paths, layer.closed);
+    if (layer.closed) fill(look, look.opacity);
+    stroke(look, layer.closed ? look.width : Math.max(1.2, Math.min(look.width * view.s, look.width)));
+    layer.shapes.forEach((b, i) => {
+      if (layer.names[i]) name(layer.names[i], ((b.x0 + b.x1) / 2) * view.s + view.x, b.y0 * view.s + view.y + 14, "center");
+    });
+  };
+  const spot = (look, b) => {
+    const x = b.x0 * view.s + view.x, y = b.y0 * view.s + view.y;
+    paper.fillStyle = look.fill;
+    paper.strokeStyle = look.stroke;
+    paper.lineWidth = look.width;
+    paper.fillRect(x - 5, y - 5, 10, 10);
+    paper.strokeRect(x - 5, y - 5, 10, 10);
+  };
+  const AT_ONCE = 400; // shapes in one stroke: many are dear, all at once is dearer
+  const paintGroup = (group, w, h) => {
+    if (hidden.has(group.css)) return;
+    const look = data.looks[group.css], { s, x, y } = view;
+    const strength = look.hatched ? 0.4 + fillShare * 0.6 : look.opacity * fillShare;
+    const width = Math.min(look.width, Math.max(1, 0.8 * s + 0.4));
+    let count = 0;
+    const flush = () => {
+      if (!count) return;
+      fill(look, strength);
+      stroke(look, width);
+      paper.beginPath();
+      count = 0;
+    };
+    paper.beginPath();
+    for (let i = group.first; i < group.last; i++) {
+      const b = buildings[i];
+      if (!seen(b, w, h)) continue;
+      const across = (b.x1 - b.x0) * s, down = (b.y1 - b.y0) * s;
+      if (across < 3 && down < 3) { // too small for an outline: a dot in its colour
+        paper.fillStyle = look.hatched ? "#6b7078" : look.stroke;
+        paper.fillRect(b.x0 * s + x, b.y0 * s + y, Math.max(1.4, across), Math.max(1.4, down));
+        continue;
+      }
+      trace(b.paths, true);
+      if (++count >= AT_ONCE) flush();
+    }
+    flush();
+  };
+  const name = (text, x, y, align) => {
+    paper.font = "700 13px system-ui, sans-serif";
+    paper.textAlign = align;
+    paper.lineWidth = 3.5;
+    paper.lineJoin = "round";
+    paper.strokeStyle = "rgba(0,0,0,.8)";
+    paper.strokeText(text, x, y);
+    paper.fillStyle = "#fff";
+    paper.fillText(text, x, y);
+  };
+  const squareName = (row, column) => String.fromCharCode(65 + column) + (row + 1);
+  const paintGrid = (names) => {
+    if (hidden.has("grid")) return;
+    const side = data.square_px * view.s, right = W * view.s + view.x, low = H * view.s + view.y;
+    if (!names) {
+      paper.beginPath();
+      for (let c = 1; c < data.columns; c++) { paper.moveTo(c * side + view.x, view.y); paper.lineTo(c * side + view.x, low); }
+      for (let r = 1; r < data.rows; r++) { paper.moveTo(view.x, r * side + view.y); paper.lineTo(right, r * side + view.y); }
+      paper.strokeStyle = "rgba(255,255,255,.55)";
+      paper.lineWidth = 1;
+      paper.stroke();
+      return;
+    }
+    for (let r = 0; r < data.rows; r++) {
+      for (let c = 0; c < data.columns; c++) {
+        const x = c * side + view.x, y = r * side + view.y;
+        const thin = right - x < 34, flat = low - y < 18; // a sliver of a square: the name ends at the rim
+        name(squareName(r, c), thin ? right - 4 : x + 4, flat ? low - 5 : y + 15, thin ? "right" : "left");
+      }
+    }
+  };
+  const paintChosen = () => {
+    const mark = (width, colour) => {
+      paper.strokeStyle = colour;
+      paper.lineWidth = width;
+      paper.stroke();
+    };
+    if (chosen >= 0) {
+      paper.beginPath();
+      trace(buildings[chosen].paths, true);
+      mark(6, "#000");
+      mark(3, "#fff");
+    }
+    if (!flash) return;
+    const [x0, y0, x1, y1] = flash, { s, x, y } = view;
+    paper.beginPath();
+    paper.rect(x0 * s + x, y0 * s + y, (x1 - x0) * s, (y1 - y0) * s);
+    mark(5, "#000");
+    mark(3, "#fff");
+  };
+  const paint = () => {
+    const w = stage.clientWidth, h = stage.clientHeight, dense = window.devicePixelRatio || 1;
+    if (overlay.width !== Math.round(w * dense) || overlay.height !== Math.round(h * dense)) {
+      overlay.width = Math.round(w * dense);
+      overlay.height = Math.round(h * dense);
+    }
+    paper.setTransform(dense, 0, 0, dense, 0, 0);
+    paper.clearRect(0, 0, w, h);
+    paper.lineJoin = "round";
+    if (!allHidden) {
+      for (const layer of layers) if (layer.closed && layer.key !== "zones") paintLayer(layer, w, h);
+      paintGrid(false);
+      for (const group of [...groups].reverse()) paintGroup(group, w, h);
+      for (const layer of layers) if (!layer.closed || layer.key === "zones") paintLayer(layer, w, h);
+      paintGrid(true);
+    }
+    paintChosen();
+    scale();
+  };
+  let asked = false;
+  const repaint = () => {
+    if (asked) return;
+    asked = true;
+    requestAnimationFrame(() => { asked = false; paint(); });
+  };
+  const scale = () => { // the longest of 1, 2 or 5 times a power of ten that is at most 120 px long
+    const most = (120 * data.metres_px) / view.s, decade = 10 ** Math.floor(Math.log10(most));
+    const metres = [5, 2, 1].map((k) => k * decade).find((m) => m <= most);
+    const bar = $("scale");
+    bar.style.width = (metres / data.metres_px) * view.s + "px";
+    bar.firstElementChild.textContent = metres >= 1000 ? metres / 1000 + " km" : metres + " m";
+  };
 
   // ---- view
   const place = () => {
@@ -67,9 +263,8 @@
     world.style.width = W * view.s + "px";
     world.style.height = H * view.s + "px";
     world.style.transform = `translate(${view.x}px,${view.y}px)`;
-    overlay.style.setProperty("--k", String(1 / view.s));
-    $("hatch").setAttribute("patternTransform", `rotate(45) scale(${1 / view.s})`);
     clip();
+    repaint();
   };
   const clip = () => {
     if (!slider) return;
@@ -80,12 +275,19 @@
     slider.setAttribute("aria-valuetext", Math.round(slider.value / 10) + " % of the width shows before");
   };
   const fit = () => {
+    moved = false;
     view.s = Math.min(stage.clientWidth / W, stage.clientHeight / H);
     view.x = (stage.clientWidth - W * view.s) / 2;
     view.y = (stage.clientHeight - H * view.s) / 2;
     place();
   };
+  const pan = (dx, dy) => {
+    moved = true;
+    view.x += dx; view.y += dy;
+    place();
+  };
   const zoom = (factor, px = stage.clientWidth / 2, py = stage.clientHeight / 2) => {
+    moved = true;
     const least = Math.min(stage.clientWidth / W, stage.clientHeight / H) * 0.8;
     const s = Math.min(12, Math.max(least, view.s * factor));
     view.x = px - ((px - view.x) * s) / view.s;
@@ -94,6 +296,7 @@
     place();
   };
   const show = (x0, y0, x1, y1, most) => {
+    moved = true;
     const s = Math.min((0.5 * stage.clientWidth) / (x1 - x0), stage.clientHeight / (y1 - y0));
     view.s = Math.min(most, s);
     const cut = slider ? slider.value / 1000 : 0; // the middle of the wider side of the swipe
@@ -106,9 +309,9 @@
     const box = stage.getBoundingClientRect();
     return [(event.clientX - box.left - view.x) / view.s, (event.clientY - box.top - view.y) / view.s];
   };
+  const bring = (node) => node.scrollIntoView({ block: "nearest", behavior: still ? "auto" : "smooth" });
 
   // ---- the chosen building
-  let chosen = -1;
   const line = (parent, tag, text, css) => {
     const node = document.createElement(tag);
     node.textContent = text;
@@ -117,22 +320,29 @@
     return node;
   };
   const percent = (value) => (value === null ? "–" : Math.round(value * 100) + " %");
-  const chip = (canvas, image, b) => {
-    const paper = canvas.getContext("2d");
-    paper.fillStyle = "#22262c";
-    paper.fillRect(0, 0, canvas.width, canvas.height);
+  const chip = (name, image, index) => { // from the sheet of close looks, else from the picture
+    const b = buildings[index], canvas = $("chip-" + name), pen = canvas.getContext("2d");
+    pen.fillStyle = "#22262c";
+    pen.fillRect(0, 0, canvas.width, canvas.height);
     if (!image) return;
-    const side = Math.max(48, 1.9 * Math.max(b.x1 - b.x0, b.y1 - b.y0));
-    const left = (b.x0 + b.x1) / 2 - side / 2, top = (b.y0 + b.y1) / 2 - side / 2;
+    const long = Math.max(48, 1.9 * Math.max(b.x1 - b.x0, b.y1 - b.y0));
+    const own = data.chips && data.chips.places[index];
+    const [left, top, side] = own || [(b.x0 + b.x1 - long) / 2, (b.y0 + b.y1 - long) / 2, long];
     const k = canvas.width / side;
-    paper.drawImage(image, -left * k, -top * k, W * k, H * k);
-    paper.lineWidth = 2;
-    paper.strokeStyle = "#fff";
-    for (const p of b.points) {
-      paper.beginPath();
-      for (let i = 0; i < p.length; i += 2) paper.lineTo((p[i] - left) * k, (p[i + 1] - top) * k);
-      paper.closePath();
-      paper.stroke();
+    if (own) {
+      const px = data.chips.px, column = index % data.chips.columns;
+      pen.drawImage($("sheet-" + name), column * px, ((index - column) / data.chips.columns) * px,
+        px, px, 0, 0, canvas.width, canvas.width);
+    } else {
+      pen.drawImage(image, -left * k, -top * k, W * k, H * k);
+    }
+    pen.lineWidth = 2;
+    pen.strokeStyle = "#fff";
+    for (const p of b.paths) {
+      pen.beginPath();
+      for (let i = 0; i < p.length; i += 2) pen.lineTo((p[i] - left) * k, (p[i + 1] - top) * k);
+      pen.closePath();
+      pen.stroke();
     }
   };
   const choose = (index, move) => {
@@ -149,29 +359,26 @@
       ["None", "Minor", "Major", "Destroyed"].forEach((name, i) => {
         line(table, "span", name);
         const meter = line(table, "meter", "");
-        meter.value = b.chances[i];
+        meter.value = b.chances[i] / 1000;
         meter.setAttribute("aria-label", name);
-        line(table, "span", percent(b.chances[i]));
+        line(table, "span", percent(b.chances[i] / 1000));
       });
     }
-    let facts = `Building ${b.id}, ${Math.round(b.area).toLocaleString("en")} m²`;
-    if (data.square_px) {
-      facts += ", square " + String.fromCharCode(65 + Math.floor((b.x0 + b.x1) / 2 / data.square_px)) +
-        (Math.floor((b.y0 + b.y1) / 2 / data.square_px) + 1);
-    }
-    line(box, "p", facts);
+    const row = Math.floor((b.y0 + b.y1) / 2 / data.square_px);
+    const column = Math.floor((b.x0 + b.x1) / 2 / data.square_px);
+    line(box, "p", `Building ${b.id}, ${Math.round(b.area).toLocaleString("en")} m², square ${squareName(row, column)}`);
     if (b.lat !== null) line(box, "p", `${b.lat.toFixed(6)}, ${b.lon.toFixed(6)} (lat, lon)`, "quiet");
-    $("picked").setAttribute("d", b.d);
-    $("picked-rim").setAttribute("d", b.d);
-    $("chips").hidden = b.points.length === 0;
-    chip($("chip-before"), beforeImage, b);
-    chip($("chip-after"), afterImage, b);
+    $("chips").hidden = b.paths.length === 0;
+    chip("before", beforeImage, index);
+    chip("after", afterImage, index);
     $("chip-after").parentElement.hidden = !afterImage;
-    if (move && b.points.length) {
+    if (move && b.paths.length) {
       const wide = 5 * Math.max(b.x1 - b.x0, b.y1 - b.y0, 30);
       const x = (b.x0 + b.x1) / 2, y = (b.y0 + b.y1) / 2;
       show(x - wide / 2, y - wide / 2, x + wide / 2, y + wide / 2, 4);
     }
+    if (narrow.matches && !move) bring($("card"));
+    repaint();
   };
   const step = (by) => {
     if (!buildings.length) return;
@@ -179,7 +386,7 @@
     for (let tries = 0; tries < buildings.length; tries++) {
       index = chosen < 0 && tries === 0 ? (by > 0 ? 0 : buildings.length - 1)
         : (index + by + buildings.length) % buildings.length;
-      if (shown(buildings[index]) && buildings[index].points.length) { choose(index, true); return; }
+      if (shown(buildings[index]) && buildings[index].paths.length) { choose(index, true); return; }
     }
   };
 
@@ -221,13 +428,12 @@
     if (!grip.far && Math.hypot(dx, dy) < 4) return;
     grip.far = true;
     tip.hidden = true;
-    view.x += dx; view.y += dy;
     grip.x = event.clientX; grip.y = event.clientY;
-    place();
+    pan(dx, dy);
   });
   stage.addEventListener("pointerup", (event) => {
     if (grip && !grip.far && !grip.divider) {
-      const index = buildingAt(...onPicture(event));
+      const index = buildingAt(...onPicture(event), (event.pointerType === "touch" ? 14 : 3) / view.s);
       if (index !== undefined) choose(index, false);
     }
     lift(event);
@@ -235,7 +441,7 @@
   stage.addEventListener("pointercancel", lift);
   stage.addEventListener("pointerleave", () => { tip.hidden = true; });
   const hover = (event) => {
-    const index = event.target.closest("#divider") ? undefined : buildingAt(...onPicture(event));
+    const index = event.target.closest("#divider") ? undefined : buildingAt(...onPicture(event), 0);
     tip.hidden = index === undefined;
     if (tip.hidden) return;
     const b = buildings[index], box = stage.getBoundingClientRect();
@@ -261,10 +467,10 @@
   const swiping = { ArrowLeft: -20, ArrowRight: 20 };
   const keys = {
     "+": () => zoom(1.35), "=": () => zoom(1.35), "-": () => zoom(1 / 1.35), "0": fit,
-    ArrowLeft: () => { view.x += 70; place(); }, ArrowRight: () => { view.x -= 70; place(); },
-    ArrowUp: () => { view.y += 70; place(); }, ArrowDown: () => { view.y -= 70; place(); },
+    ArrowLeft: () => pan(70, 0), ArrowRight: () => pan(-70, 0),
+    ArrowUp: () => pan(0, 70), ArrowDown: () => pan(0, -70),
     b: flicker,
-    " ": () => overlay.classList.toggle("hide-all"), n: () => step(1), p: () => step(-1),
+    " ": () => { allHidden = !allHidden; repaint(); }, n: () => step(1), p: () => step(-1),
   };
   stage.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -288,29 +494,31 @@
   $("next").addEventListener("click", () => step(1));
   $("prev").addEventListener("click", () => step(-1));
   if (slider) slider.addEventListener("input", clip);
-  const fill = $("fill");
-  const paint = () => overlay.style.setProperty("--fill", String(fill.value / 100));
-  fill.addEventListener("input", paint);
-  paint();
+  const strength = $("fill");
+  const refill = () => { fillShare = strength.value / 100; repaint(); };
+  strength.addEventListener("input", refill);
   for (const box of document.querySelectorAll("input[data-layer]")) {
     const apply = () => {
-      overlay.classList.toggle("hide-" + box.dataset.layer, !box.checked);
+      if (box.checked) hidden.delete(box.dataset.layer);
+      else hidden.add(box.dataset.layer);
       const tile = box.closest(".tile");
       if (tile) tile.classList.toggle("off", !box.checked);
+      repaint();
     };
     box.addEventListener("change", apply);
     apply();
   }
-  for (const row of document.querySelectorAll("tr[data-square]")) {
+  const extent = (row) => { // of a zone as it is given, of a square by its row and column
+    if (row.dataset.extent) return row.dataset.extent.split(",").map(Number);
+    const [r, c] = row.dataset.square.split(",").map(Number), q = data.square_px;
+    return [c * q, r * q, Math.min(W, (c + 1) * q), Math.min(H, (r + 1) * q)];
+  };
+  for (const row of document.querySelectorAll("tr[data-square], tr[data-extent]")) {
     const go = () => {
-      const [r, c] = row.dataset.square.split(",").map(Number), q = data.square_px;
-      for (const old of overlay.querySelectorAll(".flash")) old.remove();
-      const rect = document.createElementNS(SVG, "rect");
-      rect.setAttribute("class", "flash");
-      rect.setAttribute("x", c * q); rect.setAttribute("y", r * q);
-      rect.setAttribute("width", Math.min(q, W - c * q)); rect.setAttribute("height", Math.min(q, H - r * q));
-      overlay.append(rect);
-      show((c - 0.15) * q, (r - 0.15) * q, (c + 1.15) * q, (r + 1.15) * q, 6);
+      flash = extent(row);
+      const [x0, y0, x1, y1] = flash, rim = 0.15 * Math.max(x1 - x0, y1 - y0);
+      show(x0 - rim, y0 - rim, x1 + rim, y1 + rim, 6);
+      if (narrow.matches) bring(stage);
     };
     row.addEventListener("click", go);
     row.addEventListener("keydown", (event) => {
@@ -318,7 +526,10 @@
     });
   }
 
+  document.body.classList.add("scripted");
   stage.classList.add("live");
+  stage.tabIndex = 0;
+  refill();
   fit();
-  new ResizeObserver(fit).observe(stage);
+  new ResizeObserver(() => (moved ? place() : fit())).observe(stage);
 })();

@@ -1,0 +1,185 @@
+"""Tables of the report for what only some products hold: zones, roads, extents, people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from html import escape
+from typing import Any, Final
+
+import numpy as np
+
+from geomage.product.drawing import Shapes, kinds_of, states_of
+from geomage.product.findings import Findings
+from geomage.product.looks import ROAD_STATES
+from geomage.product.outlines import extent_of
+from geomage.product.wording import NOTHING, area, number, percent, swatch
+
+__all__ = [
+    "EVENTS",
+    "STATES",
+    "between",
+    "extent_rows",
+    "finite",
+    "judged",
+    "length",
+    "people_table",
+    "road_lengths",
+    "road_table",
+    "zone_table",
+]
+
+MOST_ZONES: Final = 12
+"""Zones named in the report, worst first; products.gpkg has all."""
+
+EVENTS: Final = {
+    "flood": "Seen as flooded",
+    "water": "Seen as water at both dates",
+    "burnt": "Seen as burnt",
+    "debris": "Seen as debris",
+}
+"""Names of the kinds of area of ``observedEventA``."""
+
+STATES: Final = {
+    "blocked": "Blocked",
+    "flooded": "Flooded",
+    "unknown": "Unknown: not seen",
+    "passable": "No obstacle seen",
+}
+
+
+def length(metres: float) -> str:
+    """A length in the unit people say it in."""
+    return f"{metres / 1000:,.1f} km" if metres >= 1000 else f"{metres:,.0f} m"
+
+
+def road_table(found: Findings) -> str:
+    """Length of road by state; each row is legend and layer switch."""
+    metres = road_lengths(found)
+    if not metres:
+        return ""
+    whole = sum(metres.values())
+    rows = "".join(_road_row(state, one, whole) for state, one in metres.items())
+    return (
+        f'<section class="roads"><h2>Roads, of {length(whole)}</h2><table><tbody>{rows}</tbody>'
+        '</table><p class="quiet note">A state is read off the image alone. What is not seen is'
+        " unknown, never passable.</p></section>"
+    )
+
+
+def road_lengths(found: Findings) -> dict[str, float]:
+    """Metres of road by state, worst first; empty where there are no roads."""
+    if found.roads is None or found.roads.empty:
+        return {}
+    metres = found.roads["length_m"].groupby(states_of(found.roads)).sum()
+    return {state: float(metres.get(state, 0.0)) for state in ROAD_STATES}
+
+
+def _road_row(state: str, metres: float, whole: float) -> str:
+    share = metres / whole if whole else None
+    return (
+        f'<tr><td><label><input type="checkbox" data-layer="{state}" checked>{swatch(state)}'
+        f'{STATES[state]}</label></td><td class="num">{length(metres)}</td>'
+        f'<td class="num">{percent(share)}</td></tr>'
+    )
+
+
+def zone_table(found: Findings, shapes: Shapes | None) -> str:
+    """Most affected areas, worst first; a row is a button that goes there."""
+    if found.zones is None or shapes is None:
+        return ""
+    ranked = found.zones.sort_values("rank", kind="stable").head(min(MOST_ZONES, len(shapes.paths)))
+    people = "people" in ranked.columns and bool(ranked["people"].notna().any())
+    records = ranked.to_dict("records")
+    rows = "".join(
+        _zone_row(one, paths, people=people)
+        for one, paths in zip(records, shapes.paths, strict=False)
+        if paths
+    )
+    heads = ["damaged", "between", "of", *(["people"] if people else [])]
+    columns = "".join(f'<th scope="col" class="num">{head}</th>' for head in heads)
+    more = len(found.zones) - len(ranked)
+    note = f" {number(more)} more zones in products.gpkg." if more else ""
+    return (
+        '<section class="zones"><h2>Most affected areas</h2><table class="worst"><thead><tr>'
+        f'<th scope="col">Zone</th>{columns}</tr></thead><tbody>{rows}</tbody></table>'
+        '<p class="quiet note">Share destroyed or damaged of the buildings assessed, and its'
+        f" 90 % interval.{note}</p></section>"
+    )
+
+
+def _zone_row(zone: Mapping[str, Any], paths: list[np.ndarray], *, people: bool) -> str:
+    name = escape(str(zone["zone"]))
+    spot = ",".join(f"{edge:.0f}" for edge in extent_of(paths))
+    cells = [percent(finite(zone.get("share_damaged"))), between(zone), number(zone["assessed"])]
+    if people:
+        count = finite(zone.get("people"))
+        cells.append(NOTHING if count is None else number(count))
+    figures = "".join(f'<td class="num">{cell}</td>' for cell in cells)
+    return (
+        f'<tr tabindex="0" role="button" data-extent="{spot}" aria-label="Go to zone {name}">'
+        f"<td>{name}</td>{figures}</tr>"
+    )
+
+
+def judged(summary: Mapping[str, Any]) -> int:
+    """Buildings that a person judged."""
+    accuracy = summary.get("accuracy")
+    return int(accuracy.get("judged") or 0) if isinstance(accuracy, Mapping) else 0
+
+
+def between(share: Mapping[str, Any]) -> str:
+    """The interval of a share, in words."""
+    low, high = finite(share.get("low")), finite(share.get("high"))
+    return NOTHING if low is None or high is None else f"{100 * low:.0f} to {percent(high)}"
+
+
+def finite(value: object) -> float | None:
+    """A finite number, or None."""
+    if not isinstance(value, int | float | np.number) or not np.isfinite(value):
+        return None
+    return float(value)
+
+
+def extent_rows(found: Findings) -> Iterable[tuple[str, float, str]]:
+    """(name, m², swatch) of burnt and debris areas; those of water come from their raster."""
+    if found.flood is None or found.flood.empty:
+        return
+    m2 = found.flood["area_m2"].groupby(np.array(kinds_of(found.flood))).sum()
+    for kind in ("burnt", "debris"):
+        if kind in m2.index:
+            yield EVENTS[kind], float(m2[kind]), kind
+
+
+def people_table(summary: Mapping[str, Any]) -> str:
+    """The figures on people as they stand in ``summary.json``; nothing without any."""
+    people = summary.get("people")
+    if not isinstance(people, Mapping):
+        return ""
+    rows = "".join(
+        f'<tr><td>{escape(_words(name))}</td><td class="num">{_figure(name, value)}</td></tr>'
+        for name, value in _leaves("", people)
+    )
+    return f'<section class="people"><h2>People</h2><table><tbody>{rows}</tbody></table></section>'
+
+
+def _leaves(name: str, value: object) -> Iterable[tuple[str, object]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _leaves(f"{name} {key}".strip(), inner)
+    elif value is not None:
+        yield name, value
+
+
+def _words(name: str) -> str:
+    """A key as words: ``people_low`` is "People low"."""
+    said = name.replace("_", " ").strip()
+    return said[:1].upper() + said[1:]
+
+
+def _figure(name: str, value: object) -> str:
+    count = finite(value)
+    if count is None:
+        return escape(str(value))
+    if "share" in name:
+        return percent(count)
+    return area(count) if name.endswith("_m2") else number(count)
