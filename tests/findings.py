@@ -12,6 +12,7 @@ from shapely.geometry import box as square
 from geomage.product.findings import Findings
 from geomage.product.grading import graded
 from geomage.product.layers import Source, product_layers
+from geomage.product.order import PLAIN
 from geomage.product.pictures import take_picture
 from geomage.product.squares import worst_squares
 from geomage.product.summary import summarise
@@ -48,7 +49,7 @@ def make_findings(
     buildings = graded(run.buildings)
     buildings = buildings.assign(area_m2=areas_m2(buildings))
     flood = run.rasters.get("flood")
-    layers = product_layers(buildings, run.not_analysed, box, sources, flood=flood)
+    layers = product_layers(buildings, run.not_analysed, box, sources, PLAIN, flood)
     squares = worst_squares(buildings, box)
     summary = summarise(buildings, run.not_analysed, box, run.rasters, squares)
     pictures = [take_picture([path], box) for _, path in images]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tests.unit.product.toy_run import CREATED, SHAPE, UTM, grid, make_run
+from tests.toy_run import CREATED, SHAPE, UTM, grid, make_run
 
 from geomage.geo import Raster, write_cog
 from geomage.product import write_product

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.unit.product.browser import Tab, opened
+from tests.browser import Tab, opened
 
 _PATIENCE = 60.0  # seconds, of a machine that does much else
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any, Final
@@ -128,9 +129,11 @@ def judged(summary: Mapping[str, Any]) -> int:
 
 
 def between(share: Mapping[str, Any]) -> str:
-    """The interval of a share, in words."""
+    """The interval of a share in words, both ends rounded outwards."""
     low, high = finite(share.get("low")), finite(share.get("high"))
-    return NOTHING if low is None or high is None else f"{100 * low:.0f} to {percent(high)}"
+    if low is None or high is None:
+        return NOTHING
+    return f"{math.floor(100 * low)} to {percent(math.ceil(100 * high) / 100)}"
 
 
 def finite(value: object) -> float | None:

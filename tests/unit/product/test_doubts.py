@@ -100,7 +100,7 @@ def test_the_report_and_the_summary_hold_the_same_doubts(make_product) -> None:
     product = make_product(facts={"shift": shift})
     assert len(stated(product)) == 2  # the shift, and the share of the toy run that is hidden
     page = product.report.read_text()
-    section = page.partition('<section class="doubts">')[2].partition("</section>")[0]
+    section = page.partition('<section class="doubts"')[2].partition("</section>")[0]
     assert section.count("<li>") == 2
     assert "&lt;too unlike&gt;" in section
     assert page.index('class="doubts"') < page.index('id="stage"')

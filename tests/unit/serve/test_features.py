@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import shapely
 from shapely.geometry import LineString, Point, box
-from tests.unit.product.toy_run import UTM, grid
+from tests.toy_run import UTM, grid
 
 from geomage.geo import write_vectors
 from geomage.serve import features

@@ -10,7 +10,7 @@ import pytest
 from affine import Affine
 from odc.geo.geobox import GeoBox
 from PIL import Image
-from tests.unit.product.toy_run import UTM, grid, make_image, make_run, of_one_date
+from tests.toy_run import UTM, grid, make_image, make_run, of_one_date
 
 from geomage.geo import pixel_box
 from geomage.product import write_product
