@@ -83,7 +83,9 @@ def _regularised(parts: np.ndarray, step: float) -> np.ndarray:
     plainer = _simplified(old, step)
     new = _with_area(_squared(Polygons.of(plainer), step).geometries(), old)
     new = np.where(_is_like(new, old), new, plainer)
-    return Polygons.of(new).moved(corner).geometries()
+    back = Polygons.of(new).moved(corner).geometries()
+    # Far from 0 corners that all but touch may fall together.
+    return np.where(shapely.is_valid(back), back, parts)
 
 
 def _simplified(old: np.ndarray, step: float) -> np.ndarray:
@@ -163,7 +165,9 @@ def apart(shapes: np.ndarray, before: np.ndarray, spur: float) -> np.ndarray:
 def _opened(shape: shapely.Geometry, width: float) -> shapely.Geometry:
     """A shape without its thin strips; corners stay square."""
     small = shapely.buffer(shape, -width / 2, join_style="mitre")
-    again = shapely.intersection(shapely.buffer(small, width / 2, join_style="mitre"), shape)
+    large = shapely.buffer(small, width / 2, join_style="mitre")
+    # Mitres of a shape whose parts touch may cross; made valid they can be laid on it.
+    again = shapely.intersection(shapely.make_valid(large), shapely.make_valid(shape))
     parts = shapely.get_parts(again)
     parts = parts[shapely.get_dimensions(parts) == 2]
     largest = int(shapely.area(parts).argmax()) if len(parts) else None

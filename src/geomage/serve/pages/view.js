@@ -156,7 +156,7 @@ function look(layer, fields) {
   if (layer === "notAnalysedA") return {line: "#3c4149", hatch: true, width: 1};
   if (layer === "observedEventA") return {line: "#1f5fd6", fill: "#1f5fd6", alpha: .3, width: 1.4};
   if (layer === "transportationL") return {line: STATES[fields.state] || word || "#c04be0", width: 3, dash: fields.state === "unknown"};
-  if (layer === "mostAffectedA") return {line: "#7a1fa2", fill: "#7a1fa2", alpha: .08, width: 2.6};
+  if (layer === "mostAffectedA") return {line: "#7a1fa2", width: 2.6};
   if (layer === "areaOfInterestA") return {line: "#000", width: 1.6};
   if (layer === "imageFootprintA") return {line: "#fff", width: 1.6, dash: true};
   return {line: word || "#6a3d9a", fill: word || "#6a3d9a", alpha: .25, width: 2};
