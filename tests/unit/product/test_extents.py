@@ -12,11 +12,11 @@ import shapely
 from affine import Affine
 from odc.geo.geobox import GeoBox
 from pyproj import Geod
-from toy_run import UTM
 
 from geomage.geo import Raster, ground_gsd, read_vectors, write_cog
 from geomage.product import Order, extents
 from geomage.product.extents import FLOODED, PERMANENT, debris_extent, water_extent
+from toy_run import UTM
 
 NORTH = 60.0
 METRIC = GeoBox((400, 400), Affine(1, 0, 500_000.0, 0, -1, 6_651_600.0), "EPSG:32632")

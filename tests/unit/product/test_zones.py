@@ -11,7 +11,6 @@ import pytest
 import shapely
 from affine import Affine
 from odc.geo.geobox import GeoBox
-from toy_run import UTM, grid, make_run
 
 from geomage.geo import Raster, ground_gsd, read_raster, read_vectors, write_cog
 from geomage.product import Order, graded
@@ -22,6 +21,7 @@ from geomage.product.most_affected import COUNTS, most_affected, zone_table
 from geomage.product.people import residents_of
 from geomage.product.tables import table_csv
 from geomage.product.zones import given_zones, square_zones, zone_of
+from toy_run import UTM, grid, make_run
 
 BOX = GeoBox((1000, 1600), Affine(0.5, 0, 500_000.0, 0, -0.5, 6_651_500.0), "EPSG:32632")  # 60 N
 
