@@ -45,6 +45,12 @@ __all__ = ["SimulatedPairs", "StreamParams", "refuse_params", "sample_event", "s
 MARGIN_M = 34.0  # so that shadows and lean reach in from outside
 LATITUDES = (-45.0, 55.0)  # degrees, at which named sensors look
 LEAST_DEPTH_M = 0.02  # of flood water that is seen as water
+OBSCURED, HIDDEN = 0.5, 0.85
+"""Opacity of cloud or smoke from which a pixel is obscured, and from which no grade is told of it.
+
+In between a roof is pale or gone, and its grade is told all the same: a model that never sees what
+stands under a veil takes a roof that fades for one that was destroyed.
+"""
 _ROOMS, _OWN = (
     ("world", "disaster", "render", "sensor"),
     ("events", "negatives", "sample", "stream"),
@@ -60,7 +66,7 @@ class StreamParams:
     oversample: float = 1.6  # fine pixels a pixel
     negatives: float = 0.0  # share of all pairs in which one harmless thing alone changed
     calm: float = 0.5  # share of the others in which nothing happened
-    cloudy: float = 0.1  # share of second dates with cloud
+    cloudy: float = 0.2  # share of second dates with cloud
     no_data: float = 0.12  # share of pairs with a part cut away
     shift_px: float = 1.2  # standard deviation of what alignment left over
     sensors: Mapping[str, float] = field(default_factory=dict)
@@ -270,11 +276,12 @@ def _seen(
     second = _take(event, box, dates[1], noise, after=True)
     ids = first.pick(first.stage.footprint)
     cover = _whole_roofs(first.pick(first.stage.cover), ids)
-    obscured = second.hidden > 0.5
+    hidden = second.hidden
     if second.stage.smoke is not None:
-        obscured |= second.pick(second.stage.smoke) > 0.5
+        hidden = np.maximum(hidden, second.pick(second.stage.smoke))
+    obscured = hidden > OBSCURED
     damage = _damage(event, ids, cover)
-    damage[obscured & (damage > 0)] = 255
+    damage[(hidden > HIDDEN) & (damage > 0)] = 255
     changed = second.pick(second.stage.changed) | ((damage >= 2) & (damage < 255))
     water = second.pick(second.stage.water)
     instances = np.where(cover == BUILDING, ids, 0).astype(np.int32)

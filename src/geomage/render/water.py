@@ -18,6 +18,7 @@ _FLOOD_WATER = np.array(
     ]
 )  # fmt: skip
 """Reflectance (red, green, blue) of flood water from stained and clear to thick with clay."""
+_CLEAR = 0.08  # mean reflectance up to which flood water may be green
 _BED = np.array([0.20, 0.165, 0.115])  # reflectance of a wet bed of silt and sand
 _FOAM = 0.5
 _BANK_M = 6.0  # reach of a bank, under water and over it
@@ -109,11 +110,15 @@ def paint_glint(c: Canvas, water: np.ndarray, most: float) -> None:
 
 
 def _flood_colour(rng: np.random.Generator) -> np.ndarray:
-    """Draw water (3,): any load of silt as often as any other, each band a little off."""
+    """Draw water (3,): any load of silt as often as any other, each band a little off.
+
+    Clear water is now and then greener, by algae and what wetlands stain it with (ours).
+    """
     load = rng.uniform(0, len(_FLOOD_WATER) - 1)
     at = np.arange(len(_FLOOD_WATER))
     mixed = np.array([np.interp(load, at, band) for band in _FLOOD_WATER.T])
-    return mixed * np.exp(rng.normal(0, 0.1) + rng.normal(0, 0.05, 3))
+    green = abs(rng.normal()) * np.array([0.0, 0.25, 0.1]) * (mixed.mean() < _CLEAR)
+    return mixed * np.exp(rng.normal(0, 0.15) + rng.normal(0, 0.08, 3) + green)
 
 
 def flood_ground(c: Canvas) -> np.ndarray:

@@ -89,26 +89,28 @@ def sample_shot(rng: np.random.Generator, *, cloudy: float = 0.0) -> Shot:
     """Draw a shot; `cloudy` is the chance of cloud in it.
 
     Providers stretch each strip so that little of it saturates and take the blue of the air away:
-    what they deliver is darker, more colourful and yellower than plain reflectance.
+    what they deliver is darker, more colourful, greener and yellower than plain reflectance. Wider
+    ranges look more like the real sets, one date by itself, and cost damage: what changed between
+    two dates drowns in what two cameras made of it.
     """
     thick = abs(rng.normal(0, 0.035)) * rng.choice([0.3, 1.0, 1.8])
     bluish = np.array([0.75, 0.95, 1.25]) ** rng.uniform(0, 1.4)
     path = np.clip(thick * bluish, 0, 0.2)
     return Shot(
-        blur_px=float(rng.uniform(0.3, 0.95)),
+        blur_px=float(rng.uniform(0.38, 1.0)),
         haze=(float(path[0]), float(path[1]), float(path[2])),
         clear=float(1 - 1.6 * thick),
-        white=float(rng.uniform(0.26, 0.68)),
-        clipped=float(np.exp(rng.uniform(*np.log((0.0008, 0.08))))),
-        gamma=float(rng.uniform(1.0, 2.4)),
+        white=float(rng.uniform(0.32, 0.68)),
+        clipped=float(np.exp(rng.uniform(*np.log((0.0008, 0.03))))),
+        gamma=float(rng.uniform(1.0, 1.9)),
         tint=(
-            float(rng.normal(1.0, 0.06)),
-            float(rng.normal(1.0, 0.04)),
-            float(rng.uniform(0.62, 1.12)),
+            float(rng.normal(0.95, 0.08)),
+            float(rng.normal(1.03, 0.06)),
+            float(rng.uniform(0.74, 1.05)),
         ),
-        colour=float(rng.uniform(0.4, 1.5)),
-        noise=float(np.exp(rng.uniform(*np.log((0.0012, 0.014))))),
-        sharpen=float(rng.choice([0, 0.4, 0.9, 1.6]) * rng.uniform(0.5, 1)),
+        colour=float(rng.uniform(0.7, 1.5)),
+        noise=float(rng.uniform(0.002, 0.014)),
+        sharpen=float(rng.choice([0, 0, 0.5, 1.0]) * rng.uniform(0.5, 1)),
         jpeg=int(rng.choice([0, 0, 60, 75, 90])),
         cloud=float(rng.uniform(0.15, 0.75)) if rng.random() < cloudy else 0.0,
         seed=int(rng.integers(2**31)),
@@ -126,7 +128,7 @@ def sample_weather(rng: np.random.Generator, shot: Shot, looks: Looks) -> Shot:
         cloud_height=float(rng.uniform(600, 3000)),
         aerosol=float(np.clip(0.12 * np.exp(rng.normal(0, 0.6)), 0.02, 0.8)),
         cirrus=float(rng.uniform(0.003, 0.04)) if rng.random() < 0.2 else 0.0,
-        cloud_depth=float(rng.uniform(0.2, 0.9)) if rng.random() < 0.25 else 1.0,
+        cloud_depth=float(rng.uniform(0.4, 0.9)) if rng.random() < 0.6 else 1.0,
     )
 
 
