@@ -110,7 +110,7 @@ def _ids(sources: Sequence[Source]) -> _Ids:
 
 def _built_up(buildings: GeoDataFrame, ids: _Ids) -> GeoDataFrame:
     graded = buildings["damage_gra"].to_numpy() != NOT_ANALYSED
-    own = ("source_id", "p_building", "moved_e_m", "moved_n_m")  # of given footprints
+    own = ("source_id", "p_building", "moved_e_m", "moved_n_m", "occupants")  # of given footprints
     columns = {
         "obj_type": "Building",
         "damage_gra": buildings["damage_gra"].to_numpy(),
