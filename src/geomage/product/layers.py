@@ -30,6 +30,8 @@ __all__ = [
     "source_table",
 ]
 
+FLOOD: Final = "Flooded area"
+"""``notation`` of flooded ground."""
 METHOD: Final = "Automatic extraction"
 """One of the four words of ``det_method`` in the service's manual."""
 NOT_STATED: Final = "Not stated"
@@ -93,9 +95,7 @@ def product_layers(
         "source": source_table(sources),
     }
     if flood is not None:
-        made["observedEventA"] = observed(
-            water_extent(flood, FLOODED), "flood", "Flooded area", ids.damage
-        )
+        made["observedEventA"] = observed(water_extent(flood, FLOODED), "flood", FLOOD, ids.damage)
     crs = None if box.crs is None else box.crs.to_wkt()
     return {name: made[name] if name in made else empty_layer(name, crs) for name in LAYERS}
 
