@@ -25,6 +25,12 @@ def test_a_flood_is_what_was_seen_and_its_limit_stands_beside_it() -> None:
     assert "muddy water may pass for bare ground" in text
 
 
+def test_how_much_of_a_flood_is_missed_stands_beside_it() -> None:
+    measured = {"precision": 0.77, "recall": 0.15, "on": "8 simulated floods"}
+    said = wording.water_limits({"flood": {"x": 1}, "extents": {"flooded": {"measured": measured}}})
+    assert said[-1].endswith("was flooded, and 15 % of the flood was outlined.")
+
+
 def test_without_a_second_date_nothing_is_said_of_water() -> None:
     assert "water" not in areas(None)
 
