@@ -84,8 +84,12 @@ def _figures(found: Findings) -> list[Any]:
     rows.append(["", wording.number(unseen["count"]), NOT_ANALYSED, _of(unseen, "mapped")])
     keys = [wording.SLUGS[row[2]] for row in rows]
     said = wording.spoken(wording.denominator(found.summary, two_dates=True, given=found.given))
+    truth = wording.spoken(wording.in_truth(found.summary))
     caution = wording.spoken(wording.false_buildings(found.summary, given=found.given))
-    return [_table(rows, keys, large=True), *(_text(line) for line in (said, caution) if line)]
+    return [
+        _table(rows, keys, large=True),
+        *(_text(line) for line in (said, truth, caution) if line),
+    ]
 
 
 def _inset(found: Findings) -> Any:

@@ -168,7 +168,8 @@ def _texts(found: Findings, drawing: Drawing) -> dict[str, str]:
     grid = square_grid(found.box)
     return {
         "denominator": wording.denominator(found.summary, two_dates=two, given=found.given),
-        "caution": wording.false_buildings(found.summary, given=found.given),
+        "caution": wording.in_truth(found.summary)
+        + wording.false_buildings(found.summary, given=found.given),
         "doubts": wording.doubt_list(found.summary["doubts"]),
         "switches": _switches(drawing),
         "square_m": f"{grid.side_m:g}",

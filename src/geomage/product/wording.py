@@ -30,6 +30,7 @@ __all__ = [
     "denominator",
     "doubt_list",
     "false_buildings",
+    "in_truth",
     "limit_lines",
     "limits",
     "made_table",
@@ -58,6 +59,10 @@ _ONE_DATE_LIMITS: Final = (
     "The image does not state when it was taken; what changed later is not on the map.",
     "Damage cannot be told from one image: map it with a second one, taken after the event.",
 )
+_EXTENTS: Final = {
+    "flooded": ("the flood", "was flooded"),
+    "debris": ("the debris", "was debris"),
+}
 _UNFOUND: Final = (
     "Buildings the model did not find are in no figure here.",
     "Buildings that no footprint was given of are in no figure here.",
@@ -180,6 +185,27 @@ def false_buildings(summary: Mapping[str, Any], *, given: bool = False) -> str:
     )
 
 
+def in_truth(summary: Mapping[str, Any]) -> str:
+    """How many buildings have damage, beside the counts of words; nothing where none can be said.
+
+    Counts are of outlines. On maps that said alike, so many of these were buildings with damage.
+    """
+    zones = summary.get("zones")
+    whole = zones.get("whole") if isinstance(zones, Mapping) else None
+    if not isinstance(whole, Mapping) or whole.get("damage_low") is None:
+        return ""
+    low, high, worst, most = (
+        number(whole[name])
+        for name in ("damage_low", "damage_high", "destroyed_low", "destroyed_high")
+    )
+    where = ", in the zones given" if zones and zones.get("outside_all_zones") else ""
+    return (
+        f'<p class="caution">Judged by how often such maps were wrong, {low} to {high} buildings'
+        f" have damage, minor or worse, and {worst} to {most} of them are destroyed (nine times in"
+        f" ten{where}).</p>"
+    )
+
+
 def doubt_list(doubts: Sequence[str]) -> str:
     """The section of doubts; nothing when there are none."""
     if not doubts:
@@ -251,17 +277,24 @@ def area_table(summary: Mapping[str, Any], more: Iterable[tuple[str, float, str]
 
 
 def water_limits(summary: Mapping[str, Any]) -> list[str]:
-    """How far the extent of a flood can be trusted; nothing where none was sought."""
+    """How far the extents of flood and debris can be trusted; nothing where none was sought."""
     if not summary["flood"]:
         return []
     extents = summary.get("extents")
-    flooded = extents.get("flooded") if isinstance(extents, Mapping) else None
-    measured = flooded.get("measured") if isinstance(flooded, Mapping) else None
+    found = extents if isinstance(extents, Mapping) else {}
+    said = [_measured(found.get(name), *words) for name, words in _EXTENTS.items()]
+    return [_FLOOD_LIMIT, *filter(None, said)]
+
+
+def _measured(extent: object, what: str, is_so: str) -> str:
+    measured = extent.get("measured") if isinstance(extent, Mapping) else None
     if not isinstance(measured, Mapping):
-        return [_FLOOD_LIMIT]
+        return ""
     right, found = percent(measured["precision"]), percent(measured["recall"])
-    said = f"{right} of what was outlined was flooded, and {found} of the flood was outlined"
-    return [_FLOOD_LIMIT, f"On {measured['on']}, {said}."]
+    return (
+        f"On {measured['on']}, {right} of what was outlined {is_so}, and {found} of {what} was"
+        " outlined."
+    )
 
 
 def definitions() -> str:

@@ -422,6 +422,7 @@ function fillPanel() {
   const rank = one => [...UNDER, "transportationL"].indexOf(one.id);
   for (const one of [...product.vectors].sort((a, b) => rank(a) - rank(b))) {
     byId("vectors").append(layerBox(one.id, one.count));
+    if (!one.count) continue;   // no legend of nothing
     if (one.id === "builtUpA") byId("vectors").append(legend(Object.entries(SLUGS)));
     if (one.id === "observedEventA") byId("vectors").append(legend([["flooded", "flooded"], ["debris", "debris"]]));
     if (one.id === "transportationL") byId("vectors").append(legend(
