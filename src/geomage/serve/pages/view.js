@@ -159,7 +159,7 @@ function look(layer, fields) {
   const event = EVENTS[fields.notation] || "#6a3d9a";
   if (layer === "observedEventA") return {line: event, fill: event, alpha: .3, width: 1.4};
   if (layer === "transportationL") return {line: STATES[fields.state] || word || "#c04be0", width: 3, dash: fields.state === "unknown"};
-  if (layer === "mostAffectedA") return {line: "#7a1fa2", fill: "#7a1fa2", alpha: .08, width: 2.6};
+  if (layer === "mostAffectedA") return {line: "#7a1fa2", width: 2.6};   // no fill: zones cover the whole image
   if (layer === "areaOfInterestA") return {line: "#000", width: 1.6};
   if (layer === "imageFootprintA") return {line: "#fff", width: 1.6, dash: true};
   return {line: word || "#6a3d9a", fill: word || "#6a3d9a", alpha: .25, width: 2};
@@ -250,6 +250,7 @@ function drawChosen() {
 function draw() {
   if (asked) return;
   asked = true;
+  document.documentElement.dataset.awaited = "moving";   // until it is painted
   requestAnimationFrame(paint);
 }
 
