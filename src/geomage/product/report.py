@@ -190,7 +190,7 @@ def _texts(found: Findings, drawing: Drawing) -> dict[str, str]:
 
 def _stamp(found: Findings) -> str:
     """Who looked at the map, in capitals and below."""
-    judged = topics.judged(found.summary)
+    judged = topics.judged(found)
     if not judged:
         return "<b>Automatic map</b>not yet checked by a person"
     return f"<b>Automatic map</b>{judged:,} buildings checked by a person"

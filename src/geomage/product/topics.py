@@ -11,6 +11,7 @@ import numpy as np
 
 from geomage.product.drawing import Shapes, kinds_of, states_of
 from geomage.product.findings import Findings
+from geomage.product.grading import BY_EYE
 from geomage.product.looks import ROAD_STATES
 from geomage.product.outlines import extent_of
 from geomage.product.states import OUTSIDE_MAP
@@ -167,10 +168,12 @@ def _zone_row(zone: Mapping[str, Any], paths: list[np.ndarray], *, people: bool)
     )
 
 
-def judged(summary: Mapping[str, Any]) -> int:
-    """Buildings that a person judged."""
-    accuracy = summary.get("accuracy")
-    return int(accuracy.get("judged") or 0) if isinstance(accuracy, Mapping) else 0
+def judged(found: Findings) -> int:
+    """Buildings that a person judged: graded by eye in the product, or those of a sample."""
+    accuracy = found.summary.get("accuracy")
+    sampled = int(accuracy.get("judged") or 0) if isinstance(accuracy, Mapping) else 0
+    method = found.buildings.get("det_method")
+    return max(sampled, 0 if method is None else int((method == BY_EYE).sum()))
 
 
 def between(zone: Mapping[str, Any], what: str) -> str:
