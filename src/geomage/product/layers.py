@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import geopandas as gpd
 import numpy as np
@@ -24,6 +24,7 @@ from geomage.product.surface import areas_m2, box_outline
 __all__ = [
     "NO_SOURCE",
     "Source",
+    "facility_ids",
     "flood_beside_obscured_m2",
     "observed",
     "product_layers",
@@ -106,6 +107,17 @@ def _ids(sources: Sequence[Source]) -> _Ids:
 
     first = of("before", 1)
     return _Ids(of("footprints", first), of("after", NO_SOURCE), of("after", first))
+
+
+def facility_ids(facilities: GeoDataFrame, sources: Sequence[Source]) -> dict[str, Any]:
+    """The sources of facilities and of the damage of the buildings they are in."""
+    role = {source.role: source.src_id for source in sources}
+    graded = facilities["damage_gra"] != NOT_ANALYSED
+    seen_in = role.get("after", NO_SOURCE)
+    return {
+        "or_src_id": role.get("facilities", NO_SOURCE),
+        "dmg_src_id": np.where(graded, seen_in, NO_SOURCE),
+    }
 
 
 def _built_up(buildings: GeoDataFrame, ids: _Ids) -> GeoDataFrame:
