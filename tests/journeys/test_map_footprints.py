@@ -102,3 +102,14 @@ def test_points_are_refused_before_any_work(assess, tmp_path):
     assert len(answer.err.strip().splitlines()) == 1
     assert built is None
     assert [path.name for path in tmp_path.iterdir()] == ["a.gpkg"]
+
+
+def test_occupants_are_on_their_buildings_and_in_the_zones(assess, tmp_path):
+    shapes = [house(10, 10), house(60, 20), house(-500, 20)]
+    people = write(tmp_path / "houses.gpkg", shapes, "EPSG:4326", occupants=[3.0, 4.5, 100.0])
+    answer, built = assess(people)
+    assert answer.code == 3, answer.err  # the last lies outside
+    assert built["occupants"].tolist() == [3.0, 4.5, 100.0]
+    found = json.loads((tmp_path / "out" / "summary.json").read_text())["zones"]
+    assert found["people"] == "occupants"
+    assert found["whole"]["residents"] == 7.5

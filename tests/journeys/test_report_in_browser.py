@@ -75,7 +75,7 @@ def test_nothing_is_asked_of_the_network_and_nothing_complains(tab: Tab, report:
         tab.press(key)
     for box in ("[data-layer=grid]", "[data-layer=flood]", "[data-layer=destroyed]"):
         tab.ask(f"document.querySelector('{box}').click()")
-    tab.ask("document.querySelector('tr[data-square], tr[data-extent]').click()")
+    tab.ask("document.querySelector('tr[data-square],tr[data-extent]').click()")
     assert tab.requests() == [report.as_uri()]  # the page itself, which shows that all are counted
     assert tab.complaints() == []
 

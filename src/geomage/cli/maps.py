@@ -296,6 +296,8 @@ def _map_words(summary: Mapping[str, Any]) -> str:
     damage = {name: one["count"] for name, one in found["by_damage"].items() if one["count"]}
     if found["assessed"]:
         text += ": " + ", ".join(f"{count} {name}" for name, count in damage.items())
+        unseen = found["not_analysed"]["by_reason"]
+        text += "".join(f"; {count} {reason}" for reason, count in unseen.items())
     if not partly_analysed(summary["area"]):
         return text
     return f"{text}; {summary['area']['not_analysed_share']:.1%} of the area not analysed"

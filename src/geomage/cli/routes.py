@@ -123,7 +123,7 @@ def access(
     found = map_access(streets, delivered_buildings(product), given)
     styles = {name: style for name, style in street_styles().items() if name in found.layers}
     write_vectors(out, found.layers, styles=styles)
-    done(access_words(found.summary), {"out": out, **found.summary}, as_json=as_json)
+    done(f"{access_words(found.summary)}: {out}", {"out": out, **found.summary}, as_json=as_json)
 
 
 def _on_roads(roads: Path | None, depth: Path | None) -> Path | None:

@@ -35,6 +35,7 @@ _IDS = (
     "cleabs",
     "localid",
 )
+OCCUPANTS = "occupants"  # column of people in each building
 _FARTHEST = 1e9  # units of a CRS; beyond it lies no place on earth
 _POLYGONAL = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 
@@ -50,6 +51,7 @@ class Footprints:
     left_out: int  # not an area, or without a place in the CRS of the grid
     layer: str
     crs: str | None
+    occupants: np.ndarray | None = None  # (n,) people, NaN where not known; None without a column
 
     def __len__(self) -> int:
         return len(self.shapes)
@@ -73,14 +75,16 @@ def read_footprints(path: Path, box: GeoBox, layer: str | None = None) -> Footpr
         layer: of the file; None takes the one there is.
 
     Raises:
-        InputError: it cannot be read, has no CRS where the grid has one, or holds no polygon.
+        InputError: it cannot be read, has no CRS where the grid has one, holds no polygon, or
+            occupants that are no number of people.
         BudgetError: more than five million features.
     """
     with open_features(path) as file:
         name = _layer(file, layer)
         crs = _refuse(file, name, box)
         place = _to_grid(crs, box)
-        pieces = [_piece(wkb, ids, place) for wkb, ids in _read(file, name)]
+        pieces = [_piece(*some, place) for some in _read(file, name)]
+        peopled = _column(file, name, (OCCUPANTS,)) is not None
     found = Footprints(
         shapes=Polygons.joined([piece.shapes for piece in pieces]),
         ids=np.concatenate([np.zeros(0, object), *(piece.ids for piece in pieces)]),
@@ -89,6 +93,7 @@ def read_footprints(path: Path, box: GeoBox, layer: str | None = None) -> Footpr
         left_out=sum(piece.left_out for piece in pieces),
         layer=name,
         crs=crs,
+        occupants=_joined(pieces) if peopled else None,
     )
     if not len(found):
         raise InputError(
@@ -149,47 +154,76 @@ def _refuse(file: VectorFile, layer: str, box: GeoBox) -> str | None:
     return crs
 
 
-def _read(file: VectorFile, layer: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Shapes as WKB and ids, piece by piece."""
+def _joined(pieces: list[Footprints]) -> np.ndarray:
+    """(n,) occupants of all pieces."""
+    return np.concatenate([piece.occupants for piece in pieces if piece.occupants is not None])
+
+
+def _read(file: VectorFile, layer: str) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Shapes as WKB, ids and occupants, piece by piece."""
     size = MOST_FOOTPRINTS if file.path.suffix.lower() in _ONE_GO else _PIECE
-    name = _id_column(file, layer)
-    columns = [] if name is None else [name]
+    named = {"ids": _column(file, layer, _IDS), OCCUPANTS: _column(file, layer, (OCCUPANTS,))}
+    columns = [name for name in named.values() if name is not None]
     start = 0
     while True:
         try:
             with warnings.catch_warnings():  # what a reader mends is counted below
                 warnings.simplefilter("ignore")
-                _, _, wkb, fields = raw.read(
+                meta, _, wkb, fields = raw.read(
                     file.path, layer=layer, columns=columns, skip_features=start, max_features=size
                 )
         except UNREADABLE as error:
             raise InputError(f"{file.name} is damaged ({error}): fetch or make it again") from error
         count = 0 if wkb is None else len(wkb)
-        yield np.asarray([] if wkb is None else wkb, object), _ids(fields, count)
+        said = dict(zip(meta["fields"].tolist(), fields, strict=True))
+        ids, people = _ids(said.get(named["ids"]), count), said.get(named[OCCUPANTS])
+        yield np.asarray([] if wkb is None else wkb, object), ids, _people(file, people, count)
         start += count
         if count < size:
             return
 
 
-def _id_column(file: VectorFile, layer: str) -> str | None:
-    """The column that names the features, by its usual names."""
+def _column(file: VectorFile, layer: str, names: tuple[str, ...]) -> str | None:
+    """The first column of one of some names, in any case."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         there = pyogrio.read_info(file.path, layer=layer)["fields"].tolist()
     lower = {str(name).lower(): str(name) for name in reversed(there)}
-    return next((lower[name] for name in _IDS if name in lower), None)
+    return next((lower[name] for name in names if name in lower), None)
 
 
-def _ids(fields: list[np.ndarray], count: int) -> np.ndarray:
+def _people(file: VectorFile, values: np.ndarray | None, count: int) -> np.ndarray:
+    """(count,) float64 people, NaN where nothing is said."""
+    if values is None:
+        return np.full(count, np.nan)
+    said = [np.nan if value in (None, "") else value for value in values.tolist()]
+    for value in said:
+        if not _is_people(value):
+            raise InputError(
+                f"{file.name}: a building has {value!r} {OCCUPANTS}, which is no number of people; "
+                "mend that column, or leave it out"
+            )
+    return np.array(said, "float64")
+
+
+def _is_people(value: object) -> bool:
+    try:
+        people = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
+    return not (people < 0 or np.isinf(people))
+
+
+def _ids(values: np.ndarray | None, count: int) -> np.ndarray:
     out = np.full(count, None, object)
-    for place, value in enumerate(fields[0].tolist() if fields else []):
+    for place, value in enumerate([] if values is None else values.tolist()):
         if value is not None and value == value:  # NaN is none  # noqa: PLR0124
             whole = isinstance(value, float) and value.is_integer()
             out[place] = str(int(value) if whole else value)
     return out
 
 
-def _piece(wkb: np.ndarray, ids: np.ndarray, place: _Place) -> Footprints:
+def _piece(wkb: np.ndarray, ids: np.ndarray, people: np.ndarray, place: _Place) -> Footprints:
     """Some features as polygons on the grid."""
     shapes = np.array(shapely.from_wkb(wkb, on_invalid="ignore"), object).reshape(len(wkb))
     unread = np.flatnonzero(
@@ -215,6 +249,7 @@ def _piece(wkb: np.ndarray, ids: np.ndarray, place: _Place) -> Footprints:
         left_out=len(wkb) - len(of),
         layer="",
         crs=None,
+        occupants=people[of],
     )
 
 

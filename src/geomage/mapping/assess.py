@@ -155,6 +155,8 @@ class _Pass:
             "moved_e_m": np.round(by[:, 0], 2),
             "moved_n_m": np.round(by[:, 1], 2),
         }
+        if self.given.found.occupants is not None:
+            said["occupants"] = self.given.found.occupants
         features = footprint_features(
             assessed, shapes, self.tiling, said, (self.given.outside, two_dates)
         )

@@ -102,7 +102,7 @@ class MapResult:
     buildings: gpd.GeoDataFrame
     """building_id, grade (1..4, 0 not analysed), p_none, p_minor, p_major, p_destroyed, confidence,
     area_m2, not_analysed_reason; polygons in the CRS of the rasters. Of given footprints also
-    source_id, p_building, moved_e_m, moved_n_m."""
+    source_id, p_building, moved_e_m, moved_n_m, and occupants where the file has them."""
     not_analysed: gpd.GeoDataFrame
     """Polygons with their `reason`."""
     facts: Mapping[str, Any] = field(default_factory=dict)

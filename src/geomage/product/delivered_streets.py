@@ -46,13 +46,13 @@ def delivered_streets(out: Path, order: Order = PLAIN) -> Streets:
         return map_streets(order.roads, rasters, _hidden(vectors), depth=order.depth)
     listed = listed_files(paths, ["landcover.tif"])
     with open_features(vectors) as file:
-        here = "transportationL" in file.layers
-    frame = read_vectors(vectors, "transportationL") if here else None
-    if frame is None or frame.empty or not listed:
+        there = "transportationL" in file.layers and bool(listed)
+    frame = read_vectors(vectors, "transportationL") if there else None
+    if frame is None or not len(frame):  # a map without --roads has the layer, and no row in it
         raise InputError(
             f"{out} has no streets: give them with --roads FILE, here or to `geomage map`"
         )
-    return Streets(_checked(frame, vectors), check_raster(listed["landcover.tif"]).box, {})
+    return Streets(_sound(vectors, frame), check_raster(listed["landcover.tif"]).box, {})
 
 
 def delivered_buildings(out: Path) -> GeoDataFrame:
@@ -78,7 +78,7 @@ def _hidden(vectors: Path) -> GeoDataFrame:
     return found
 
 
-def _checked(frame: GeoDataFrame | pd.DataFrame, vectors: Path) -> GeoDataFrame:
+def _sound(vectors: Path, frame: pd.DataFrame) -> GeoDataFrame:
     """The network, refused where a route through it would be nonsense."""
     missing = [name for name in COLUMNS if name not in frame]
     if missing or not isinstance(frame, GeoDataFrame) or frame.crs is None:

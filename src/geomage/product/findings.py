@@ -47,6 +47,11 @@ class Findings:
         return str(place) if place else None
 
     @property
+    def given(self) -> bool:
+        """Whether the outlines of buildings were given, and none was mapped."""
+        return bool(self.facts.get("footprints"))
+
+    @property
     def version(self) -> int:
         """Version of the product, from 1."""
         product = self.summary.get("product")

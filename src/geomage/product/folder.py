@@ -33,6 +33,7 @@ from geomage.product.grading import graded
 from geomage.product.layers import (
     NO_SOURCE,
     Source,
+    facility_ids,
     flood_beside_obscured_m2,
     product_layers,
 )
@@ -199,6 +200,8 @@ def _count(ground: _Ground, order: Order, sources: Sequence[Source]) -> _Counted
     access = ordered_access(order, rasters, ground.not_analysed, buildings, _src_ids(sources))
     for name, layer in {} if access is None else access.layers.items():
         columns = {field: layer[field] for field in layer.columns if field != "geometry"}
+        if name == "facilitiesP":
+            columns |= facility_ids(layer, sources)
         layers[name] = in_schema(name, columns, layer.geometry) if name in LAYERS else layer
     return _Counted(layers, extents, zones, access)
 

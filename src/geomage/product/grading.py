@@ -22,6 +22,7 @@ from geopandas import GeoDataFrame
 from geomage.errors import InputError
 
 __all__ = [
+    "BY_EYE",
     "DECIDED_DAMAGED",
     "DECIDED_DESTROYED",
     "DECIDED_INTACT",
@@ -44,6 +45,8 @@ Much higher: a network that saw simulated images alone is surer than it should b
 where debris lies around a house that stands.
 """
 
+BY_EYE: Final = "Photo-interpretation"
+"""``det_method`` of a building that a reviewer graded."""
 NOT_ANALYSED: Final = "Not Analysed"
 POSSIBLY: Final = "Possibly damaged"
 GRADE_WORDS: Final = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import geopandas as gpd
 import numpy as np
@@ -24,12 +24,15 @@ from geomage.product.surface import areas_m2, box_outline
 __all__ = [
     "NO_SOURCE",
     "Source",
+    "facility_ids",
     "flood_beside_obscured_m2",
     "observed",
     "product_layers",
     "source_table",
 ]
 
+FLOOD: Final = "Flooded area"
+"""``notation`` of flooded ground."""
 METHOD: Final = "Automatic extraction"
 """One of the four words of ``det_method`` in the service's manual."""
 NOT_STATED: Final = "Not stated"
@@ -93,9 +96,7 @@ def product_layers(
         "source": source_table(sources),
     }
     if flood is not None:
-        made["observedEventA"] = observed(
-            water_extent(flood, FLOODED), "flood", "Flooded area", ids.damage
-        )
+        made["observedEventA"] = observed(water_extent(flood, FLOODED), "flood", FLOOD, ids.damage)
     crs = None if box.crs is None else box.crs.to_wkt()
     return {name: made[name] if name in made else empty_layer(name, crs) for name in LAYERS}
 
@@ -108,9 +109,20 @@ def _ids(sources: Sequence[Source]) -> _Ids:
     return _Ids(of("footprints", first), of("after", NO_SOURCE), of("after", first))
 
 
+def facility_ids(facilities: GeoDataFrame, sources: Sequence[Source]) -> dict[str, Any]:
+    """The sources of facilities and of the damage of the buildings they are in."""
+    role = {source.role: source.src_id for source in sources}
+    graded = facilities["damage_gra"] != NOT_ANALYSED
+    seen_in = role.get("after", NO_SOURCE)
+    return {
+        "or_src_id": role.get("facilities", NO_SOURCE),
+        "dmg_src_id": np.where(graded, seen_in, NO_SOURCE),
+    }
+
+
 def _built_up(buildings: GeoDataFrame, ids: _Ids) -> GeoDataFrame:
     graded = buildings["damage_gra"].to_numpy() != NOT_ANALYSED
-    own = ("source_id", "p_building", "moved_e_m", "moved_n_m")  # of given footprints
+    own = ("source_id", "p_building", "moved_e_m", "moved_n_m", "occupants")  # of given footprints
     columns = {
         "obj_type": "Building",
         "damage_gra": buildings["damage_gra"].to_numpy(),

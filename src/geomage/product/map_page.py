@@ -117,7 +117,7 @@ def _head(sheet: Any, paper: _Paper, found: Findings) -> None:
     sheet.setFont("Helvetica-Bold", 11)
     sheet.drawCentredString(middle, high - _RIM - 5.5 * MM, "AUTOMATIC MAP")
     sheet.setFont("Helvetica", 9)
-    judged = topics.judged(found.summary)
+    judged = topics.judged(found)
     said = f"{judged:,} buildings checked by a person" if judged else "not yet checked by a person"
     sheet.drawCentredString(middle, high - _RIM - 10 * MM, said)
 

@@ -35,10 +35,15 @@ def blocks(found: Findings, drawing: Drawing) -> Iterable[list[Any]]:
     if two and found.squares and not zones_are_squares(found):
         yield _block("Where it is worst", [_worst(found)])
     if found.zones is not None and not found.zones.empty:
-        yield _block("Most affected areas", [_zones(found.zones)])
+        yield _block("Most affected areas", [_zones(found.zones), _text(topics.ZONES_SAY)])
+    if access := topics.access_lines(found.summary):
+        yield _block("Access", [_text(line) for line in access])
     if found.summary["doubts"]:
         yield _block("Doubts", [_text(f"• {doubt}") for doubt in found.summary["doubts"]])
-    limits = wording.limit_lines(found.facts, two_dates=two)
+    limits = [
+        *wording.limit_lines(found.facts, two_dates=two),
+        *wording.water_limits(found.summary),
+    ]
     yield _block("What this map cannot say", [_text(f"• {line}") for line in limits])
     yield _block("Sources", [_text(line) for line in _source_lines(found)])
     if two:
@@ -78,9 +83,13 @@ def _figures(found: Findings) -> list[Any]:
     unseen = b["not_analysed"]
     rows.append(["", wording.number(unseen["count"]), NOT_ANALYSED, _of(unseen, "mapped")])
     keys = [wording.SLUGS[row[2]] for row in rows]
-    said = wording.spoken(wording.denominator(found.summary, two_dates=True))
-    caution = wording.spoken(wording.false_buildings(found.summary))
-    return [_table(rows, keys, large=True), *(_text(line) for line in (said, caution) if line)]
+    said = wording.spoken(wording.denominator(found.summary, two_dates=True, given=found.given))
+    truth = wording.spoken(wording.in_truth(found.summary))
+    caution = wording.spoken(wording.false_buildings(found.summary, given=found.given))
+    return [
+        _table(rows, keys, large=True),
+        *(_text(line) for line in (said, truth, caution) if line),
+    ]
 
 
 def _inset(found: Findings) -> Any:
@@ -128,17 +137,20 @@ def _worst(found: Findings) -> Any:
 
 def _zones(zones: GeoDataFrame) -> Any:
     ranked = zones.sort_values("rank", kind="stable").head(_MOST_ZONES).to_dict("records")
-    rows = [["Zone", "destroyed or damaged", "90 % interval", "of"]]
+    people = "people" in zones and bool(zones["people"].notna().any())
+    rows = [["Zone", "called damaged", "of", "are damaged", *(["people in these"] * people)]]
     rows += [
         [
             plain(str(one["zone"]))[:28],
             wording.percent(topics.finite(one.get("share_damaged"))),
-            topics.between(one),
             wording.number(one["assessed"]),
+            topics.between(one, "damage"),
+            *([topics.between(one, "people")] * people),
         ]
         for one in ranked
     ]
-    return _table(rows, None, widths=(32 * MM, 29 * MM, 20 * MM, 11 * MM), head=True)
+    widths = (32 * MM, 24 * MM, 11 * MM, 24 * MM, *([26 * MM] * people))
+    return _table(rows, None, widths=widths, head=True)
 
 
 def _source_lines(found: Findings) -> list[str]:

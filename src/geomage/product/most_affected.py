@@ -13,7 +13,7 @@ from geopandas import GeoDataFrame
 from odc.geo.geobox import GeoBox
 
 from geomage.errors import InputError
-from geomage.product.grading import WORDS
+from geomage.product.grading import BY_EYE, NOT_ANALYSED, WORDS
 from geomage.product.intervals import LEVEL, Interval, Truths, draw_truths, interval
 from geomage.product.measured import Errors
 from geomage.product.order import Order
@@ -44,6 +44,20 @@ _NUMBERS: Final = (
 _SHARES: Final = frozenset(
     ("share_damaged", "low", "likely", "high", "share_not_analysed", "inside")
 )
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a map says of the buildings of one place."""
+
+    words: np.ndarray  # (5,) buildings by `WORDS`
+    grades: np.ndarray  # (5,) of those graded by eye: 0 (none), then grades 1..4
+    eyed: np.ndarray  # (5,) the same buildings by `WORDS`
+
+    @property
+    def by_model(self) -> np.ndarray:
+        """(4,) buildings by the words of the model alone."""
+        return np.asarray((self.words - self.eyed)[:_WORDS])
 
 
 @dataclass(frozen=True)
@@ -86,12 +100,15 @@ def most_affected(
         square_zones(box) if order.zones is None else given_zones(order.zones, box, order.zone_name)
     )
     counts = _counts(buildings, zones)
+    graded = _graded_by_eye(buildings)
+    eyed = [_grades(buildings[graded], zones), _counts(buildings[graded], zones)]
     lost = len(buildings) - int(counts.sum())
     residents, source = _residents(buildings, zones, box, order)
-    rows = [_row(str(name), n, who, errors) for name, n, who in
-            zip(zones["zone"], counts, residents, strict=True)]  # fmt: skip
+    rows = [_row(str(name), Said(*n), who, errors) for name, *n, who in
+            zip(zones["zone"], counts, *eyed, residents, strict=True)]  # fmt: skip
     frame = zones.assign(**pd.DataFrame(rows), area_m2=areas_m2(zones).round(1))
-    whole = _row(WHOLE, counts.sum(axis=0), _sum(residents), errors)
+    said = Said(*(n.sum(axis=0) for n in (counts, *eyed)))
+    whole = _row(WHOLE, said, _sum(residents), errors)
     about = {
         "zones": "lettered squares" if order.zones is None else order.zones.name,
         "people": source,
@@ -120,6 +137,24 @@ def _counts(buildings: GeoDataFrame, zones: GeoDataFrame) -> np.ndarray:
     return out
 
 
+def _graded_by_eye(buildings: GeoDataFrame) -> np.ndarray:
+    """(building,) bool: those whose word a reviewer gave, and that are in no doubt of the model."""
+    if "det_method" not in buildings:
+        return np.zeros(len(buildings), bool)
+    by_eye = (buildings["det_method"] == BY_EYE) & (buildings["damage_gra"] != NOT_ANALYSED)
+    return np.asarray(by_eye, bool)
+
+
+def _grades(buildings: GeoDataFrame, zones: GeoDataFrame) -> np.ndarray:
+    """(zone, 5) int64 of grades 0 to 4."""
+    out = np.zeros((len(zones), 5), np.int64)
+    place = zone_of(zones, buildings)
+    if (place >= 0).any():
+        grade = buildings["grade"].to_numpy(int)
+        np.add.at(out, (place[place >= 0], grade[place >= 0]), 1)
+    return out
+
+
 def _residents(
     buildings: GeoDataFrame, zones: GeoDataFrame, box: GeoBox, order: Order
 ) -> tuple[list[float | None], str | None]:
@@ -142,10 +177,9 @@ def _sum(residents: list[float | None]) -> float | None:
     return sum(known) if known else None
 
 
-def _row(
-    name: str, n: np.ndarray, residents: float | None, errors: Errors | None
-) -> dict[str, Any]:
+def _row(name: str, said: Said, residents: float | None, errors: Errors | None) -> dict[str, Any]:
     """The numbers of one zone."""
+    n = said.words
     mapped, assessed = int(n.sum()), int(n[:_WORDS].sum())
     called = int(n[0] + n[1])
     row: dict[str, Any] = dict(zip(COUNTS, n.tolist(), strict=True))
@@ -156,19 +190,19 @@ def _row(
         "share_not_analysed": round(1 - assessed / mapped, 4) if mapped else None,
         "residents": None if residents is None else round(residents, 1),
     }
-    return row | _bounds(name, n[:_WORDS], residents, errors)
+    return row | _bounds(name, said, residents, errors)
 
 
 def _bounds(
-    name: str, said: np.ndarray, residents: float | None, errors: Errors | None
+    name: str, said: Said, residents: float | None, errors: Errors | None
 ) -> dict[str, float | None]:
     """The intervals of one zone, from draws of its own; None where nothing can be said."""
     names = ("low", "likely", "high", "damage_low", "damage_high", "destroyed_low",
              "destroyed_high", "people", "people_low", "people_high")  # fmt: skip
-    if errors is None or not said.any():
+    if errors is None or not said.words[:_WORDS].any():
         return dict.fromkeys(names)
-    rng = np.random.default_rng([zlib.crc32(name.encode()), *said.tolist()])
-    true = draw_truths(said, errors, rng)
+    rng = np.random.default_rng([zlib.crc32(name.encode()), *said.by_model.tolist()])
+    true = Truths(draw_truths(said.by_model, errors, rng).counts + said.grades)
     share = interval(true.share_damaged)
     damage, destroyed = interval(true.damaged), interval(true.destroyed)
     people = _people(true, residents)

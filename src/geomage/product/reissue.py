@@ -29,7 +29,7 @@ from geomage.geo.shapes import burn_shapes
 from geomage.product.accuracy import Judged, estimate_accuracy
 from geomage.product.evidence import find_images
 from geomage.product.folder import ProductPaths, sha256_of, write_product
-from geomage.product.grading import GRADE_WORDS, NOT_ANALYSED, PROBABILITIES
+from geomage.product.grading import BY_EYE, GRADE_WORDS, NOT_ANALYSED, PROBABILITIES
 from geomage.product.journal import (
     ENCLOSED,
     Edit,
@@ -54,7 +54,6 @@ __all__ = [
     "sample_accuracy",
 ]
 
-BY_EYE: Final = "Photo-interpretation"
 """The service's own word in ``det_method``."""
 HIDDEN: Final = "not visible to the reviewer"
 _UNSEEN_PX: Final = 255

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
+from collections.abc import Mapping
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -73,9 +74,17 @@ def subheading(found: Findings) -> list[str]:
         *([f"after: {_names(found, 'after')}"] if found.after else []),
         *_place(found),
         f"{ground_gsd(found.box):.2g} m per pixel",
+        *_ordered(found),
         *([f"version {found.version}"] if found.version > 1 else []),
         f"made {made} by geomage {__version__}",
     ]
+
+
+def _ordered(found: Findings) -> list[str]:
+    """What happened, as the order says it; nothing where nobody said."""
+    product = found.summary.get("product")
+    event = product.get("event_type") if isinstance(product, Mapping) else None
+    return [f"event: {str(event).partition('-')[2].lower() or event}"] if event else []
 
 
 def _place(found: Findings) -> list[str]:
@@ -158,8 +167,9 @@ def _texts(found: Findings, drawing: Drawing) -> dict[str, str]:
     two = found.after is not None
     grid = square_grid(found.box)
     return {
-        "denominator": wording.denominator(found.summary, two_dates=two),
-        "caution": wording.false_buildings(found.summary),
+        "denominator": wording.denominator(found.summary, two_dates=two, given=found.given),
+        "caution": wording.in_truth(found.summary)
+        + wording.false_buildings(found.summary, given=found.given),
         "doubts": wording.doubt_list(found.summary["doubts"]),
         "switches": _switches(drawing),
         "square_m": f"{grid.side_m:g}",
@@ -180,7 +190,7 @@ def _texts(found: Findings, drawing: Drawing) -> dict[str, str]:
 
 def _stamp(found: Findings) -> str:
     """Who looked at the map, in capitals and below."""
-    judged = topics.judged(found.summary)
+    judged = topics.judged(found)
     if not judged:
         return "<b>Automatic map</b>not yet checked by a person"
     return f"<b>Automatic map</b>{judged:,} buildings checked by a person"

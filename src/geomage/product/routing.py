@@ -20,6 +20,7 @@ from geomage.errors import InputError, RunError
 from geomage.product.facilities import FARTHEST_M, spots_on
 from geomage.product.network import Network, Path, Spots, fastest_path
 from geomage.product.roads import to_plane
+from geomage.product.schema import UNKNOWN as NAMELESS
 from geomage.product.states import FLOODED, UNKNOWN
 from geomage.product.transport import in_plane, lengths_m, network_of, working_seconds
 
@@ -28,6 +29,8 @@ __all__ = ["WALK_M", "Leg", "Place", "Route", "Unverified", "Wish", "find_route"
 WALK_M: Final = 50.0
 _LONLAT: Final = "EPSG:4326"
 _SAID_M: Final = 30.0  # from a place to its street, worth a word
+UNNAMED: Final = "unnamed street"
+"""Said of a street without a name: the service's Unknown would pass for its state."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,7 @@ def find_route(
         InputError: a place lies more than 1 km from every street.
         RunError: there is no route that works.
     """
+    frame = frame.assign(name=frame["name"].replace(NAMELESS, UNNAMED))
     ground = _Ground(frame, box, network_of(frame), in_plane(frame, box))
     seconds = working_seconds(frame, through_unknown=wish.through_unknown, wade_m=wish.wade_m)
     (first, gap, said), (last, other, also) = (

@@ -11,13 +11,17 @@ import numpy as np
 
 from geomage.product.drawing import Shapes, kinds_of, states_of
 from geomage.product.findings import Findings
+from geomage.product.grading import BY_EYE
 from geomage.product.looks import ROAD_STATES
 from geomage.product.outlines import extent_of
+from geomage.product.states import OUTSIDE_MAP
 from geomage.product.wording import NOTHING, area, number, percent, swatch
 
 __all__ = [
     "EVENTS",
     "STATES",
+    "ZONES_SAY",
+    "access_lines",
     "between",
     "extent_rows",
     "finite",
@@ -40,11 +44,18 @@ EVENTS: Final = {
 }
 """Names of the kinds of area of ``observedEventA``."""
 
+ZONES_SAY: Final = (
+    "Called: share that the map calls Destroyed or Damaged, of the outlines assessed. Are: how many"
+    " of these are buildings with damage, minor or worse, nine times in ten (measured on other"
+    " maps; some outlines are no building)."
+)
+"""What the figures of a zone mean."""
+
 STATES: Final = {
     "blocked": "Blocked",
     "flooded": "Flooded",
     "unknown": "Unknown: not seen",
-    "passable": "No obstacle seen",
+    "passable": "Passable: no obstacle seen",
 }
 
 
@@ -60,19 +71,52 @@ def road_table(found: Findings) -> str:
         return ""
     whole = sum(metres.values())
     rows = "".join(_road_row(state, one, whole) for state, one in metres.items())
+    around = found.roads["length_m"].sum() - whole if found.roads is not None else 0.0
+    beyond = f" {length(around)} around the map are drawn as unknown." if around >= 1 else ""
+    access = "".join(f"<p>{escape(line)}</p>" for line in access_lines(found.summary))
     return (
-        f'<section class="roads"><h2>Roads, of {length(whole)}</h2><table><tbody>{rows}</tbody>'
-        '</table><p class="quiet note">A state is read off the image alone. What is not seen is'
-        " unknown, never passable.</p></section>"
+        f'<section class="roads"><h2>Roads, of {length(whole)} on the map</h2><table><tbody>{rows}'
+        f'</tbody></table>{access}<p class="quiet note">A state is read off the image alone. What'
+        f" is not seen is unknown, never passable.{beyond}</p></section>"
     )
 
 
 def road_lengths(found: Findings) -> dict[str, float]:
-    """Metres of road by state, worst first; empty where there are no roads."""
+    """Metres of road on the map by state, worst first; empty where there are no roads."""
     if found.roads is None or found.roads.empty:
         return {}
-    metres = found.roads["length_m"].groupby(states_of(found.roads)).sum()
+    states = states_of(found.roads)
+    if "why" in found.roads:
+        states = states[found.roads["why"] != OUTSIDE_MAP]
+    metres = found.roads["length_m"].groupby(states).sum()
     return {state: float(metres.get(state, 0.0)) for state in ROAD_STATES}
+
+
+def access_lines(summary: Mapping[str, Any]) -> list[str]:
+    """Buildings cut off, and those that a facility reaches, each over how many."""
+    roads = summary.get("roads")
+    access = roads.get("access") if isinstance(roads, Mapping) else None
+    if not isinstance(roads, Mapping) or not isinstance(access, Mapping):
+        return []
+    cut, maybe = access["cut off"], access["possibly cut off"]
+    if cut.get("buildings") is None:
+        return []
+    whole = number(cut["of_buildings"])
+    lines = [
+        f"Cut off: {number(cut['buildings'])} of {whole} buildings.",
+        f"Possibly cut off, by streets of unknown state: {number(maybe['buildings'])} of {whole}.",
+    ]
+    served = roads.get("facilities")
+    if isinstance(served, Mapping) and "buildings_reached_after" in served:
+        before, after, best = (
+            served[f"buildings_reached_{moment}"] for moment in ("before", "after", "at_best")
+        )
+        lines.append(
+            f"Within 10 min of a facility: {number(before['within_10_min'])} of"
+            f" {number(before['of'])} buildings before, {number(after['within_10_min'])} after,"
+            f" {number(best['within_10_min'])} if unknown streets work."
+        )
+    return lines
 
 
 def _road_row(state: str, metres: float, whole: float) -> str:
@@ -96,25 +140,27 @@ def zone_table(found: Findings, shapes: Shapes | None) -> str:
         for one, paths in zip(records, shapes.paths, strict=False)
         if paths
     )
-    heads = ["damaged", "between", "of", *(["people"] if people else [])]
+    heads = ["called damaged", "of", "are damaged", *(["people in these"] if people else [])]
     columns = "".join(f'<th scope="col" class="num">{head}</th>' for head in heads)
     more = len(found.zones) - len(ranked)
     note = f" {number(more)} more zones in products.gpkg." if more else ""
     return (
         '<section class="zones"><h2>Most affected areas</h2><table class="worst"><thead><tr>'
         f'<th scope="col">Zone</th>{columns}</tr></thead><tbody>{rows}</tbody></table>'
-        '<p class="quiet note">Share destroyed or damaged of the buildings assessed, and its'
-        f" 90 % interval.{note}</p></section>"
+        f'<p class="quiet note">{ZONES_SAY}{note}</p></section>'
     )
 
 
 def _zone_row(zone: Mapping[str, Any], paths: list[np.ndarray], *, people: bool) -> str:
     name = escape(str(zone["zone"]))
     spot = ",".join(f"{edge:.0f}" for edge in extent_of(paths))
-    cells = [percent(finite(zone.get("share_damaged"))), between(zone), number(zone["assessed"])]
+    cells = [
+        percent(finite(zone.get("share_damaged"))),
+        number(zone["assessed"]),
+        between(zone, "damage"),
+    ]
     if people:
-        count = finite(zone.get("people"))
-        cells.append(NOTHING if count is None else number(count))
+        cells.append(between(zone, "people"))
     figures = "".join(f'<td class="num">{cell}</td>' for cell in cells)
     return (
         f'<tr tabindex="0" role="button" data-extent="{spot}" aria-label="Go to zone {name}">'
@@ -122,18 +168,20 @@ def _zone_row(zone: Mapping[str, Any], paths: list[np.ndarray], *, people: bool)
     )
 
 
-def judged(summary: Mapping[str, Any]) -> int:
-    """Buildings that a person judged."""
-    accuracy = summary.get("accuracy")
-    return int(accuracy.get("judged") or 0) if isinstance(accuracy, Mapping) else 0
+def judged(found: Findings) -> int:
+    """Buildings that a person judged: graded by eye in the product, or those of a sample."""
+    accuracy = found.summary.get("accuracy")
+    sampled = int(accuracy.get("judged") or 0) if isinstance(accuracy, Mapping) else 0
+    method = found.buildings.get("det_method")
+    return max(sampled, 0 if method is None else int((method == BY_EYE).sum()))
 
 
-def between(share: Mapping[str, Any]) -> str:
-    """The interval of a share in words, both ends rounded outwards."""
-    low, high = finite(share.get("low")), finite(share.get("high"))
+def between(zone: Mapping[str, Any], what: str) -> str:
+    """The interval of a number of a zone in words, both ends rounded outwards."""
+    low, high = finite(zone.get(f"{what}_low")), finite(zone.get(f"{what}_high"))
     if low is None or high is None:
         return NOTHING
-    return f"{math.floor(100 * low)} to {percent(math.ceil(100 * high) / 100)}"
+    return f"{number(math.floor(low))} to {number(math.ceil(high))}"
 
 
 def finite(value: object) -> float | None:

@@ -30,6 +30,7 @@ __all__ = [
     "denominator",
     "doubt_list",
     "false_buildings",
+    "in_truth",
     "limit_lines",
     "limits",
     "made_table",
@@ -39,6 +40,7 @@ __all__ = [
     "spoken",
     "stacked_bar",
     "tiles",
+    "water_limits",
     "worst_table",
 ]
 
@@ -49,15 +51,22 @@ _MOST_FACTS: Final = 60  # rows of "how it was made"; item.json has all
 _LONGEST: Final = 160  # characters of one fact
 _TWO_DATE_LIMITS: Final = (
     "Seen from above only: damage to walls, storeys below the roof or the inside stays hidden.",
-    "Buildings the model did not find before the event are in no figure here.",
     "The images do not state when they were taken; what happened later is not on the map.",
     f"Flooded areas under {SPECK_M2:.0f} m² are not outlined (flood.tif has them).",
 )
 _ONE_DATE_LIMITS: Final = (
-    "Buildings the model did not find are in no figure here; what stands under trees is hidden.",
+    "What stands under trees is hidden.",
     "The image does not state when it was taken; what changed later is not on the map.",
     "Damage cannot be told from one image: map it with a second one, taken after the event.",
 )
+_EXTENTS: Final = {
+    "flooded": ("the flood", "was flooded"),
+    "debris": ("the debris", "was debris"),
+}
+_UNFOUND: Final = (
+    "Buildings the model did not find are in no figure here.",
+    "Buildings that no footprint was given of are in no figure here.",
+)  # mapped, given
 _FLOOD_LIMIT: Final = (
     "The flood may be larger: muddy water may pass for bare ground, and water under trees or in"
     " shade is not seen."
@@ -139,18 +148,16 @@ def stacked_bar(rects: str, whole: int) -> str:
     )
 
 
-def denominator(summary: Mapping[str, Any], *, two_dates: bool) -> str:
+def denominator(summary: Mapping[str, Any], *, two_dates: bool, given: bool = False) -> str:
     """One sentence: of how many buildings these figures speak."""
     b = summary["buildings"]
     if b["mapped"] == 0:
         return "No building was found in the image before, so no damage could be stated."
+    whole = f"<b>{number(b['mapped'])} buildings {'given' if given else 'mapped'}"
     if not two_dates:
-        return (
-            f"<b>{number(b['mapped'])} buildings mapped.</b> Damage was not assessed: there is"
-            " only one image."
-        )
+        return f"{whole}.</b> Damage was not assessed: there is only one image."
     text = (
-        f"<b>{number(b['mapped'])} buildings mapped</b> in the image before,"
+        f"{whole}</b> {'as footprints' if given else 'in the image before'},"
         f" {number(b['assessed'])} of them assessed"
     )
     unseen = b["not_analysed"]
@@ -162,14 +169,40 @@ def denominator(summary: Mapping[str, Any], *, two_dates: bool) -> str:
     return text + "."
 
 
-def false_buildings(summary: Mapping[str, Any]) -> str:
-    """One line beside the number of buildings: not all of them are any."""
+def false_buildings(summary: Mapping[str, Any], *, given: bool = False) -> str:
+    """One line beside the number of buildings: not all of them are any, or they were given."""
     if summary["buildings"]["mapped"] == 0:
         return ""
+    if given:
+        return (
+            '<p class="caution">Buildings that the footprints lack are in no figure here, and one'
+            " that stood no more before the event may be counted.</p>"
+        )
     return (
         '<p class="caution">Part of what is mapped as building may be none (wide roads, bare'
         " ground), and some buildings are missing, above all under trees: see docs/limits.md of"
         " geomage.</p>"
+    )
+
+
+def in_truth(summary: Mapping[str, Any]) -> str:
+    """How many buildings have damage, beside the counts of words; nothing where none can be said.
+
+    Counts are of outlines. On maps that said alike, so many of these were buildings with damage.
+    """
+    zones = summary.get("zones")
+    whole = zones.get("whole") if isinstance(zones, Mapping) else None
+    if not isinstance(whole, Mapping) or whole.get("damage_low") is None:
+        return ""
+    low, high, worst, most = (
+        number(whole[name])
+        for name in ("damage_low", "damage_high", "destroyed_low", "destroyed_high")
+    )
+    where = ", in the zones given" if zones and zones.get("outside_all_zones") else ""
+    return (
+        f'<p class="caution">Judged by how often such maps were wrong, {low} to {high} buildings'
+        f" have damage, minor or worse, and {worst} to {most} of them are destroyed (nine times in"
+        f" ten{where}).</p>"
     )
 
 
@@ -235,10 +268,32 @@ def area_table(summary: Mapping[str, Any], more: Iterable[tuple[str, float, str]
         f'<tr><td>{swatch(key)}{name}</td><td class="num">{area(m2)}</td></tr>'
         for name, m2, key in rows
     )
-    limit = f'<p class="quiet">{_FLOOD_LIMIT}</p>' if summary["flood"] else ""
+    said = escape(" ".join(water_limits(summary)))
+    limit = f'<p class="quiet">{said}</p>' if said else ""
     return (
         f'<section class="areas"><h2>Areas</h2><table><tbody>{cells}</tbody></table>{limit}'
         "</section>"
+    )
+
+
+def water_limits(summary: Mapping[str, Any]) -> list[str]:
+    """How far the extents of flood and debris can be trusted; nothing where none was sought."""
+    if not summary["flood"]:
+        return []
+    extents = summary.get("extents")
+    found = extents if isinstance(extents, Mapping) else {}
+    said = [_measured(found.get(name), *words) for name, words in _EXTENTS.items()]
+    return [_FLOOD_LIMIT, *filter(None, said)]
+
+
+def _measured(extent: object, what: str, is_so: str) -> str:
+    measured = extent.get("measured") if isinstance(extent, Mapping) else None
+    if not isinstance(measured, Mapping):
+        return ""
+    right, found = percent(measured["precision"]), percent(measured["recall"])
+    return (
+        f"On {measured['on']}, {right} of what was outlined {is_so}, and {found} of {what} was"
+        " outlined."
     )
 
 
@@ -283,6 +338,7 @@ def limit_lines(facts: Mapping[str, Any], *, two_dates: bool) -> list[str]:
     return [
         "Made by a model alone. Check on the ground, or by eye, before lives depend on it.",
         *([f"The model learnt from: {trained.rstrip('.')}."] if trained else []),
+        _UNFOUND[bool(facts.get("footprints"))],
         *(_TWO_DATE_LIMITS if two_dates else _ONE_DATE_LIMITS),
     ]
 

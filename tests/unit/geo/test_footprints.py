@@ -151,3 +151,20 @@ def test_footprints_all_over_the_earth_are_placed_or_counted(tmp_path) -> None:
     assert len(found) + found.left_out == len(shapes)
     assert 0 < found.left_out < 20
     assert np.isfinite(found.shapes.corners).all()
+
+
+@pytest.mark.parametrize("name", ["a.gpkg", "a.shp", "a.geojson"])
+def test_occupants_go_with_their_footprints(tmp_path, name) -> None:
+    shapes = [house(10, 10), house(40, 40).centroid.buffer(0), house(70, 70), house(90, 90)]
+    people = write(tmp_path / name, shapes, ID=[7, 8, 9, 10], Occupants=[2.5, 4, 3, None])
+    found = read_footprints(people, GRID)
+    assert found.ids.tolist() == ["7", "9", "10"]
+    assert np.array_equal(found.occupants, [2.5, 3, np.nan], equal_nan=True)
+    assert read_footprints(write(tmp_path / f"b{name}", shapes), GRID).occupants is None
+
+
+@pytest.mark.parametrize("people", [-1.0, np.inf, "many"])
+def test_occupants_that_are_no_number_of_people_are_refused(tmp_path, people) -> None:
+    path = write(tmp_path / "a.gpkg", [house(10, 10)], occupants=[people])
+    with pytest.raises(InputError, match=r"a\.gpkg.*occupants, which is no number of people"):
+        read_footprints(path, GRID)

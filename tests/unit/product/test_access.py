@@ -119,6 +119,15 @@ def test_the_facility_says_whether_it_is_joined(product) -> None:
     assert found["street_m"].iloc[0] == pytest.approx(10, abs=0.2)
 
 
+def test_the_facility_names_the_file_it_is_from(product) -> None:
+    found, sources = layer(product, "facilitiesP"), layer(product, "source")
+    own = sources.loc[sources["role"] == "facilities", "src_id"].tolist()
+    assert found["or_src_id"].tolist() == own
+    unseen = found["damage_gra"] == "Not Analysed"
+    after = sources.loc[sources["role"] == "after", "src_id"].tolist()
+    assert found["dmg_src_id"].tolist() == [997 if one else after[-1] for one in unseen]
+
+
 def test_every_layer_of_access_has_a_style(product) -> None:
     styles = set(layer(product, "layer_styles")["f_table_name"])
     assert {"transportationL", "cutOffA", "accessTimeA", "facilitiesP"} <= styles

@@ -25,6 +25,7 @@ from geomage.product.page_data import page_data
 from geomage.product.pictures import Picture
 from geomage.product.report import report_html
 from geomage.product.squares import square_grid
+from geomage.product.states import OUTSIDE_MAP
 from geomage.product.still import marked
 
 
@@ -57,13 +58,52 @@ def test_roads_zones_and_people_are_told_where_they_exist(tmp_path: Path) -> Non
     text = report_html(found)
     assert "<h1>Damage map: Toytown</h1>" in text
     assert "version 2" in text
-    assert "Roads, of 3.0 km" in text
+    assert "Roads, of 3.0 km on the map" in text
     assert re.search(r'Blocked</label></td><td class="num">1.5 km</td><td class="num">50 %', text)
     assert "Old &lt;i&gt;town" in text
     assert "<i>town" not in text
-    assert '<td class="num">50 to 90 %</td><td class="num">3</td><td class="num">1,200</td>' in text
+    figures = ("100 %", "3", "1 to 3", "899 to 1,501")
+    assert "".join(f'<td class="num">{figure}</td>' for figure in figures) in text
     assert "Share damaged" in text
     assert '<td class="num">25 %</td>' in text
+
+
+def test_streets_around_the_map_are_not_in_the_lengths_on_it(tmp_path: Path) -> None:
+    found = make_findings(tmp_path, full=True)
+    why = ["seen", "rubble", "under new water", OUTSIDE_MAP]
+    text = report_html(replace(found, roads=found.roads.assign(why=why)))
+    assert "Roads, of 2.6 km on the map" in text
+    assert re.search(r'Unknown: not seen</label></td><td class="num">0 m', text)
+    assert "400 m around the map are drawn as unknown." in text
+
+
+def test_what_is_cut_off_and_what_is_reached_is_told(tmp_path: Path) -> None:
+    cut = {"cut off": 13, "possibly cut off": 27}
+    reached = {"before": 80, "after": 40, "at_best": 67}
+    roads = {
+        "access": {word: {"buildings": n, "of_buildings": 80} for word, n in cut.items()},
+        "facilities": {
+            f"buildings_reached_{moment}": {"within_10_min": n, "of": 80}
+            for moment, n in reached.items()
+        },
+    }
+    text = report_html(make_findings(tmp_path, full=True, summary={"roads": roads}))
+    assert "Cut off: 13 of 80 buildings." in text
+    assert "streets of unknown state: 27 of 80." in text
+    assert "80 of 80 buildings before, 40 after, 67 if unknown streets work." in text
+
+
+def test_given_footprints_are_not_called_mapped(tmp_path: Path) -> None:
+    found = make_findings(tmp_path)
+    text = report_html(replace(found, facts={**found.facts, "footprints": {"file": "a.gpkg"}}))
+    assert "buildings given</b> as footprints" in text
+    assert "buildings mapped" not in text
+    assert "the model did not find" not in text
+
+
+def test_what_happened_stands_under_the_title(tmp_path: Path) -> None:
+    found = make_findings(tmp_path, summary={"product": {"event_type": "3-Storm"}})
+    assert "event: storm" in report_html(found)
 
 
 def test_a_judged_sample_is_told_and_changes_the_stamp(tmp_path: Path) -> None:

@@ -59,7 +59,8 @@ def test_zones_roads_and_a_place_are_printed_where_they_exist(tmp_path: Path) ->
         "Road: Blocked, 1.5 km",
         "Old <i>town",
         "Most affected areas",
-        "50 to 90 %",
+        "1 to 3",
+        "899 to 1,501",
     ):
         assert words in text, words
 

@@ -25,6 +25,23 @@ def test_a_flood_is_what_was_seen_and_its_limit_stands_beside_it() -> None:
     assert "muddy water may pass for bare ground" in text
 
 
+def test_how_much_of_a_flood_is_missed_stands_beside_it() -> None:
+    measured = {"precision": 0.77, "recall": 0.15, "on": "8 simulated floods"}
+    said = wording.water_limits({"flood": {"x": 1}, "extents": {"flooded": {"measured": measured}}})
+    assert said[-1].endswith("was flooded, and 15 % of the flood was outlined.")
+
+
+def test_what_is_true_of_such_maps_stands_beside_the_counts() -> None:
+    numbers = {"damage_low": 561.0, "damage_high": 1298.0}
+    whole = {**numbers, "destroyed_low": 224.0, "destroyed_high": 921.0}
+    said = wording.spoken(wording.in_truth({"zones": {"whole": whole, "outside_all_zones": 0}}))
+    assert "561 to 1,298 buildings have damage" in said
+    assert "224 to 921 of them are destroyed (nine times in ten)" in said
+    part = wording.in_truth({"zones": {"whole": whole, "outside_all_zones": 3}})
+    assert "nine times in ten, in the zones given" in part
+    assert wording.in_truth({"zones": {"whole": {"damage_low": None}}}) == ""
+
+
 def test_without_a_second_date_nothing_is_said_of_water() -> None:
     assert "water" not in areas(None)
 

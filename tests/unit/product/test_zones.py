@@ -15,7 +15,7 @@ from odc.geo.geobox import GeoBox
 from geomage.geo import Raster, ground_gsd, read_raster, read_vectors, write_cog
 from geomage.product import Order, graded
 from geomage.product.affected import affected_surface
-from geomage.product.grading import WORDS
+from geomage.product.grading import BY_EYE, WORDS
 from geomage.product.measured import Errors
 from geomage.product.most_affected import COUNTS, most_affected, zone_table
 from geomage.product.people import residents_of
@@ -228,3 +228,17 @@ def test_a_zone_named_like_a_formula_does_not_run(tmp_path: Path) -> None:
     )
     found = most_affected(buildings, grid(UTM), Order(zones=tmp_path / "z.gpkg"), errors())
     assert "\n'=HYPERLINK(1)," in table_csv(zone_table(found))
+
+
+def test_what_was_graded_by_eye_is_in_no_doubt() -> None:
+    words = {1: "No visible damage", 2: "Damaged", 3: "Damaged", 4: "Destroyed"}
+    seen = houses()
+    grade = np.random.default_rng(5).integers(1, 5, len(seen))
+    seen = seen.assign(grade=grade, damage_gra=[words[n] for n in grade], det_method=BY_EYE)
+    whole = most_affected(seen, BOX, Order(), errors()).whole
+    assert whole["damage_low"] == whole["damage_high"] == int((grade > 1).sum())
+    assert whole["destroyed_low"] == whole["destroyed_high"] == int((grade == 4).sum())
+    half = seen.assign(det_method=np.where(np.arange(len(seen)) < 150, BY_EYE, "Automatic"))
+    whole = most_affected(half, BOX, Order(), errors()).whole
+    least = int((grade[:150] > 1).sum())
+    assert least <= whole["damage_low"] < whole["damage_high"] <= least + 150

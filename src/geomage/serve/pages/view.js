@@ -8,10 +8,12 @@ const COLOURS = {destroyed: "#b3001b", damaged: "#f06d00", possibly: "#ffd400", 
 const STATES = {passable: "#2a8f4f", blocked: "#b3001b", flooded: "#1f5fd6", unknown: "#8a8f98"};
 const NAMES = {builtUpA: "Buildings by damage", observedEventA: "Observed event",
   notAnalysedA: "Not analysed", transportationL: "Roads", mostAffectedA: "Most affected areas",
+  hydrographyA: "Water at both dates", cutOffA: "Places cut off", accessTimeA: "Minutes to a facility",
   facilitiesP: "Facilities", imageFootprintA: "Image footprints", areaOfInterestA: "Area of interest",
   damage: "Damage", flood: "Flood", landcover: "Land cover", building: "Building probability",
   change: "Change", before: "Before", after: "After"};
-const HIDDEN_AT_FIRST = new Set(["imageFootprintA"]);
+const EVENTS = {"Flooded area": "#1f5fd6", "Debris": "#a5702a"};   // by notation, as in the report
+const HIDDEN_AT_FIRST = new Set(["imageFootprintA", "accessTimeA"]);
 const UNDER = ["areaOfInterestA", "imageFootprintA", "notAnalysedA", "observedEventA", "mostAffectedA"];
 const byId = name => document.getElementById(name);
 const canvas = byId("map"), pen = canvas.getContext("2d");
@@ -154,9 +156,10 @@ function look(layer, fields) {
   const word = COLOURS[SLUGS[fields.damage_gra]];
   if (layer === "builtUpA") return {line: word || "#777", fill: word || "#777", alpha: fields.damage_gra === "No visible damage" ? .12 : .4, width: 1.7};
   if (layer === "notAnalysedA") return {line: "#3c4149", hatch: true, width: 1};
-  if (layer === "observedEventA") return {line: "#1f5fd6", fill: "#1f5fd6", alpha: .3, width: 1.4};
+  const event = EVENTS[fields.notation] || "#6a3d9a";
+  if (layer === "observedEventA") return {line: event, fill: event, alpha: .3, width: 1.4};
   if (layer === "transportationL") return {line: STATES[fields.state] || word || "#c04be0", width: 3, dash: fields.state === "unknown"};
-  if (layer === "mostAffectedA") return {line: "#7a1fa2", width: 2.6};
+  if (layer === "mostAffectedA") return {line: "#7a1fa2", width: 2.6};   // no fill: zones cover the whole image
   if (layer === "areaOfInterestA") return {line: "#000", width: 1.6};
   if (layer === "imageFootprintA") return {line: "#fff", width: 1.6, dash: true};
   return {line: word || "#6a3d9a", fill: word || "#6a3d9a", alpha: .25, width: 2};
@@ -247,6 +250,7 @@ function drawChosen() {
 function draw() {
   if (asked) return;
   asked = true;
+  document.documentElement.dataset.awaited = "moving";   // until it is painted
   requestAnimationFrame(paint);
 }
 
@@ -419,7 +423,9 @@ function fillPanel() {
   const rank = one => [...UNDER, "transportationL"].indexOf(one.id);
   for (const one of [...product.vectors].sort((a, b) => rank(a) - rank(b))) {
     byId("vectors").append(layerBox(one.id, one.count));
+    if (!one.count) continue;   // no legend of nothing
     if (one.id === "builtUpA") byId("vectors").append(legend(Object.entries(SLUGS)));
+    if (one.id === "observedEventA") byId("vectors").append(legend([["flooded", "flooded"], ["debris", "debris"]]));
     if (one.id === "transportationL") byId("vectors").append(legend(
       [["passable", "passable"], ["blocked", "destroyed"], ["flooded", "flooded"], ["unknown", "unseen"]]));
   }
