@@ -118,7 +118,8 @@ def _flood_colour(rng: np.random.Generator) -> np.ndarray:
     at = np.arange(len(_FLOOD_WATER))
     mixed = np.array([np.interp(load, at, band) for band in _FLOOD_WATER.T])
     green = abs(rng.normal()) * np.array([0.0, 0.25, 0.1]) * (mixed.mean() < _CLEAR)
-    return mixed * np.exp(rng.normal(0, 0.15) + rng.normal(0, 0.08, 3) + green)
+    off = np.exp(rng.normal(0, 0.15) + rng.normal(0, 0.08, 3) + green)
+    return np.asarray(mixed * off)
 
 
 def flood_ground(c: Canvas) -> np.ndarray:
