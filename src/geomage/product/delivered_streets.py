@@ -46,11 +46,13 @@ def delivered_streets(out: Path, order: Order = PLAIN) -> Streets:
         return map_streets(order.roads, rasters, _hidden(vectors), depth=order.depth)
     listed = listed_files(paths, ["landcover.tif"])
     with open_features(vectors) as file:
-        if "transportationL" not in file.layers or not listed:
-            raise InputError(
-                f"{out} has no streets: give them with --roads FILE, here or to `geomage map`"
-            )
-    return Streets(_layer(vectors), check_raster(listed["landcover.tif"]).box, {})
+        there = "transportationL" in file.layers and bool(listed)
+    frame = read_vectors(vectors, "transportationL") if there else GeoDataFrame()
+    if frame.empty:  # a layer without a row stands in every product
+        raise InputError(
+            f"{out} has no streets: give them with --roads FILE, here or to `geomage map`"
+        )
+    return Streets(_network(vectors, frame), check_raster(listed["landcover.tif"]).box, {})
 
 
 def delivered_buildings(out: Path) -> GeoDataFrame:
@@ -76,15 +78,14 @@ def _hidden(vectors: Path) -> GeoDataFrame:
     return found
 
 
-def _layer(vectors: Path) -> GeoDataFrame:
+def _network(vectors: Path, frame: pd.DataFrame) -> GeoDataFrame:
     """The network, refused where a route through it would be nonsense."""
-    frame = read_vectors(vectors, "transportationL")
     missing = [name for name in COLUMNS if name not in frame]
     if missing or not isinstance(frame, GeoDataFrame) or frame.crs is None:
         raise InputError(
             f"{vectors}: the layer transportationL lacks {', '.join(missing) or 'a CRS'}; {_AGAIN}"
         )
-    if frame.empty or frame.geometry.isna().any() or frame.geometry.is_empty.any():
+    if frame.geometry.isna().any() or frame.geometry.is_empty.any():
         raise InputError(f"{vectors}: the layer transportationL has segments without a shape")
     odd = sorted({*frame["state"].astype(str)} - {*STATES})
     if odd:
