@@ -33,6 +33,7 @@ from geomage.product.journal_words import is_sound
 
 __all__ = [
     "ENCLOSED",
+    "LONGEST_NAME",
     "Edit",
     "Journal",
     "edits_of",
@@ -44,7 +45,7 @@ __all__ = [
 ENCLOSED: Final = "review.jsonl"
 """Name of the lines that led to a product, within it."""
 _FIRST: Final = "0" * 64
-_LONGEST_NAME: Final = 80
+LONGEST_NAME: Final = 80
 _MOST_BYTES: Final = 2**28
 
 Line = Mapping[str, Any]
@@ -145,7 +146,7 @@ class Journal:
         line: dict[str, Any] = {
             "n": len(self.lines) + 1,
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "who": who[:_LONGEST_NAME],
+            "who": who[:LONGEST_NAME],
             "what": what,
             **facts,
             "after": self._after,
