@@ -246,3 +246,13 @@ def test_facilities_of_a_file_with_a_table_beside_them_are_read(tmp_path) -> Non
     path = as_file(tmp_path / "h.gpkg", [shapely.Point(placed(50, 50))])
     write_dataframe(pd.DataFrame({"styleName": ["red"]}), path, layer="layer_styles")
     assert len(read_facilities(path, BOX).frame) == 1
+
+
+def test_streets_that_end_at_the_rim_of_the_map_can_be_driven(tmp_path) -> None:
+    """Cutting there leaves a crumb, whose length was rounded to zero and then refused."""
+    paths = [((0, 100), (400, 100)), ((20, 300), (400.003, 300)), ((100, 0), (100, 400))]
+    order = Order(roads=write_streets(tmp_path / "rim.gpkg", paths))
+    out = write_street_product(tmp_path, order)
+    found = delivered_streets(out).frame
+    assert (found[["length_m", "seconds"]] > 0).all(axis=None)
+    assert main(["route", str(out), *GO]) == 0

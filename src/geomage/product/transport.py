@@ -57,6 +57,7 @@ COLUMNS: Final = (
 )  # fmt: skip
 _NOT_APPLICABLE: Final = "Not Applicable"
 _NO_SOURCE: Final = 997
+_LEAST: Final = (0.01, 0.001)  # metres and seconds of a segment, as they are rounded
 _STEP_M: Final = 1.0
 
 
@@ -143,9 +144,9 @@ def _frame(
         "cd_value": _NOT_APPLICABLE,
         "state": state,
         "depth_m": np.full(len(road), np.nan),
-        "length_m": length.round(2),
+        "length_m": np.maximum(length.round(2), _LEAST[0]),  # none is rounded to no street
         "why": states.why,
-        "seconds": (3.6 * length / roads.kmh[road]).round(3),
+        "seconds": np.maximum((3.6 * length / roads.kmh[road]).round(3), _LEAST[1]),
         "kind": kind,
         "way_id": roads.way_id[road],
         "oneway": roads.oneway[road].astype(np.int16),
