@@ -5,11 +5,12 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from operator import add
 from pathlib import Path
 from typing import Any
 
+from odc.geo.geobox import GeoBox
 from tqdm import tqdm
 
 from geomage.errors import InputError
@@ -33,6 +34,7 @@ __all__ = [
     "find_pairs",
     "map_into",
     "measure_gate",
+    "order_check",
     "score_job",
 ]
 
@@ -191,8 +193,7 @@ def map_into(
 
     `say` is told what a person should know.
     """
-    check_order(order, job.before, job.gsd)
-    with map_rasters(job, say) as result:
+    with map_rasters(job, say, order_check(job, order)) as result:
         return write_product(
             result,
             job.out,
@@ -201,6 +202,11 @@ def map_into(
             order=order,
             overwrite=job.overwrite,
         )
+
+
+def order_check(job: MapJob, order: Order) -> Callable[[GeoBox], None]:
+    """What refuses an order that the grid of a map, or its job, cannot meet."""
+    return partial(check_order, order, out=job.out, two_dates=bool(job.after))
 
 
 def score_job(job: MapJob, reference: Path) -> Score:

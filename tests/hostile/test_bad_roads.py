@@ -8,9 +8,11 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 import rasterio
 import shapely
+from pyogrio import write_dataframe
 
 from geomage.cli import main
 from geomage.errors import InputError
@@ -128,7 +130,7 @@ def test_files_are_checked_before_anything_is_mapped(capfd, tmp_path) -> None:
 def test_facilities_without_a_place_are_refused(tmp_path) -> None:
     with pytest.raises(InputError, match="states no CRS"):
         read_facilities(as_file(tmp_path / "h.gpkg", [LINE], None), BOX)
-    check_order(Order(), [tmp_path / "none.tif"])
+    check_order(Order(), BOX)
 
 
 @pytest.mark.parametrize(
@@ -212,3 +214,45 @@ def test_longitudes_and_latitudes_swapped_are_far_off(capfd, whole) -> None:
     lon, lat = lonlat(40, 100)
     words = ("--from", f"{lat},{lon}", "--to", said(360, 100))
     leaves(capfd, 2, "is it LON,LAT", "route", whole, *words)
+
+
+@pytest.mark.parametrize("layer", ["inf", "-inf", "nan", "up"])
+def test_a_level_that_is_none_is_the_ground(tmp_path, layer) -> None:
+    found = read_roads(as_file(tmp_path / "s.gpkg", [LINE], layer=[layer]), BOX)
+    assert found.level.tolist() == [0]
+
+
+def test_a_street_that_leaves_for_nowhere_is_left_out(tmp_path) -> None:
+    away = [shapely.LineString([placed(20, 200), end]) for end in ((1e300, 0), (9e6, 0))]
+    found = read_roads(as_file(tmp_path / "s.gpkg", [LINE, *away]), BOX)
+    assert len(found) == 1
+    assert sum(found.left_out.values()) == 2
+
+
+def test_an_answer_does_not_take_the_place_of_what_was_read(capfd, out, tmp_path) -> None:
+    streets = write_streets(tmp_path / "s.gpkg")
+    for words, says in (
+        (("access", out, "-o", out / "products.gpkg"), "lies in the product"),
+        (("route", out, *GO, "-o", out / "way.gpx"), "lies in the product"),
+        (("access", out, "-o", streets, "--roads", streets), "is the input"),
+    ):
+        held = {path: path.read_bytes() for path in (streets, out / "products.gpkg")}
+        leaves(capfd, 2, says, *words, "--overwrite")
+        assert {path: path.read_bytes() for path in held} == held
+
+
+def test_facilities_of_a_file_with_a_table_beside_them_are_read(tmp_path) -> None:
+    """As QGIS leaves one with its styles."""
+    path = as_file(tmp_path / "h.gpkg", [shapely.Point(placed(50, 50))])
+    write_dataframe(pd.DataFrame({"styleName": ["red"]}), path, layer="layer_styles")
+    assert len(read_facilities(path, BOX).frame) == 1
+
+
+def test_streets_that_end_at_the_rim_of_the_map_can_be_driven(tmp_path) -> None:
+    """Cutting there leaves a crumb, whose length was rounded to zero and then refused."""
+    paths = [((0, 100), (400, 100)), ((20, 300), (400.003, 300)), ((100, 0), (100, 400))]
+    order = Order(roads=write_streets(tmp_path / "rim.gpkg", paths))
+    out = write_street_product(tmp_path, order)
+    found = delivered_streets(out).frame
+    assert (found[["length_m", "seconds"]] > 0).all(axis=None)
+    assert main(["route", str(out), *GO]) == 0

@@ -14,7 +14,7 @@ import pytest
 
 from geomage.errors import InputError, OutputError
 from geomage.product.journal import edits_of, journal_beside, read_lines
-from geomage.serve.running import ReviewOrder, exposure, hosts_of, listen
+from geomage.serve.running import ReviewOrder, exposure, hosts_of, listen, serve_view
 
 pytest.importorskip("starlette", reason="needs the extra [web]")
 from tests.served import Served, serving, toy_product
@@ -242,3 +242,26 @@ def test_listening_to_others_is_said_loudly() -> None:
         assert exposure(host, 80).startswith(f"WARNING: {host} is open to the network")
     with listen("0.0.0.0", 0) as door:  # noqa: S104 -- no one is answered
         assert not any(name.startswith("0.0.0.0") for name in hosts_of("0.0.0.0", door))  # noqa: S104
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_before_the_server_listens_ends_it(out: Path, number: signal.Signals) -> None:
+    """The address is told, and who reads it ends the server at once."""
+
+    def say(text: str) -> None:
+        if text.startswith("http"):
+            signal.raise_signal(number)
+
+    serve_view(out, {}, host="127.0.0.1", port=0, say=say, browse=False)
+
+
+@pytest.mark.parametrize("who", ["", "a\nb", "\x1b[31mana", "x" * 81])
+def test_a_name_that_is_no_name_is_refused(who: str) -> None:
+    with pytest.raises(InputError, match="printable characters"):
+        ReviewOrder(Path("out"), who)
+
+
+@pytest.mark.parametrize("host", ["", " ", "[]"])
+def test_no_address_is_not_every_address(host: str) -> None:
+    with pytest.raises(InputError, match="is no address"), listen(host, 0):
+        pass

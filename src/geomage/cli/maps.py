@@ -192,7 +192,7 @@ def map_(
         seed=seed,
     )
     if dry_run:
-        _forecast(job, as_json=as_json)
+        _forecast(job, order, as_json=as_json)
         return
     product = map_into(job, say, order)
     summary = json.loads(product.summary.read_text(encoding="utf-8"))
@@ -270,10 +270,11 @@ def score(
         print_text(score_table(record))
 
 
-def _forecast(job: Any, *, as_json: bool) -> None:
+def _forecast(job: Any, order: Any, *, as_json: bool) -> None:
+    from geomage.evaluation import order_check
     from geomage.mapping.forecast import forecast
 
-    found = forecast(job)
+    found = forecast(job, order_check(job, order))
     text = (
         f"{found.pixels / 1e6:,.1f} Mpx in {found.tiles} tiles, each pixel seen "
         f"{found.recomputation:.2f} times with the margins; {found.mpx_per_second:.2f} Mpx/s: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ import typer
 
 from geomage.cli.frame import PARTLY, done, examples, print_json, print_text, say
 from geomage.cli.options import Depth, Facilities, Json, Overwrite, Roads, read_lonlat
-from geomage.errors import InputError
+from geomage.errors import InputError, OutputError
 
 verbs = typer.Typer(rich_markup_mode=None)
 
@@ -69,6 +70,7 @@ def route(
     wish = Wish(through_unknown, _wade(wade))
     for path in out or ():
         check_track(path, overwrite=overwrite)
+        _refuse_over(path, product, (roads, depth))
     streets = delivered_streets(product, Order(roads=roads, depth=_on_roads(roads, depth)))
     found = find_route(streets.frame, streets.box, places, wish)
     for path in out or ():
@@ -118,12 +120,27 @@ def access(
     if out.suffix.lower() != ".gpkg":
         raise InputError(f"-o {out}: access is written as .gpkg")
     refuse_file(out, overwrite=overwrite)
+    _refuse_over(out, product, (roads, depth, facilities))
     streets = delivered_streets(product, Order(roads=roads, depth=_on_roads(roads, depth)))
     given = None if facilities is None else read_facilities(facilities, streets.box)
     found = map_access(streets, delivered_buildings(product), given)
     styles = {name: style for name, style in street_styles().items() if name in found.layers}
     write_vectors(out, found.layers, styles=styles)
     done(f"{access_words(found.summary)}: {out}", {"out": out, **found.summary}, as_json=as_json)
+
+
+def _refuse_over(out: Path, product: Path, sources: Iterable[Path | None]) -> None:
+    """Raise OutputError when a file would take the place of what is read."""
+    from geomage.geo import true_path
+
+    target = true_path(out)
+    if true_path(product) in target.parents:
+        raise OutputError(
+            f"-o {out} lies in the product {product}, which stays as it is; choose another output"
+        )
+    for source in sources:
+        if source is not None and true_path(source) == target:
+            raise OutputError(f"-o {out} is the input {source}; choose another output")
 
 
 def _on_roads(roads: Path | None, depth: Path | None) -> Path | None:

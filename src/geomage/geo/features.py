@@ -221,7 +221,8 @@ def _read(
 
 def _shapes(wkb: np.ndarray) -> tuple[np.ndarray, int]:
     """Shapes of WKB, None where there is none, and how many had to be closed."""
-    strict = shapely.from_wkb(wkb, on_invalid="ignore")
+    with np.errstate(invalid="ignore"):  # coordinates that are no numbers are left out later
+        strict = shapely.from_wkb(wkb, on_invalid="ignore")
     broken = np.flatnonzero(
         shapely.is_missing(strict) & np.array([b is not None for b in wkb], bool)
     )

@@ -225,16 +225,8 @@ def _ids(values: np.ndarray | None, count: int) -> np.ndarray:
 
 def _piece(wkb: np.ndarray, ids: np.ndarray, people: np.ndarray, place: _Place) -> Footprints:
     """Some features as polygons on the grid."""
-    shapes = np.array(shapely.from_wkb(wkb, on_invalid="ignore"), object).reshape(len(wkb))
-    unread = np.flatnonzero(
-        shapely.is_missing(shapes) & np.array([b is not None for b in wkb], bool)
-    )
-    shapes[unread] = shapely.from_wkb(wkb[unread], on_invalid="fix")
-    shapes = shapely.force_2d(shapes)
-    broken = ~shapely.is_missing(shapes) & ~shapely.is_valid(shapes)
-    broken[unread] = True
-    shapes[broken] = shapely.make_valid(shapes[broken])
-    areas, of = _areal(shapes)
+    with np.errstate(invalid="ignore", over="ignore"):  # places that are none are counted below
+        areas, of, broken = _mended(wkb)
     kept = Polygons.of(areas)
     placed = kept.placed(place(kept.corners))
     there = _is_somewhere(placed)
@@ -251,6 +243,20 @@ def _piece(wkb: np.ndarray, ids: np.ndarray, people: np.ndarray, place: _Place) 
         crs=None,
         occupants=people[of],
     )
+
+
+def _mended(wkb: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What has an area, the rows these are of, and which rows had to be mended."""
+    shapes = np.array(shapely.from_wkb(wkb, on_invalid="ignore"), object).reshape(len(wkb))
+    unread = np.flatnonzero(
+        shapely.is_missing(shapes) & np.array([b is not None for b in wkb], bool)
+    )
+    shapes[unread] = shapely.from_wkb(wkb[unread], on_invalid="fix")
+    shapes = shapely.force_2d(shapes)
+    broken = ~shapely.is_missing(shapes) & ~shapely.is_valid(shapes)
+    broken[unread] = True
+    shapes[broken] = shapely.make_valid(shapes[broken])
+    return (*_areal(shapes), broken)
 
 
 def _areal(shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -12,6 +12,7 @@ import geopandas as gpd
 import numpy as np
 from rasterio.windows import Window
 
+from geomage.errors import InputError
 from geomage.geo import TileKey, TileStore, Tiling, ground_gsd
 from geomage.geo.footprints import Footprints, read_footprints, refuse_footprints
 from geomage.mapping.building_tiles import Fields
@@ -74,14 +75,21 @@ class Given:
 
 def refuse_given(job: MapJob, plan: Plan) -> None:
     """Raise InputError when the footprints of a job cannot serve it; read no feature."""
+    _refuse_layer_of_none(job)
     if job.footprints is not None:
         refuse_footprints(job.footprints, plan.product, job.footprints_layer)
+
+
+def _refuse_layer_of_none(job: MapJob) -> None:
+    if job.footprints is None and job.footprints_layer is not None:
+        raise InputError("--footprints-layer needs a file: give it with --footprints FILE")
 
 
 def read_given(
     job: MapJob, plan: Plan, say: Callable[[str], None] = lambda _: None
 ) -> Given | None:
     """The footprints of a job; None where it has none."""
+    _refuse_layer_of_none(job)
     if job.footprints is None:
         return None
     found = read_footprints(job.footprints, plan.product, job.footprints_layer)

@@ -42,7 +42,11 @@ from geomage.workers import Run, Workers, cores, give_back, makers, open_workers
 _RUN = 8  # tiles a task at most, where the model runs in several processes
 
 
-def map_rasters(job: MapJob, say: Callable[[str], None] = lambda _: None) -> MapResult:
+def map_rasters(
+    job: MapJob,
+    say: Callable[[str], None] = lambda _: None,
+    check: Callable[[GeoBox], None] = lambda _: None,
+) -> MapResult:
     """Map buildings and land cover of one date, and with a second date damage, flood and change.
 
     The rasters lie in a hidden folder beside `job.out`; use the result in a `with` block and
@@ -51,6 +55,7 @@ def map_rasters(job: MapJob, say: Callable[[str], None] = lambda _: None) -> Map
     Args:
         job: what to map.
         say: told what a person should know while it goes on.
+        check: given the grid of what will be mapped before any pixel is read; may raise.
 
     Raises:
         InputError: images that cannot be read, do not fit together, or hold nothing to map.
@@ -62,6 +67,7 @@ def map_rasters(job: MapJob, say: Callable[[str], None] = lambda _: None) -> Map
     give_back()
     model = open_model(job, 1)  # for its card; what runs is opened for its pass alone
     card, plan = model.card, make_plan(job, model.card)
+    check(window_box(plan.product, plan.part))
     given = read_given(job, plan, say)
     out = job.out.absolute()
     refuse_full(out, work_bytes(plan))

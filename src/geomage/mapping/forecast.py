@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from odc.geo.geobox import GeoBox
 
-from geomage.geo import Tiling
+from geomage.geo import Tiling, window_box
 from geomage.mapping.assess import refuse_given
 from geomage.mapping.job import MapJob, open_model
 from geomage.mapping.plan import Plan, make_plan, memory_bytes, work_bytes, work_part
@@ -60,8 +62,12 @@ class Forecast:
         }
 
 
-def forecast(job: MapJob) -> Forecast:
+def forecast(job: MapJob, check: Callable[[GeoBox], None] = lambda _: None) -> Forecast:
     """Read the headers of the images and try the model for two seconds; write nothing.
+
+    Args:
+        job: what to map.
+        check: as of `map_rasters`.
 
     Raises:
         InputError: as `map_rasters` would.
@@ -69,6 +75,7 @@ def forecast(job: MapJob) -> Forecast:
     """
     model = open_model(job, cores())
     plan = make_plan(job, model.card)
+    check(window_box(plan.product, plan.part))
     refuse_given(job, plan)
     tiling = Tiling(plan.work, model.card.window)
     seen = 0

@@ -47,12 +47,12 @@ def delivered_streets(out: Path, order: Order = PLAIN) -> Streets:
     listed = listed_files(paths, ["landcover.tif"])
     with open_features(vectors) as file:
         there = "transportationL" in file.layers and bool(listed)
-    frame = read_vectors(vectors, "transportationL") if there else None
-    if frame is None or not len(frame):  # a map without --roads has the layer, and no row in it
+    frame = read_vectors(vectors, "transportationL") if there else GeoDataFrame()
+    if frame.empty:  # a layer without a row stands in every product
         raise InputError(
             f"{out} has no streets: give them with --roads FILE, here or to `geomage map`"
         )
-    return Streets(_sound(vectors, frame), check_raster(listed["landcover.tif"]).box, {})
+    return Streets(_network(vectors, frame), check_raster(listed["landcover.tif"]).box, {})
 
 
 def delivered_buildings(out: Path) -> GeoDataFrame:
@@ -78,7 +78,7 @@ def _hidden(vectors: Path) -> GeoDataFrame:
     return found
 
 
-def _sound(vectors: Path, frame: pd.DataFrame) -> GeoDataFrame:
+def _network(vectors: Path, frame: pd.DataFrame) -> GeoDataFrame:
     """The network, refused where a route through it would be nonsense."""
     missing = [name for name in COLUMNS if name not in frame]
     if missing or not isinstance(frame, GeoDataFrame) or frame.crs is None:

@@ -15,6 +15,7 @@ from geomage.product.folder import ProductPaths, sha256_of
 __all__ = ["Evidence", "find_images", "shift_of"]
 
 ROLES: Final = ("before", "after")
+_FARTHEST_M: Final = 1000.0  # no shift that is measured comes near it
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,21 @@ class Evidence:
 
 
 def shift_of(facts: Mapping[str, Any]) -> tuple[float, float]:
-    """(east, north) metres by which the second date lies off the grid; zeros where not known."""
+    """(east, north) metres by which the second date lies off the grid; zeros where not known.
+
+    Raises:
+        InputError: it states something else.
+    """
     stated = facts.get("shift")
     shift: Mapping[str, Any] = stated if isinstance(stated, Mapping) else {}
     if not shift or shift.get("reason"):
         return (0.0, 0.0)
+    moved = shift.get("dx_m"), shift.get("dy_m")
+    if not all(isinstance(one, int | float) and abs(one) <= _FARTHEST_M for one in moved):
+        raise InputError(
+            f"the manifest says that the second date lies {moved} m off, which is no shift: take a "
+            "copy of the product that was not touched"
+        )
     return (float(shift["dx_m"]), float(shift["dy_m"]))
 
 

@@ -39,7 +39,7 @@ def read_facilities(path: Path, box: GeoBox) -> Facilities:
     """Read facilities on a map or within `AROUND_M` of it.
 
     Of OpenStreetMap data: hospitals (`amenity=hospital`). Of other files: every feature of every
-    layer; areas and lines count as a point inside them.
+    layer that has shapes; areas and lines count as a point inside them.
 
     Raises:
         InputError: no such file, no CRS, or none of them near the map.
@@ -49,7 +49,8 @@ def read_facilities(path: Path, box: GeoBox) -> Facilities:
         raise InputError(f"--facilities {path}: the map has no CRS, so they have no place on it")
     crs = box.crs.to_wkt()
     with open_features(path) as file:
-        layers = _OSM_LAYERS if file.is_osm else tuple(file.layers)
+        shaped = tuple(name for name, kind in file.layers.items() if kind != "None")
+        layers = _OSM_LAYERS if file.is_osm else shaped
         parts = [_layer(file, layer, box).to_crs(crs) for layer in layers]
     frame = pd.concat(parts, ignore_index=True) if parts else gpd.GeoDataFrame()
     if not len(frame):

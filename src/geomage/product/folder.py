@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
@@ -39,9 +38,10 @@ from geomage.product.layers import (
 )
 from geomage.product.mapped import RASTERS, Mapped
 from geomage.product.measured import Measured, measured_of
+from geomage.product.moment import moment_of_making
 from geomage.product.most_affected import Affected
 from geomage.product.order import PLAIN, Order, way_from
-from geomage.product.ordered import ordered_access, ordered_files
+from geomage.product.ordered import ordered_access, ordered_files, refuse_one_date
 from geomage.product.pictures import Picture, take_picture
 from geomage.product.printing import can_print, print_map
 from geomage.product.report import report_html
@@ -104,8 +104,8 @@ def write_product(  # noqa: PLR0913 -- each by name, and each a thing of its own
     missing = [name for name in _NEEDED if name not in result.rasters]
     if missing:
         raise InputError(f"the mapping run has no raster {missing}; it has {[*result.rasters]}")
-    moment = created or _now()
-    _refuse_early(order, after_paths)
+    moment = created or moment_of_making()
+    refuse_one_date(order, two_dates=bool(after_paths))
     sources = _sources(before_paths, after_paths, result.facts, order)
     _refuse_changed(sources, result.facts)
     with (
@@ -236,16 +236,6 @@ def product_paths(out: Path) -> ProductPaths:
         item=folder / "item.json",
         manifest=manifest,
     )
-
-
-def _now() -> datetime:
-    stated = os.environ.get("SOURCE_DATE_EPOCH")
-    return datetime.fromtimestamp(int(stated), UTC) if stated else datetime.now(UTC)
-
-
-def _refuse_early(order: Order, after: Sequence[Path]) -> None:
-    if "MONIT" in order.code and not after:
-        raise InputError(f"--kind {order.kind} is a later look at an event: give a second image")
 
 
 def _sources(

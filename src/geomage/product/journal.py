@@ -29,9 +29,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from geomage.errors import InputError, OutputError
+from geomage.product.journal_words import is_sound
 
 __all__ = [
     "ENCLOSED",
+    "LONGEST_NAME",
     "Edit",
     "Journal",
     "edits_of",
@@ -43,7 +45,7 @@ __all__ = [
 ENCLOSED: Final = "review.jsonl"
 """Name of the lines that led to a product, within it."""
 _FIRST: Final = "0" * 64
-_LONGEST_NAME: Final = 80
+LONGEST_NAME: Final = 80
 _MOST_BYTES: Final = 2**28
 
 Line = Mapping[str, Any]
@@ -99,14 +101,18 @@ def _bytes(path: Path) -> bytes:
 
 def _line(path: Path, number: int, text: bytes) -> Line:
     try:
-        line = json.loads(text)
+        line = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise _changed(path, number, "is not JSON") from error
-    if not isinstance(line, dict) or not {"at", "who", "what", "after", "hash"} <= set(line):
+    if not isinstance(line, dict) or not is_sound(line):
         raise _changed(path, number, "is no line of a review")
     if line["hash"] != _hash(line):
         raise _changed(path, number, "does not have the hash of what it says")
     return line
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(f"{word} is no JSON")
 
 
 def _changed(path: Path, number: int, how: str) -> InputError:
@@ -140,7 +146,7 @@ class Journal:
         line: dict[str, Any] = {
             "n": len(self.lines) + 1,
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "who": who[:_LONGEST_NAME],
+            "who": who[:LONGEST_NAME],
             "what": what,
             **facts,
             "after": self._after,

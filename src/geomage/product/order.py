@@ -40,7 +40,7 @@ events, after the categories of EM-DAT)."""
 NOT_APPLICABLE: Final = "Not Applicable"
 FILES: Final = ("roads", "depth", "facilities", "zones", "population")
 """Fields of an `Order` that name files."""
-_MONIT: Final = re.compile(r"(?:(FEP|DEL|GRA)_)?MONIT(\d{0,2})")
+_MONIT: Final = re.compile(r"(?:(FEP|DEL|GRA)_)?MONIT(|0?[1-9]|[1-9][0-9])")
 _LONGEST: Final = 254  # characters of a field of the service's files
 
 
@@ -168,6 +168,9 @@ def ordered(record: Mapping[str, Any], out: Path) -> Order:
             f"{out}: what it was made with is gone: {', '.join(gone or sorted(files))}; put it "
             "back where it was"
         )
+    column = record.get("zone_name")
+    if column is not None and not isinstance(column, str):
+        raise InputError(f"{out}: its manifest names the column {column!r} of zones, which is none")
     words = ("kind", "version", "event_type", "event_id", "area_id", "locality", "zone_name")
     given: dict[str, Any] = {name: record[name] for name in words if record.get(name) is not None}
     return Order(**given, **files)

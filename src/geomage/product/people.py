@@ -18,6 +18,7 @@ from shapely.geometry.base import BaseGeometry
 
 from geomage.errors import InputError
 from geomage.geo import (
+    RasterFacts,
     check_raster,
     decoding,
     is_earthly,
@@ -32,6 +33,7 @@ __all__ = ["Residents", "residents_of"]
 
 _PARTS: Final = 16  # a side of a pixel is cut into, to share it out between zones
 _SIDE: Final = 64  # px of the population raster read at once
+_MOST: Final = 1e10  # people in a pixel: more than live on earth
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,11 @@ def residents_of(zones: GeoDataFrame, population: Path, box: GeoBox) -> Resident
         box: grid of the map.
 
     Raises:
-        InputError: no such raster, several bands, no CRS, negative counts, or it lies elsewhere.
+        InputError: no such raster, several bands, no CRS, impossible counts, or it lies elsewhere.
     """
     facts = check_raster(population)
-    _refuse_grid(population, facts.box, facts.count, box)
+    _refuse_values(population, facts)
+    _refuse_grid(population, facts.box, box)
     own = zones.assign(number=range(1, len(zones) + 1)).to_crs(warp_crs(facts.box))
     people, seen, parts = (np.zeros(len(zones) + 1) for _ in range(3))
     with open_raster(population) as dataset, decoding(population):
@@ -71,18 +74,23 @@ def residents_of(zones: GeoDataFrame, population: Path, box: GeoBox) -> Resident
             parts += np.bincount(number.ravel(), minlength=len(people))
     if not parts[1:].any():
         raise InputError(
-            f"--population {population}: does not lie on the zones of the map; give a raster of "
-            "the same place"
+            f"--population {population}: does not lie on the zones of the map, or its pixels are "
+            "far larger than these; give a raster of the same place"
         )
     share = seen[1:] / np.maximum(parts[1:], 1)
     return Residents(np.where(seen[1:] > 0, people[1:], np.nan), share)
 
 
-def _refuse_grid(population: Path, own: GeoBox, bands: int, box: GeoBox) -> None:
-    if bands != 1:
+def _refuse_values(population: Path, facts: RasterFacts) -> None:
+    if facts.count != 1:
         raise InputError(
-            f"--population {population}: has {bands} bands; give one of people per pixel"
+            f"--population {population}: has {facts.count} bands; give one of people per pixel"
         )
+    if "complex" in facts.dtype:
+        raise InputError(f"--population {population}: holds complex numbers; give people per pixel")
+
+
+def _refuse_grid(population: Path, own: GeoBox, box: GeoBox) -> None:
     if box.crs is None:
         raise InputError(
             "--population: the images have no CRS, so that people cannot be laid on them"
@@ -131,11 +139,12 @@ def _counts(
     """(y, x) people, 0 where nothing is known; and where something is."""
     values = dataset.read(1, window=window).astype("float64")
     there = (dataset.read_masks(1, window=window) > 0) & np.isfinite(values)
-    low = float(values[there].min()) if there.any() else 0.0
-    if low < 0:
+    known = values[there]
+    odd = known[(known < 0) | (known > _MOST)]
+    if odd.size:
         raise InputError(
-            f"--population {path}: counts {low:g} people in a pixel; declare that value as no data "
-            "(gdal_edit -a_nodata), or give another raster"
+            f"--population {path}: counts {odd.min():g} people in a pixel; declare that value as "
+            "no data (gdal_edit -a_nodata), or give another raster"
         )
     return np.where(there, values, 0.0), there
 

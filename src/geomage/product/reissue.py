@@ -42,7 +42,7 @@ from geomage.product.journal import (
 )
 from geomage.product.order import PLAIN, Order, ordered
 from geomage.product.sampling import drawn_from
-from geomage.product.standing import Standing, read_standing
+from geomage.product.standing import BY_EYE, Standing, read_standing
 
 __all__ = [
     "BY_EYE",
@@ -54,7 +54,6 @@ __all__ = [
     "sample_accuracy",
 ]
 
-"""The service's own word in ``det_method``."""
 HIDDEN: Final = "not visible to the reviewer"
 _UNSEEN_PX: Final = 255
 _TILE: Final = 1024
@@ -171,7 +170,15 @@ def refuse_foreign(lines: Sequence[Line], standing: Standing, path: Path) -> Seq
     odd = [one for one in odd if one not in known]
     if odd:
         raise InputError(f"{path} grades the building {odd[0]!r}, which the product does not have")
+    rows = [row for line in lines if line["what"] == "sample" for row in _rows_of(line)]
+    if rows and max(rows) >= len(known):
+        raise InputError(f"{path} draws row {max(rows)} of a product of {len(known)} buildings")
     return lines
+
+
+def _rows_of(line: Line) -> list[int]:
+    """Rows of the buildings of a sample."""
+    return [row for one in line["strata"] for row in one["rows"]]
 
 
 def _next_order(standing: Standing, lines: Sequence[Line], accuracy: Any) -> Order:

@@ -15,6 +15,7 @@ import geopandas as gpd
 import numpy as np
 import shapely
 from odc.geo.geobox import GeoBox
+from shapely.geometry.base import BaseGeometry
 
 from geomage.errors import BudgetError, InputError
 from geomage.geo import footprint, ground_gsd
@@ -39,6 +40,7 @@ __all__ = [
 AROUND_M: Final = 2000.0
 """Streets are read so far beyond the map: hospitals lie there, and ways around."""
 MOST_WAYS: Final = 2_000_000
+_FARTHEST_M: Final = 1e6  # from the map: no street that passes it has a corner there
 _SEAM: Final = 1e7  # steps of a degree in which OpenStreetMap keeps places
 _CENTIMETRE: Final = 100.0
 _TRUE: Final = frozenset({"yes", "true", "1", "t"})
@@ -142,7 +144,7 @@ def _drivable(table: gpd.GeoDataFrame, box: GeoBox, *, shared: bool) -> Roads:
     assert box.crs is not None
     source = table.geometry.iloc[kept]
     moved = to_plane(source.to_crs(box.crs.to_wkt()).to_numpy(), box)
-    mended = repair_lines(list(moved))
+    mended = repair_lines(_near(moved))
     rows = kept[mended.rows]
     keys = _keys(source.to_numpy(), mended.rows, mended.shapes, shared=shared)
     ways = [tags[row] for row in rows]
@@ -166,6 +168,14 @@ def _drivable(table: gpd.GeoDataFrame, box: GeoBox, *, shared: bool) -> Roads:
             **mended.counts,
         },
     )
+
+
+def _near(lines: np.ndarray) -> list[BaseGeometry | None]:
+    """Lines in the plane of a grid, None for one that goes farther than `_FARTHEST_M`."""
+    with np.errstate(invalid="ignore"):
+        bounds = np.abs(shapely.bounds(lines)).reshape(-1, 4)
+    far = np.asarray((bounds > _FARTHEST_M).any(axis=1))
+    return [None if away else line for line, away in zip(lines, far, strict=True)]
 
 
 def _keys(source: np.ndarray, rows: np.ndarray, lines: np.ndarray, *, shared: bool) -> np.ndarray:
@@ -214,7 +224,7 @@ def _level(tags: Mapping[str, str]) -> int:
     bridge, tunnel = _says(tags, "bridge"), _says(tags, "tunnel") or tags.get("indoor") == "yes"
     try:
         layer = int(float(tags.get("layer", "0")))
-    except ValueError:
+    except (ValueError, OverflowError):  # no number, or an infinite one
         layer = 0
     layer = max(-5, min(5, layer))
     if bridge:

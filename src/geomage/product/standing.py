@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 from geopandas import GeoDataFrame
 from odc.geo.geobox import GeoBox
 
@@ -17,9 +18,11 @@ from geomage.geo import check_raster, read_vectors
 from geomage.product.folder import ProductPaths, product_paths, sha256_of
 from geomage.product.grading import NOT_ANALYSED, PROBABILITIES, WORDS
 
-__all__ = ["Standing", "changed_files", "read_buildings", "read_record", "read_standing"]
+__all__ = ["BY_EYE", "Standing", "changed_files", "read_buildings", "read_record", "read_standing"]
 
 _AGAIN: Final = "map the images again, or take a copy that was not touched"
+BY_EYE: Final = "Photo-interpretation"
+"""The service's own word in ``det_method``."""
 _NEEDED: Final = ("building_id", "damage_gra", "confidence", "reason", "grade", *PROBABILITIES)
 
 
@@ -55,6 +58,8 @@ def read_standing(out: Path, *, check: Sequence[str] | None = None) -> Standing:
     changed = changed_files(paths, manifest, check)
     if changed:
         raise InputError(f"{changed[0]}; {_AGAIN}")
+    if check is None:
+        refuse_contradiction(paths, manifest)
     if "damage" not in paths.rasters:
         raise InputError(f"{out} was made from one date: it has no damage to grade")
     box = check_raster(paths.rasters["damage"]).box
@@ -74,7 +79,70 @@ def read_record(paths: ProductPaths) -> Mapping[str, Any]:
     whole = isinstance(record, dict) and isinstance(record.get("files"), dict)
     if not whole or not all(isinstance(one, dict) for one in record["files"].values()):
         raise InputError(f"{paths.manifest} is damaged: it lists no files; {_AGAIN}")
+    odd = [name for name, is_whole in _WHOLE.items() if not is_whole(record.get(name))]
+    if odd:
+        raise InputError(f"{paths.manifest} is damaged at its {odd[0]}; {_AGAIN}")
     return dict(record)
+
+
+def _is_record(value: Any) -> bool:
+    return value is None or isinstance(value, dict)
+
+
+def _are_inputs(value: Any) -> bool:
+    """Whether each input has its role, name and hash."""
+    if not isinstance(value, list):
+        return False
+    return all(
+        isinstance(one, dict)
+        and all(isinstance(one.get(name), str) for name in ("role", "name", "sha256"))
+        for one in value
+    )
+
+
+def _is_history(value: Any) -> bool:
+    return value is None or (isinstance(value, list) and all(isinstance(v, dict) for v in value))
+
+
+_WHOLE: Final[Mapping[str, Callable[[Any], bool]]] = {
+    "inputs": _are_inputs,
+    "parameters": lambda value: isinstance(value, dict),
+    "order": _is_record,
+    "accuracy": _is_record,
+    "history": _is_history,
+}
+
+
+def refuse_contradiction(paths: ProductPaths, manifest: Mapping[str, Any]) -> None:
+    """Raise InputError when the manifest says other things than the files whose hashes it lists.
+
+    Nothing holds the hash of the manifest itself; what it says of how the product was made and of
+    its name stands in ``item.json`` as well, its accuracy in ``summary.json``.
+    """
+    item, summary = (_read(path) for path in (paths.item, paths.summary))
+    made = (item.get("properties") or {}).get("geomage:parameters")
+    named = manifest.get("product")
+    order = manifest.get("order") or {}
+    same = {
+        "parameters": made == {**manifest["parameters"], "product": named},
+        "accuracy": manifest.get("accuracy") == summary.get("accuracy"),
+        "order": not order or {name: order.get(name) for name in named or ()} == named,
+    }
+    odd = [name for name, is_same in same.items() if not is_same]
+    if odd:
+        raise InputError(
+            f"{paths.manifest} was edited: what it says of its {odd[0]} is not what the "
+            f"files it lists say; {_AGAIN}"
+        )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A record of a product that is not damaged; nothing where it has none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        found = None
+    return found if isinstance(found, dict) else {}
 
 
 def changed_files(
@@ -103,6 +171,24 @@ def _change(folder: Path, name: str, stated: Mapping[str, Any]) -> str:
     return ""
 
 
+def _refuse_odd_numbers(paths: ProductPaths, frame: GeoDataFrame) -> None:
+    """Raise InputError where a share is none, or an unseen building has one.
+
+    A building graded by eye has no confidence.
+    """
+    seen = (frame["damage_gra"] != NOT_ANALYSED).to_numpy()
+    for name in ("confidence", *PROBABILITIES):
+        values = pd.to_numeric(frame[name], errors="coerce").to_numpy(float)
+        by_eye = name == "confidence" and "det_method" in frame
+        needed = seen & (frame["det_method"] != BY_EYE).to_numpy() if by_eye else seen
+        none = np.isnan(values)
+        odd = frame["building_id"][(values < 0) | (values > 1) | (none & needed) | ~(none | seen)]
+        if len(odd):
+            raise InputError(
+                f"{paths.vectors}: {name} of building {odd.iloc[0]} is no share; {_AGAIN}"
+            )
+
+
 def read_buildings(paths: ProductPaths, box: GeoBox) -> GeoDataFrame:
     """The buildings with the words they have, in the CRS of the grid.
 
@@ -121,6 +207,7 @@ def read_buildings(paths: ProductPaths, box: GeoBox) -> GeoDataFrame:
     if frame["building_id"].duplicated().any():
         raise InputError(f"{paths.vectors}: two buildings share a building_id; {_AGAIN}")
     unseen = (frame["damage_gra"] == NOT_ANALYSED).to_numpy()
+    _refuse_odd_numbers(paths, frame)
     reason = np.where(unseen, frame["reason"].to_numpy(object), None)
     grade = frame["grade"].fillna(0).astype(int)
     frame = frame.assign(grade=grade, reason=reason, not_analysed_reason=reason)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from geopandas import GeoDataFrame
 from odc.geo.geobox import GeoBox
 
-from geomage.geo import check_raster, pixel_box
 from geomage.product.affected import affected_surface, write_affected
 from geomage.product.measured import Measured
 from geomage.product.most_affected import Affected, most_affected, zone_table
@@ -29,22 +28,16 @@ METHOD: Final = (
 )
 
 
-def check_counts(order: Order, before: Sequence[Path], gsd: float | None = None) -> None:
+def check_counts(order: Order, box: GeoBox) -> None:
     """Refuse zones and people that cannot be laid on the images, before these are mapped.
 
     Args:
         order: what is asked.
-        before: images of the first date; only one tells where the map will lie.
-        gsd: metres a pixel, for an image without CRS.
+        box: grid of the map.
 
     Raises:
         InputError: see `given_zones` and `residents_of`.
     """
-    if len(before) != 1 or (order.zones is None and order.population is None):
-        return
-    box = check_raster(before[0]).box
-    if box.crs is None:
-        box = pixel_box((int(box.shape[0]), int(box.shape[1])), gsd or 1.0)
     if order.zones is not None:
         given_zones(order.zones, box, order.zone_name)
     if order.population is not None:

@@ -19,7 +19,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.io import DatasetReader
 
 from geomage.errors import InputError
-from geomage.geo import check_raster, ground_gsd, open_raster
+from geomage.geo import check_raster, ground_gsd, is_earthly, open_raster
 from geomage.product.corridors import values_at
 from geomage.product.network import Network, build_network
 from geomage.product.noding import Segments, cut_roads
@@ -34,8 +34,9 @@ from geomage.product.states import (
     States,
     judge_segments,
 )
+from geomage.product.surface import box_outline
 
-__all__ = ["COLUMNS", "Streets", "map_streets", "network_of", "working_seconds"]
+__all__ = ["COLUMNS", "Streets", "check_depth", "map_streets", "network_of", "working_seconds"]
 
 ROAD_TYPE: Final = "211-Highways, Streets and Roads"
 INFO: Final[Mapping[str, str]] = {
@@ -56,6 +57,7 @@ COLUMNS: Final = (
 )  # fmt: skip
 _NOT_APPLICABLE: Final = "Not Applicable"
 _NO_SOURCE: Final = 997
+_LEAST: Final = (0.01, 0.001)  # metres and seconds of a segment, as they are rounded
 _STEP_M: Final = 1.0
 
 
@@ -142,9 +144,9 @@ def _frame(
         "cd_value": _NOT_APPLICABLE,
         "state": state,
         "depth_m": np.full(len(road), np.nan),
-        "length_m": length.round(2),
+        "length_m": np.maximum(length.round(2), _LEAST[0]),  # none is rounded to no street
         "why": states.why,
-        "seconds": (3.6 * length / roads.kmh[road]).round(3),
+        "seconds": np.maximum((3.6 * length / roads.kmh[road]).round(3), _LEAST[1]),
         "kind": kind,
         "way_id": roads.way_id[road],
         "oneway": roads.oneway[road].astype(np.int16),
@@ -181,9 +183,9 @@ def _with_reasons(frame: GeoDataFrame, not_analysed: GeoDataFrame) -> GeoDataFra
 
 def _depths(lines: np.ndarray, flooded: np.ndarray, path: Path, box: GeoBox) -> np.ndarray:
     """Greatest depth (n,) along the middle of flooded segments, metres; nan where none is known."""
-    facts = check_raster(path)
-    if facts.box.crs is None or box.crs is None:
-        raise InputError(f"--depth {path} has no CRS: give it one (gdal_edit -a_srs)")
+    own = check_depth(path, box)
+    assert own.crs is not None
+    assert box.crs is not None
     found, rows = np.full(len(lines), np.nan), np.flatnonzero(flooded)
     if not len(rows):
         return found
@@ -191,14 +193,31 @@ def _depths(lines: np.ndarray, flooded: np.ndarray, path: Path, box: GeoBox) -> 
     which = np.repeat(np.arange(len(rows)), count)
     along = _STEP_M * (np.arange(len(which)) - np.repeat(np.cumsum(count) - count, count) + 0.5)
     points = from_plane(shapely.line_interpolate_point(lines[rows][which], along), box)
-    placed = GeoSeries(points, crs=box.crs.to_wkt()).to_crs(facts.box.crs.to_wkt())
-    pixels = np.stack(~facts.box.affine @ (placed.x.to_numpy(), placed.y.to_numpy()), -1)
+    placed = GeoSeries(points, crs=box.crs.to_wkt()).to_crs(own.crs.to_wkt())
+    pixels = np.stack(~own.affine @ (placed.x.to_numpy(), placed.y.to_numpy()), -1)
     with open_raster(path) as raster:
         depth = _known(values_at(pixels, raster).astype(float), raster)
     most = np.full(len(rows), -np.inf)
     np.fmax.at(most, which, depth)
     found[rows] = np.where(most > 0, most, np.nan)
     return found.round(2)
+
+
+def check_depth(path: Path, box: GeoBox) -> GeoBox:
+    """The grid of a depth of water; InputError where it says nothing of a map."""
+    facts = check_raster(path)
+    if facts.box.crs is None:
+        raise InputError(f"--depth {path} has no CRS: give it one (gdal_edit -a_srs)")
+    if not is_earthly(facts.box.crs):
+        raise InputError(f"--depth {path}: its CRS is no place on earth")
+    if facts.count != 1 or "complex" in facts.dtype:
+        raise InputError(
+            f"--depth {path} has {facts.count} band(s) of {facts.dtype}: give one of metres"
+        )
+    mine, there = (box_outline(one).to_crs("EPSG:4326").iloc[0] for one in (box, facts.box))
+    if not shapely.intersects(mine, there):
+        raise InputError(f"--depth {path} lies elsewhere than the map: give one of this place")
+    return facts.box
 
 
 def _known(depth: np.ndarray, raster: DatasetReader) -> np.ndarray:

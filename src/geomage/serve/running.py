@@ -12,9 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 from geomage.errors import InputError, MissingExtraError, OutputError
+from geomage.product.journal import LONGEST_NAME
 
 __all__ = [
     "ReviewOrder",
@@ -44,6 +46,13 @@ class ReviewOrder:
     who: str
     sample: int | None = None  # buildings to draw; None goes by doubt
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse a name that would be cut, or move the cursor of a terminal."""
+        if not (0 < len(self.who) <= LONGEST_NAME and self.who.isprintable()):
+            raise InputError(
+                f"--who {self.who[:40]!r}: give 1 to {LONGEST_NAME} printable characters"
+            )
 
 
 def serve_view(
@@ -98,6 +107,8 @@ def refuse_missing() -> None:
 @contextmanager
 def listen(host: str, port: int) -> Iterator[socket.socket]:
     """Yield a socket bound to an address; OutputError when it is taken or not ours."""
+    if not host.strip("[] "):  # would be every address of this machine
+        raise InputError(f"--host {host!r} is no address: leave it out, or name one")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_STREAM) as door:
@@ -157,11 +168,12 @@ def _run(app: Any, door: socket.socket, host: str, say: Say, *, browse: bool) ->
     url = f"http://{'127.0.0.1' if address == '0.0.0.0' else name}:{port}/"  # noqa: S104 -- compared, not bound
     if warning := exposure(host, port):
         say(warning)
-    say(f"{url} (end with Ctrl-C)")
-    if browse:
-        webbrowser.open(url)
-    with _ended_quietly():
-        server_of(app).run(sockets=[door])
+    server = server_of(app)
+    with _ended_quietly(server):  # from before the address is told: who reads it may end it at once
+        say(f"{url} (end with Ctrl-C)")
+        if browse:
+            webbrowser.open(url)
+        server.run(sockets=[door])
 
 
 def server_of(app: Any) -> Any:
@@ -177,11 +189,18 @@ def server_of(app: Any) -> Any:
 
 
 @contextmanager
-def _ended_quietly() -> Iterator[None]:
-    """Within, SIGINT and SIGTERM end the server and nothing else: that is how it is closed."""
+def _ended_quietly(server: Any) -> Iterator[None]:
+    """Within, SIGINT and SIGTERM end the server and nothing else: that is how it is closed.
+
+    One that comes before the server listens to signals itself ends it as well.
+    """
     kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        server.should_exit = True
+
     for number in kept:
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, end)
     try:
         yield
     finally:
