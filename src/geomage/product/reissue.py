@@ -42,7 +42,7 @@ from geomage.product.journal import (
 )
 from geomage.product.order import PLAIN, Order, ordered
 from geomage.product.sampling import drawn_from
-from geomage.product.standing import BY_EYE, Standing, read_standing
+from geomage.product.standing import Standing, read_standing
 
 __all__ = [
     "BY_EYE",

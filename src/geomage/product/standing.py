@@ -16,13 +16,11 @@ from odc.geo.geobox import GeoBox
 from geomage.errors import InputError
 from geomage.geo import check_raster, read_vectors
 from geomage.product.folder import ProductPaths, product_paths, sha256_of
-from geomage.product.grading import NOT_ANALYSED, PROBABILITIES, WORDS
+from geomage.product.grading import BY_EYE, NOT_ANALYSED, PROBABILITIES, WORDS
 
-__all__ = ["BY_EYE", "Standing", "changed_files", "read_buildings", "read_record", "read_standing"]
+__all__ = ["Standing", "changed_files", "read_buildings", "read_record", "read_standing"]
 
 _AGAIN: Final = "map the images again, or take a copy that was not touched"
-BY_EYE: Final = "Photo-interpretation"
-"""The service's own word in ``det_method``."""
 _NEEDED: Final = ("building_id", "damage_gra", "confidence", "reason", "grade", *PROBABILITIES)
 
 
