@@ -22,7 +22,7 @@ __all__ = [
     "stands_in_blocks",
 ]
 
-BLOCK_CACHE = 64 * 2**20
+BLOCK_CACHE = 48 * 2**20
 """Bytes of blocks GDAL may keep (GDAL_CACHEMAX) where a raster is read once from end to end; its
 own default is a twentieth of the machine's memory."""
 
