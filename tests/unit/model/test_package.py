@@ -33,7 +33,7 @@ def test_the_file_says_what_the_network_says(exported: Path, network: Network, s
     with torch.no_grad():
         expected = Probabilities(network, 1.0)(torch.from_numpy(before), torch.from_numpy(after))
     for mine, theirs in zip((said.landcover, said.damage, said.flags), expected, strict=True):
-        np.testing.assert_allclose(mine, theirs.numpy(), atol=5e-6)
+        np.testing.assert_allclose(mine, theirs.numpy(), rtol=1e-5, atol=1e-6)
 
 
 def _of_shares(exported: Path, path: Path) -> Path:
