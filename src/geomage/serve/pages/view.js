@@ -419,9 +419,10 @@ function fillPanel() {
     one.addEventListener("click", () => setBase(name));
     return one;
   }));
-  for (const one of product.vectors) if (!HIDDEN_AT_FIRST.has(one.id)) view.on.add(one.id);
+  const held = product.vectors.filter(one => one.count || one.id === "builtUpA");   // roads nobody asked for are not "0 roads"
+  for (const one of held) if (!HIDDEN_AT_FIRST.has(one.id)) view.on.add(one.id);
   const rank = one => [...UNDER, "transportationL"].indexOf(one.id);
-  for (const one of [...product.vectors].sort((a, b) => rank(a) - rank(b))) {
+  for (const one of held.sort((a, b) => rank(a) - rank(b))) {
     byId("vectors").append(layerBox(one.id, one.count));
     if (!one.count) continue;   // no legend of nothing
     if (one.id === "builtUpA") byId("vectors").append(legend(Object.entries(SLUGS)));
