@@ -92,7 +92,7 @@ class StreamParams:
         default_factory=lambda: {
             "storm": 3.6,
             "earthquake": 1.8,
-            "flood": 3.6,
+            "flood": 2.6,
             "fire": 1.2,
             "landslide": 0.4,
             "volcano": 0.3,
