@@ -1,0 +1,85 @@
+"""What an Earth observation network is to be: plain data for recipes, without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from geomage.errors import InputError, near_names
+
+__all__ = ["DECODERS", "ENCODERS", "HEIGHT", "SIAMESE", "TIMM", "Architecture", "ResNetParams"]
+
+TIMM = "timm:"
+"""Begins the name of an encoder of timm."""
+HEIGHT = "height"
+"""The head that answers metres, 0 or more; all others answer logits."""
+_WIDEST = 1024  # channels of a decoder or a head
+
+
+@dataclass(frozen=True)
+class ResNetParams:
+    """Blocks of two 3 x 3 convolutions beside an identity (He et al. 2016)."""
+
+    widths: tuple[int, ...]
+    """Channels at 1/2 (stem), 1/4, 1/8, … of the resolution."""
+    depths: tuple[int, ...]
+    """Blocks at 1/4, 1/8, …"""
+    stem: int = 4
+    """Side of the stem's filters, pixels, even."""
+
+
+ENCODERS: Mapping[str, ResNetParams] = MappingProxyType(
+    {
+        "resnet-tiny": ResNetParams((16, 32, 64, 96), (1, 1, 1)),
+    }
+)
+DECODERS = ("unet",)
+SIAMESE = ("none", "concatenate", "difference")
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """An encoder, a decoder, what becomes of two dates, and the questions answered."""
+
+    encoder: str = "resnet-tiny"
+    """A name of `ENCODERS`, or timm:NAME."""
+    decoder: str = "unet"
+    """unet, dpt or upernet."""
+    siamese: str = "none"
+    """none for one date; for two how their features meet: concatenate, difference, attention."""
+    heads: dict[str, int] = field(default_factory=lambda: {"classes": 2})
+    """Channels by the name of a head; "height" answers metres in one channel."""
+    width: int = 32
+    """Channels of the decoder."""
+
+    def __post_init__(self) -> None:
+        if not self.encoder.startswith(TIMM):
+            _refuse_unknown("encoder", self.encoder, ENCODERS)
+        _refuse_unknown("decoder", self.decoder, DECODERS)
+        _refuse_unknown("siamese", self.siamese, SIAMESE)
+        _refuse_width("width", self.width, 8)
+        if not self.heads:
+            raise InputError('heads is empty: give channels by name, as {"classes": 4}')
+        for name, channels in self.heads.items():
+            _refuse_width(f"heads.{name}", channels)
+            if name == HEIGHT and channels != 1:
+                raise InputError(f"heads.{HEIGHT} = {channels}: a height is one channel, give 1")
+
+    @property
+    def dates(self) -> int:
+        """Images of one place that the network takes."""
+        return 1 if self.siamese == "none" else 2
+
+
+def _refuse_unknown(what: str, name: str, known: Iterable[str]) -> None:
+    if name not in known:
+        near = near_names(name.lower(), known)
+        raise InputError(f"unknown {what} {name!r}{near}: choose one of {', '.join(known)}")
+
+
+def _refuse_width(what: str, channels: int, step: int = 1) -> None:
+    """Whole channels, a multiple of `step`."""
+    if type(channels) is not int or not step <= channels <= _WIDEST or channels % step:
+        steps = f" in steps of {step}" if step > 1 else ""
+        raise InputError(f"{what} = {channels!r} is not a whole number {step}..{_WIDEST}{steps}")
