@@ -43,8 +43,11 @@ from geomage.model.architecture import Architecture, EarthNetwork, build_network
 __all__ = ["Probe", "judge", "learn_decoder", "run_pangaea"]
 
 HEAD = "classes"
-MILESTONES = (0.6, 0.9)
+LEARNING_RATE = 1e-4
+WEIGHT_DECAY = 0.05  # of every parameter, norms and biases too
+MILESTONES = (0.6, 0.9)  # shares of the steps after which the learning rate falls
 GAMMA = 0.1
+WINDOWS = 8  # of the test at once
 
 
 @dataclass
@@ -69,6 +72,12 @@ class Probe:
         )
         return said[HEAD].float()
 
+    @torch.no_grad()
+    def test(self, source: ChipSource) -> dict[str, Any]:
+        """Judge the network as it is."""
+        self.network.eval()
+        return judge(lambda batch: self.logits(batch).cpu(), source, self.params.size)
+
     def learn(self) -> None:
         """Dropout and norms as while learning, but for the encoder: it stays as it was."""
         self.network.train()
@@ -85,7 +94,7 @@ def run_pangaea(
     probe = new_probe(weights, parts, params)
     learn_decoder(probe, parts)
     probe.network.load_state_dict(probe.kept)
-    result = judge(probe, parts.test)
+    result = probe.test(parts.test)
     return {
         "protocol": "pangaea",
         "command": params.command(model, str(data)),
@@ -129,12 +138,9 @@ def learn_decoder(probe: Probe, parts: Parts) -> None:
     """
     params = probe.params
     trained = [p for p in probe.network.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(
-        trained, lr=params.learning_rate, weight_decay=params.weight_decay
-    )
+    optimiser = torch.optim.AdamW(trained, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     steps = params.epochs * steps_of(len(parts.train.names), params.batch)
-    falls = [int(share * steps) for share in MILESTONES]
-    schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, falls, GAMMA)
+    schedule = falling(optimiser, steps)
     with torch.random.fork_rng([probe.device] if probe.device.type == "cuda" else []):
         torch.manual_seed(params.seed)
         for epoch in tqdm(range(params.epochs), desc="pangaea", unit="epoch", file=sys.stderr):
@@ -145,6 +151,12 @@ def learn_decoder(probe: Probe, parts: Parts) -> None:
                 take_step(probe, batch, optimiser)
                 schedule.step()
         keep_best(probe, parts.val, params.epochs)
+
+
+def falling(optimiser: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.MultiStepLR:
+    """Ten times slower from 60 % of the steps, and again from 90 %."""
+    falls = [int(share * steps) for share in MILESTONES]
+    return torch.optim.lr_scheduler.MultiStepLR(optimiser, falls, GAMMA)
 
 
 def steps_of(chips: int, batch: int) -> int:
@@ -165,11 +177,11 @@ def take_step(probe: Probe, batch: ChipBatch, optimiser: torch.optim.Optimizer) 
     """One step on the decoder; returns the loss."""
     loss = pixel_entropy(probe.logits(batch), batch.labels.to(probe.device))
     if not torch.isfinite(loss):
-        raise RunError(f"the loss is {float(loss)}: look for values beyond 0..1 in the chips")
+        raise RunError(f"the loss is {loss.item()}: look for values beyond 0..1 in the chips")
     optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     optimiser.step()
-    return float(loss.detach())
+    return loss.item()
 
 
 def pixel_entropy(logits: Float[Tensor, "batch channel y x"], labels: Tensor) -> Tensor:
@@ -182,23 +194,30 @@ def pixel_entropy(logits: Float[Tensor, "batch channel y x"], labels: Tensor) ->
 
 def keep_best(probe: Probe, val: ChipSource, epoch: int) -> None:
     """Validate; keep the weights if they are better than any before."""
-    share = judge(probe, val)["mIoU"]
+    share = probe.test(val)["mIoU"]
     probe.history.append({"epoch": float(epoch), "mIoU": share})
     if not probe.kept or share > probe.best:
         probe.best, probe.kept = share, copy.deepcopy(probe.network.state_dict())
 
 
-@torch.no_grad()
-def judge(probe: Probe, source: ChipSource) -> dict[str, Any]:
-    """Test by sliding windows; shares 0..1, by class and their means."""
-    probe.network.eval()
+def judge(
+    say: Callable[[ChipBatch], Float[Tensor, "batch channel y x"]], source: ChipSource, size: int
+) -> dict[str, Any]:
+    """Test by sliding windows; shares 0..1, by class and their means.
+
+    Args:
+        say: logits of a batch of windows, on the CPU.
+        source: chips; those without labels are left out.
+        size: side of a window, pixels.
+    """
     labels = range(len(source.classes))
     matrix = np.zeros((len(labels), len(labels)), np.int64)
     challenge: XView2Counts | None = None
     for index in range(len(source.names)):
         chip = source.chip(index)
-        said = slide(lambda batch: probe.logits(batch).cpu(), chip, probe.params.size, 8)
-        predicted = said.argmax(0).numpy()
+        if chip.labels is None:
+            continue
+        predicted = slide(say, chip, size, WINDOWS).argmax(0).numpy()
         matrix += confusion(chip.labels, predicted, labels)
         if source.classes == XBD:
             one = xview2_counts(chip.labels, predicted)

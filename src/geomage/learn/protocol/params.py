@@ -21,8 +21,6 @@ _LIMITS: Limits = {
     "batch": (1, 4096),
     "size": (16, 4096),
     "width": (8, 1024),
-    "learning_rate": (1e-9, 10.0),
-    "weight_decay": (0.0, 10.0),
     "every": (1, 10_000),
     "corrupt": CHANCE,
 }
@@ -55,10 +53,6 @@ class PangaeaParams:
     """Channels of UPerNet, a multiple of 8."""
     siamese: str = "concatenate"
     """How two dates meet where there are two: concatenate, difference or attention."""
-    learning_rate: float = 1e-4
-    """Of AdamW (Loshchilov and Hutter 2019)."""
-    weight_decay: float = 0.05
-    """Of every parameter."""
     every: int = 5
     """Epochs between two validations."""
     corrupt: float = 0.02

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,12 @@ _FILES = ("network.safetensors", "checkpoint.safetensors")
 _PREFIXES = ("averaged.encoder.", "encoder.", "network.encoder.", "modules.network.encoder.", "")
 
 
+@dataclass(frozen=True)
 class Weights:
     """Where an encoder comes from: its name, and its file where it has one."""
 
-    def __init__(self, encoder: str, path: Path | None = None) -> None:
-        self.encoder = encoder
-        self.path = path
+    encoder: str
+    path: Path | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Name, file and the beginning of its sha256."""
