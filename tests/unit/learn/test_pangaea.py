@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 import dataset_folders as made
+from geomage.cli import main
 from geomage.data.chip import UNKNOWN, Chip
 from geomage.data.readers.bands import RGB
 from geomage.errors import InputError
@@ -183,19 +184,35 @@ def test_an_event_is_left_out(tmp_path):
         load_parts(tmp_path, PangaeaParams("sen1floods11", leave_out="Bolivya"))
 
 
-def test_a_whole_run_on_a_dataset_of_floods(tmp_path):
+SHORT = "--epochs 1 --batch 2 --size 32 --width 8 --every 1 --device cpu"
+
+
+def test_a_whole_run_from_the_command_line(tmp_path, capsys):
     made.sen1floods11(tmp_path)
-    params = PangaeaParams("sen1floods11", product="s2", **{**SMALL, "epochs": 1})
-    result = evaluate_pangaea("resnet-tiny", tmp_path, params)
-    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    words = f"evaluate resnet-tiny {tmp_path} --protocol pangaea --dataset sen1floods11"
+    line = f"{words} --product s2 {SHORT}"
+    assert main(line.split()) == 0
+    result = json.loads(capsys.readouterr().out)
     assert result["chips"] == {"train": 1, "val": 1, "test": 1}
-    assert result["test"]["pixels"] == 7 * 8
-    assert result["command"] == (
-        f"geomage evaluate resnet-tiny {tmp_path} --protocol pangaea --dataset sen1floods11 "
-        "--product s2 --epochs 1 --batch 2 --size 32 --width 8 --every 1 --device cpu"
-    )
+    assert result["test"]["pixels"] == 7 * 8  # the last row is of no class
+    assert result["command"] == f"geomage {line}"
     assert result["weights"]["frozen"] > result["weights"]["learnt"] > 0
     assert {"device", "cores", "torch"} <= set(result["machine"])
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("--epochs 3", "--epochs belongs to a protocol: add --protocol pangaea"),
+        ("--leave-out x", "--leave-out belongs to a protocol"),
+        ("--protocol pangea --dataset xbd", "no protocol 'pangea' (near: pangaea)"),
+        ("--protocol pangaea", "needs --dataset NAME"),
+        ("--protocol pangaea --dataset xbd --fraction 2", "fraction = 2.0 is outside"),
+    ],
+)
+def test_wrong_use_of_the_protocol_is_told(words, told, tmp_path, capsys):
+    assert main(["evaluate", "resnet-tiny", str(tmp_path), *words.split()]) == 2
+    assert told in capsys.readouterr().err
 
 
 def test_a_whole_run_on_pairs_reports_the_xview2_score(tmp_path):
