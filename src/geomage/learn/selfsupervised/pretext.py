@@ -40,7 +40,7 @@ def unit(z: Tensor) -> Tensor:
 
 
 def products(a: Float[Tensor, "i width"], b: Float[Tensor, "j width"]) -> Float[Tensor, "i j"]:
-    """Products a b^T in full precision: a temperature magnifies what mixed precision would round."""
+    """Products a b^T in full precision, for a temperature magnifies what rounding does."""
     with torch.autocast(a.device.type, enabled=False):
         return a.float() @ b.float().T
 
