@@ -85,6 +85,7 @@ def objective_of(recipe: ChipRecipe) -> Objective:
             f"recipe: no objective {recipe.objective!r}{near_names(recipe.objective, known)}: "
             f"there are {', '.join(known)}"
         )
+    _refuse_without_chips(recipe)
     params, make = known[recipe.objective]
     asked = build(params, recipe.params, f"recipe, params of {recipe.objective}")
     objective: Objective = make(asked, recipe.architecture, recipe.seed)
@@ -93,6 +94,12 @@ def objective_of(recipe: ChipRecipe) -> Objective:
     if recipe.start:
         start_from(Path(recipe.start), network)
     return objective
+
+
+def _refuse_without_chips(recipe: ChipRecipe) -> None:
+    needs = "unlabelled" if is_selfsupervised(recipe.objective) else "labelled"
+    if not getattr(recipe, needs):
+        raise InputError(f"recipe: {recipe.objective} learns from [[{needs}]]: give a source")
 
 
 def _refuse_crop(recipe: ChipRecipe, network: nn.Module) -> None:
