@@ -124,7 +124,7 @@ def holdout(events: Sequence[str], shares: tuple[float, float, float], seed: int
     """
     _refuse_shares(shares)
     order = _spread(list(events), np.random.default_rng([seed, 812]))
-    edges = np.rint(np.cumsum((0.0, *shares)) * len(order)).astype(int)
+    edges = np.cumsum([0, *_sizes(len(order), shares)])
     return Split(*(np.sort(order[edges[k] : edges[k + 1]]) for k in range(3)))
 
 
@@ -186,6 +186,18 @@ def _cover(counts: Counts, order: Indices) -> list[int]:
         if holds[:, one].any() and not holds[chosen, one].any():
             chosen.append(int(order[np.flatnonzero(holds[order, one])[0]]))
     return chosen
+
+
+def _sizes(count: int, shares: tuple[float, float, float]) -> list[int]:
+    """Chips of each part; one at least where its share is above 0 and there are enough chips."""
+    edges = np.rint(np.cumsum((0.0, *shares)) * count).astype(int)
+    sizes = np.diff(edges)
+    wanted = np.array(shares) > 0
+    for k in np.flatnonzero(wanted & (sizes == 0)):
+        if count >= wanted.sum():
+            sizes[np.argmax(sizes)] -= 1
+            sizes[k] += 1
+    return [int(size) for size in sizes]
 
 
 def _several(events: Sequence[str]) -> list[str]:

@@ -75,6 +75,12 @@ def test_a_holdout_has_its_share_of_every_event():
     assert abs(floods - 5) <= 1
 
 
+def test_a_part_of_few_chips_has_one():
+    assert [len(part) for part in holdout([""] * 3, (0.85, 0.15, 0.0), 1)] == [2, 1, 0]
+    assert [len(part) for part in holdout([""] * 4, (0.7, 0.15, 0.15), 1)] == [2, 1, 1]
+    assert [len(part) for part in holdout([""] * 2, (0.7, 0.15, 0.15), 1)] == [1, 1, 0]
+
+
 def test_wrong_use_is_told():
     with pytest.raises(InputError, match="events cannot be kept apart: there is flood"):
         list(leave_one_out(["flood", "flood"]))

@@ -262,6 +262,8 @@ def test_a_strong_view_moves_nothing_and_keeps_no_data():
     assert not view[..., :8].any()
     assert view[..., 8:].isfinite().all()
     assert not torch.equal(view[0, 0], view[0, 1])
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(strong_view(pixels, StrongParams(), np.random.default_rng(0)), view)
     grey = strong_view(pixels, StrongParams(grey=1, noise=0), np.random.default_rng(0))
     torch.testing.assert_close(grey[:, :, 0], grey[:, :, 2])
 

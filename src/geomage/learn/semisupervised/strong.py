@@ -91,5 +91,6 @@ def _blurred(pixels: Pixels, params: StrongParams, rng: np.random.Generator) -> 
     flat = pixels.reshape(1, -1, y, x)
     wide = F.pad(flat, (3, 3, 3, 3), mode="replicate")
     count = flat.shape[1]
-    down = F.conv2d(wide, kernel[:, None, :, None], groups=count)
-    return F.conv2d(down, kernel[:, None, None, :], groups=count).reshape(pixels.shape)
+    with torch.autocast(pixels.device.type, enabled=False):  # 8 bits of an image, 8 of bfloat16
+        down = F.conv2d(wide, kernel[:, None, :, None], groups=count)
+        return F.conv2d(down, kernel[:, None, None, :], groups=count).reshape(pixels.shape)
