@@ -23,7 +23,7 @@ from geomage.data.tables import build, recipe_hash
 from geomage.errors import InputError, near_names
 from geomage.geo import stretch_counts
 
-__all__ = ["SIMULATED", "SourceParams", "StretchedChips", "open_source"]
+__all__ = ["SIMULATED", "ChosenBands", "SourceParams", "StretchedChips", "open_source"]
 
 SIMULATED: Mapping[str, tuple[type, type]] = {
     "simulated-pairs": (SimulatedPairParams, SimulatedPairChips),
@@ -52,6 +52,8 @@ class SourceParams:
     """Share of the chips that is taken, stratified by class: 0.0625 of the labels, say."""
     weight: float = 1.0
     """Share of the draws beside other sources, relative."""
+    bands: tuple[str, ...] = ()
+    """Names of the bands that are taken, in order; empty: all."""
     stretch: bool = False
     """Bring the 1st and 99th percentile of each image to 16/255 and 240/255, as mapping does."""
     simulated: dict[str, Any] = field(default_factory=dict)
@@ -103,6 +105,41 @@ class StretchedChips:
         return replace(chip, pixels=(counts / 255).astype(np.float32))
 
 
+@dataclass(frozen=True)
+class ChosenBands:
+    """A source of which some bands are seen."""
+
+    source: ChipSource
+    bands: tuple[str, ...]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """As of the source."""
+        return self.source.classes
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """As of the source."""
+        return self.source.names
+
+    def chip(self, index: int) -> Chip:
+        """Chip `index`, with the chosen bands in their order.
+
+        Raises:
+            InputError: it has no such band.
+        """
+        chip = self.source.chip(index)
+        known = [channel.name for channel in chip.channels]
+        for name in self.bands:
+            if name not in known:
+                near = near_names(name, known)
+                raise InputError(f"{chip.name}: no band {name!r}{near}: it has {', '.join(known)}")
+        rows = [known.index(name) for name in self.bands]
+        return replace(
+            chip, pixels=chip.pixels[:, rows], channels=tuple(chip.channels[row] for row in rows)
+        )
+
+
 def open_source(params: SourceParams, kept: Path) -> ChipSource:
     """Open a source: no pixel is read, no chip made yet.
 
@@ -120,6 +157,7 @@ def open_source(params: SourceParams, kept: Path) -> ChipSource:
     else:
         folder = Path(params.folder) if params.folder else kept / _name_of(maker)
         source = keep_chips(folder, maker)
+    source = ChosenBands(source, params.bands) if params.bands else source
     return StretchedChips(source) if params.stretch else source
 
 

@@ -147,8 +147,12 @@ class SimulatedPairChips:
 
     def make(self, index: int) -> Chip:
         """Simulate a pair and take from it what the task asks for."""
-        number = self.params.first + index
-        sample = SimulatedPairs(self.params.stream).pair(number)
+        return self.chip_of(
+            SimulatedPairs(self.params.stream).pair(self.params.first + index), index
+        )
+
+    def chip_of(self, sample: Sample, index: int) -> Chip:
+        """What the task asks for of the pair of chip `index`."""
         dates = PAIR_TASKS[self.params.task].dates
         counts = np.stack([sample.before, sample.after][:dates])
         valid = (counts != 0).any(axis=1).all(axis=0)

@@ -18,7 +18,7 @@ from torch import nn
 from tqdm import tqdm
 
 from geomage.data.chip import Chip, ChipSource
-from geomage.data.chip_sources import SourceParams, StretchedChips, open_source
+from geomage.data.chip_sources import ChosenBands, SourceParams, StretchedChips, open_source
 from geomage.data.kept_chips import KeptChips, make_chips
 from geomage.data.splits import ChosenChips, stratified_fraction
 from geomage.data.survey import survey_chips
@@ -175,7 +175,9 @@ def _open_chips(recipe: ChipRecipe, kept: _Kept) -> _Chips:
 
 def _opened(params: SourceParams, kept: _Kept) -> ChipSource:
     source = open_source(params, kept.folder)
-    inner = source.source if isinstance(source, StretchedChips) else source
+    inner: ChipSource = source
+    while isinstance(inner, StretchedChips | ChosenBands):
+        inner = inner.source
     if isinstance(inner, KeptChips):
         share = (kept.group.rank, kept.group.world)
         with tqdm(desc="chips", unit="chip", disable=None, leave=False, file=sys.stderr) as bar:

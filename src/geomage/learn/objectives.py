@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from geomage.learn.objective import Objective
+from geomage.learn.selfsupervised import SELFSUPERVISED
 from geomage.learn.semisupervised import SEMISUPERVISED
 
 __all__ = ["OBJECTIVES", "Method", "is_selfsupervised"]
@@ -20,10 +21,10 @@ class Method(NamedTuple):
 
 
 OBJECTIVES: Mapping[str, Method] = MappingProxyType(
-    {name: Method(*parts) for name, parts in SEMISUPERVISED.items()}
+    {name: Method(*parts) for name, parts in {**SELFSUPERVISED, **SEMISUPERVISED}.items()}
 )
 
 
 def is_selfsupervised(name: str) -> bool:
     """Whether an objective learns without labels."""
-    return name not in SEMISUPERVISED
+    return name in SELFSUPERVISED
