@@ -65,8 +65,9 @@ class Affected:
     """The zones of a map, the hardest hit first, and all of them together."""
 
     zones: GeoDataFrame
-    """`zone`, `rank`, the columns of `COUNTS`, `mapped`, `assessed`, `share_damaged` with `low`,
-    `likely`, `high`, `damage_low` and `damage_high` (buildings of grade 2 or more),
+    """`zone`, `rank`, the columns of `COUNTS`, `mapped`, `assessed`, `share_damaged` (called so) and
+    `low`, `likely`, `high` (buildings of grade 2 or more), all four of what was assessed,
+    `damage_low` and `damage_high` (buildings of grade 2 or more),
     `destroyed_low` and `destroyed_high`, `share_not_analysed`, `residents`, `people` with
     `people_low` and `people_high`, `area_m2`, `inside`, polygons."""
     whole: Mapping[str, Any]
@@ -203,7 +204,7 @@ def _bounds(
         return dict.fromkeys(names)
     rng = np.random.default_rng([zlib.crc32(name.encode()), *said.by_model.tolist()])
     true = Truths(draw_truths(said.by_model, errors, rng).counts + said.grades)
-    share = interval(true.share_damaged)
+    share = interval(true.damaged / said.words[:_WORDS].sum())
     damage, destroyed = interval(true.damaged), interval(true.destroyed)
     people = _people(true, residents)
     return {
