@@ -161,6 +161,30 @@ def test_people_in_damaged_buildings_are_no_more_than_live_there() -> None:
     assert (seen["people_high"] <= seen["residents"]).all()
 
 
+def test_people_live_in_the_buildings_they_live_in() -> None:
+    """Words that are never wrong: all in what is destroyed, and nobody else."""
+    counts = np.zeros((5, 4))
+    counts[4, 0] = counts[1, 3] = 1e9
+    sure = Errors(np.repeat(counts[None], 20, axis=0), np.full(20, 0.05), "toy maps")
+    some = houses().assign(occupants=2.0)
+    tower, *_ = some.index[some["damage_gra"] == "Destroyed"]
+    some.loc[tower, "occupants"] = 300.0
+    some = some[some["damage_gra"].isin(["Destroyed", "No visible damage"])]
+    hit = some.loc[some["damage_gra"] == "Destroyed", "occupants"].sum()
+    whole = most_affected(some, BOX, Order(), sure).whole
+    assert whole["people_low"] == whole["people"] == whole["people_high"] == hit
+    some.loc[tower, "damage_gra"] = "No visible damage"
+    assert most_affected(some, BOX, Order(), sure).whole["people"] == hit - 300
+
+
+def test_a_tower_is_hit_whole_or_not_at_all() -> None:
+    some = houses(30).assign(occupants=0.0, damage_gra="Possibly damaged")
+    some.loc[0, "occupants"] = 500.0
+    whole = most_affected(some, BOX, Order(), errors()).whole
+    assert {whole["people_low"], whole["people"], whole["people_high"]} <= {0.0, 500.0}
+    assert whole["people_low"] < whole["people_high"]
+
+
 def test_the_surface_holds_as_many_buildings_as_are_hit() -> None:
     buildings = houses()
     middle = BOX.extent.geom.buffer(-160)
