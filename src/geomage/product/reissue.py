@@ -182,10 +182,14 @@ def refuse_foreign(lines: Sequence[Line], standing: Standing, path: Path) -> Seq
             f"{path} is the review of another product than {standing.paths.folder} as it stands"
         )
     known = {*standing.buildings["building_id"].tolist()}
-    odd = [line["building"] for line in lines if line["what"] == "grade"]
-    odd = [one for one in odd if one not in known]
+    graded = [line["building"] for line in lines if line["what"] == "grade"]
+    odd = [one for one in graded if one not in known]
     if odd:
         raise InputError(f"{path} grades the building {odd[0]!r}, which the product does not have")
+    away = {*standing.buildings["building_id"][standing.out_of_sight].tolist()}
+    unseen = [one for one, edit in edits_of(lines).items() if edit.grade and one in away]
+    if unseen:
+        raise InputError(f"{path} grades the building {unseen[0]!r}, which lies outside the map")
     rows = [row for line in lines if line["what"] == "sample" for row in _rows_of(line)]
     if rows and max(rows) >= len(known):
         raise InputError(f"{path} draws row {max(rows)} of a product of {len(known)} buildings")
