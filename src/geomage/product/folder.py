@@ -153,7 +153,7 @@ def write_product(  # noqa: PLR0913 -- each by name, and each a thing of its own
             facilities=counted.any_of("facilitiesP"),
         )
         _write_texts(folder, found, dates)
-        write_tables(folder, counted.zones, summary)
+        write_tables(folder, counted.zones, summary, found.roads)
         for file in order.enclosed:
             shutil.copyfile(file, folder / file.name)
         _write_item(folder, found)
