@@ -151,6 +151,8 @@ def write_product(  # noqa: PLR0913 -- each by name, and each a thing of its own
             roads=counted.any_of("transportationL"),
             zones=counted.any_of("mostAffectedA"),
             facilities=counted.any_of("facilitiesP"),
+            cut_off=counted.any_of("cutOffA"),
+            reach=counted.any_of("accessTimeA"),
         )
         _write_texts(folder, found, dates)
         write_tables(folder, counted.zones, summary, found.roads)
