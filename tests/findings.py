@@ -112,7 +112,10 @@ def _extra(crs: str | None) -> dict[str, Any]:
 
 def _reached(crs: str | None) -> dict[str, Any]:
     """Two places cut off, and what the hospital reaches in ten minutes."""
-    spots = [on_ground(square(10, 2, 40, 8), grid(crs)), on_ground(square(60, 2, 90, 8), grid(crs))]
+    spots = [
+        on_ground(square(10, 7, 40, 13), grid(crs)),
+        on_ground(square(60, 7, 90, 13), grid(crs)),
+    ]
     access = {"access": ["cut off", "possibly cut off"], "buildings": [3, 2]}
     near = [on_ground(square(*side), grid(crs)) for side in ((20, 20, 95, 78), (60, 60, 80, 78))]
     reach = {"moment": ["before", "after"], "minutes": [10, 10]}

@@ -110,7 +110,7 @@ def test_what_is_cut_off_and_how_far_facilities_reach_is_drawn(tmp_path: Path) -
         )
         for one in (replace(drawn, areas=[]), drawn)
     )
-    assert np.abs(before[5, 25].astype(int) - after[5, 25]).max() > 20  # on paper too
+    assert np.abs(before[10, 25].astype(int) - after[10, 25]).max() > 20  # on paper too
 
 
 def test_given_footprints_are_not_called_mapped(tmp_path: Path) -> None:
