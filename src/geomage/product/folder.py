@@ -115,7 +115,8 @@ def write_product(  # noqa: PLR0913 -- each by name, and each a thing of its own
         rasters = _move_rasters(result.rasters, folder)
         box = check_raster(rasters["building"]).box
         measured = measured_of(result.facts)
-        buildings = graded(result.buildings, None if measured is None else measured.calibration)
+        sure = None if measured is None else measured.calibration_of(order.hazard)
+        buildings = graded(result.buildings, sure)
         buildings = buildings.assign(area_m2=areas_m2(buildings))
         ground = _Ground(rasters, buildings, result.not_analysed, box, measured)
         counted = _count(ground, order, sources)
