@@ -129,7 +129,8 @@ def write_product(  # noqa: PLR0913 -- each by name, and each a thing of its own
         summary["extents"] = extents_record(counted.extents, summary["area"]["analysed_m2"])
         if counted.access is not None:
             summary["roads"] = counted.access.summary
-        doubtful = _doubts(result, summary, box, counted.extents["flooded"])
+        missed = None if measured is None else measured.missed_of(order.hazard)
+        doubtful = _doubts(result, summary, box, counted.extents["flooded"], missed)
         found = Findings(
             summary={
                 "product": order.as_dict(),
@@ -210,7 +211,11 @@ def _count(ground: _Ground, order: Order, sources: Sequence[Source]) -> _Counted
 
 
 def _doubts(
-    result: Mapped, summary: Mapping[str, Any], box: GeoBox, flood: GeoDataFrame | None
+    result: Mapped,
+    summary: Mapping[str, Any],
+    box: GeoBox,
+    flood: GeoDataFrame | None,
+    missed: tuple[str, int, int] | None,
 ) -> list[str]:
     beside = 0.0 if flood is None else flood_beside_obscured_m2(flood, result.not_analysed)
     return doubts(
@@ -218,6 +223,7 @@ def _doubts(
         summary["area"],
         placed=box.crs is not None,
         flood_beside_obscured_m2=beside,
+        missed=missed,
     )
 
 
