@@ -13,38 +13,71 @@ from geomage.cli.options import Backend, Gsd, Json, Overwrite, Precision, Proces
 
 verbs = typer.Typer(rich_markup_mode=None)
 
-Pool = Annotated[Path | None, typer.Option(help="Folder of simulated pairs, shared between runs.")]
+Pool = Annotated[
+    Path | None, typer.Option(help="Folder of simulated pairs or chips, shared between runs.")
+]
+RecipeName = Annotated[
+    str, typer.Argument(metavar="RECIPE", help="A TOML file, or the name of a shipped recipe.")
+]
+RunFolder = Annotated[
+    Path, typer.Option("--out", "-o", help="Run folder; an unfinished run is resumed.")
+]
 
 
 @verbs.command(
-    "train", epilog=examples("geomage train line -o run", "geomage train mine.toml -o run --jobs 2")
+    "pretrain",
+    epilog=examples(
+        "geomage pretrain pretrain-small -o encoder", "geomage pretrain mine.toml -o encoder"
+    ),
 )
-def train(
-    recipe: Annotated[
-        str, typer.Argument(metavar="RECIPE", help="A TOML file, or the name of a shipped recipe.")
-    ],
+def pretrain(
+    recipe: RecipeName,
     *,
-    out: Annotated[
-        Path, typer.Option("--out", "-o", help="Run folder; an unfinished run is resumed.")
-    ],
+    out: RunFolder,
     jobs: Workers = 2,
     pool: Pool = None,
     as_json: Json = False,
 ) -> None:
-    """Train a model on simulated pairs; needs the extra [train].
+    """Pre-train an encoder on images without labels; needs the extra [train].
 
-    The same recipe gives the same model, whatever the timing. Ends with RUN/model.onnx.
+    Ends with RUN/network.safetensors; a recipe of `train` begins with it by `start = "RUN"`.
     """
     from geomage.geo import refuse_unwritable
-    from geomage.learn import read_recipe, shipped_recipe, train_recipe
+    from geomage.learn import find_training_recipe, pretrain_recipe
 
     for folder in filter(None, (out, pool)):
         refuse_unwritable(folder.absolute())
-    path = Path(recipe)
-    is_file = path.suffix == ".toml" or path.exists()
-    model = train_recipe(
-        read_recipe(path) if is_file else shipped_recipe(recipe), out, jobs=jobs, pool=pool
-    )
+    weights = pretrain_recipe(find_training_recipe(recipe), out, jobs=jobs, pool=pool)
+    done(f"Pre-trained: {weights}", {"out": out, "weights": weights}, as_json=as_json)
+
+
+@verbs.command(
+    "train",
+    epilog=examples(
+        "geomage train line -o run",
+        "geomage train mine.toml -o run --jobs 2",
+        "geomage train few-labels -o run --pool chips",
+    ),
+)
+def train(
+    recipe: RecipeName,
+    *,
+    out: RunFolder,
+    jobs: Workers = 2,
+    pool: Pool = None,
+    as_json: Json = False,
+) -> None:
+    """Train a model on simulated pairs, or on chips; needs the extra [train].
+
+    A recipe with an `objective` learns from chips of datasets or of the simulator, labelled and
+    unlabelled. The same recipe gives the same model, whatever the timing. Ends with RUN/model.onnx.
+    """
+    from geomage.geo import refuse_unwritable
+    from geomage.learn import find_training_recipe, train_recipe
+
+    for folder in filter(None, (out, pool)):
+        refuse_unwritable(folder.absolute())
+    model = train_recipe(find_training_recipe(recipe), out, jobs=jobs, pool=pool)
     done(f"Trained: {model}", {"out": out, "model": model}, as_json=as_json)
 
 

@@ -42,12 +42,17 @@ def together(device: str) -> Iterator[Group]:
 
     Args:
         device: "cpu", "cuda", or "auto" for CUDA where there is one.
+
+    Processes that have joined already stay together.
     """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     rank = int(os.environ.get("RANK", "0"))
     chosen = _device(device, int(os.environ.get("LOCAL_RANK", "0")))
     if world == 1:
         yield Group(0, 1, chosen)
+        return
+    if distributed.is_initialized():
+        yield Group(rank, world, chosen)
         return
     distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
     try:

@@ -15,16 +15,19 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 -- the name everybody knows
 
 from geomage.errors import InputError
-from geomage.model.blueprint import ENCODERS, HEIGHT, Architecture
-from geomage.model.decoders import UNet
-from geomage.model.encoders import ResNet
-from geomage.model.siamese import Concatenate, Difference
+from geomage.model.blueprint import ENCODERS, HEIGHT, Architecture, VitParams
+from geomage.model.decoders import Dpt, Ladder, UNet, UperNet
+from geomage.model.encoders import ConvEncoder
+from geomage.model.siamese import Attention, Concatenate, Difference
+from geomage.model.timm_encoder import TimmEncoder
+from geomage.model.transformers import Vit
 
 __all__ = ["Architecture", "EarthNetwork", "build_network"]
 
 _UNIT_M = 10.0
 """Height of one unit of the head, metres; ours: a house of three floors."""
-_MERGES = {"concatenate": Concatenate, "difference": Difference}
+_DECODERS: dict[str, type[UNet | Dpt | UperNet]] = {"unet": UNet, "dpt": Dpt, "upernet": UperNet}
+_MERGES = {"concatenate": Concatenate, "difference": Difference, "attention": Attention}
 
 
 class Head(nn.Module):
@@ -49,24 +52,34 @@ def _smooth_shuffle(conv: nn.Conv2d, factor: int) -> None:
             values.copy_(values[:: factor**2].repeat_interleave(factor**2, 0))
 
 
+def _make_encoder(name: str) -> ConvEncoder | Vit | TimmEncoder:
+    if name not in ENCODERS:
+        return TimmEncoder(name)
+    params = ENCODERS[name]
+    return Vit(params) if isinstance(params, VitParams) else ConvEncoder(params)
+
+
 class EarthNetwork(nn.Module):
     """An encoder for each date, a merge of two dates, a decoder, and heads."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         self.architecture = architecture
-        self.encoder = ResNet(ENCODERS[architecture.encoder])
+        self.encoder = _make_encoder(architecture.encoder)
         widths, strides = self.encoder.widths, self.encoder.strides
-        self.decoder = UNet(widths, strides, architecture.width)
         two = architecture.dates > 1
-        self.merge = _MERGES[architecture.siamese](widths) if two else nn.Identity()
+        self.merge = _MERGES[architecture.siamese](widths, strides) if two else nn.Identity()
+        self.ladder = Ladder(widths, strides)
+        make = _DECODERS[architecture.decoder]
+        decoder = make(widths, self.ladder.strides, architecture.width)
+        self.decoder = decoder
         self.heads = nn.ModuleDict(
             {
-                name: Head(self.decoder.width, channels, self.decoder.stride)
+                name: Head(decoder.width, channels, decoder.stride)
                 for name, channels in architecture.heads.items()
             }
         )
-        self.stride = max(strides)
+        self.stride = max(self.ladder.strides)
         """y and x of images are multiples of this, pixels."""
 
     def forward(
@@ -97,7 +110,7 @@ class EarthNetwork(nn.Module):
 
     def decode(self, features: list[Tensor]) -> dict[str, Tensor]:
         """Answers by the name of the head, from what `encode` gave."""
-        x = self.decoder(features)
+        x = self.decoder(self.ladder(features))
         said = {name: head(x) for name, head in self.heads.items()}
         if HEIGHT in said:
             said[HEIGHT] = _UNIT_M * F.softplus(said[HEIGHT])

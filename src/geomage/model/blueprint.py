@@ -1,4 +1,8 @@
-"""What an Earth observation network is to be: plain data for recipes, without torch."""
+"""What an Earth observation network is to be: plain data for recipes, without torch.
+
+Sizes named tiny and small are ours; a number or a letter behind the family says which published
+network has the same widths and depths: resnet-18, convnext-t, vit-s.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,17 @@ from types import MappingProxyType
 
 from geomage.errors import InputError, near_names
 
-__all__ = ["DECODERS", "ENCODERS", "HEIGHT", "SIAMESE", "TIMM", "Architecture", "ResNetParams"]
+__all__ = [
+    "DECODERS",
+    "ENCODERS",
+    "HEIGHT",
+    "SIAMESE",
+    "TIMM",
+    "Architecture",
+    "ConvNextParams",
+    "ResNetParams",
+    "VitParams",
+]
 
 TIMM = "timm:"
 """Begins the name of an encoder of timm."""
@@ -29,13 +43,51 @@ class ResNetParams:
     """Side of the stem's filters, pixels, even."""
 
 
-ENCODERS: Mapping[str, ResNetParams] = MappingProxyType(
+@dataclass(frozen=True)
+class ConvNextParams:
+    """Blocks of a 7 x 7 convolution by channel and two 1 x 1 ones (Liu et al. 2022)."""
+
+    widths: tuple[int, ...]
+    """Channels at 1/2 (stem), 1/4, 1/8, … of the resolution."""
+    depths: tuple[int, ...]
+    """Blocks at 1/4, 1/8, …"""
+    stem: int = 4
+    """Side of the stem's filters, pixels, even."""
+
+
+@dataclass(frozen=True)
+class VitParams:
+    """A vision transformer (Dosovitskiy et al. 2021)."""
+
+    width: int
+    """Channels of a token, a multiple of 8 and of `heads`."""
+    depth: int
+    """Blocks, a multiple of 4: features leave after each quarter."""
+    heads: int
+    """Of the attention."""
+    patch: int
+    """Side of the patch of a token, pixels."""
+
+
+EncoderParams = ResNetParams | ConvNextParams | VitParams
+ENCODERS: Mapping[str, EncoderParams] = MappingProxyType(
     {
         "resnet-tiny": ResNetParams((16, 32, 64, 96), (1, 1, 1)),
+        "resnet-small": ResNetParams((24, 48, 96, 160, 224), (1, 1, 1, 1)),
+        "resnet-18": ResNetParams((64, 64, 128, 256, 512), (2, 2, 2, 2), 8),
+        "resnet-34": ResNetParams((64, 64, 128, 256, 512), (3, 4, 6, 3), 8),
+        "convnext-tiny": ConvNextParams((16, 32, 64, 96), (1, 2, 2)),
+        "convnext-small": ConvNextParams((24, 48, 96, 192, 256), (2, 2, 4, 1)),
+        "convnext-t": ConvNextParams((48, 96, 192, 384, 768), (3, 3, 9, 3)),
+        "convnext-s": ConvNextParams((48, 96, 192, 384, 768), (3, 3, 27, 3)),
+        "vit-tiny": VitParams(64, 4, 4, 8),
+        "vit-small": VitParams(192, 8, 6, 8),
+        "vit-ti": VitParams(192, 12, 3, 16),
+        "vit-s": VitParams(384, 12, 6, 16),
     }
 )
-DECODERS = ("unet",)
-SIAMESE = ("none", "concatenate", "difference")
+DECODERS = ("unet", "dpt", "upernet")
+SIAMESE = ("none", "concatenate", "difference", "attention")
 
 
 @dataclass(frozen=True)
@@ -51,7 +103,7 @@ class Architecture:
     heads: dict[str, int] = field(default_factory=lambda: {"classes": 2})
     """Channels by the name of a head; "height" answers metres in one channel."""
     width: int = 32
-    """Channels of the decoder."""
+    """Channels of the decoder, a multiple of 8."""
 
     def __post_init__(self) -> None:
         if not self.encoder.startswith(TIMM):
@@ -62,14 +114,21 @@ class Architecture:
         if not self.heads:
             raise InputError('heads is empty: give channels by name, as {"classes": 4}')
         for name, channels in self.heads.items():
-            _refuse_width(f"heads.{name}", channels)
-            if name == HEIGHT and channels != 1:
-                raise InputError(f"heads.{HEIGHT} = {channels}: a height is one channel, give 1")
+            _refuse_head(name, channels)
 
     @property
     def dates(self) -> int:
         """Images of one place that the network takes."""
         return 1 if self.siamese == "none" else 2
+
+
+def _refuse_head(name: str, channels: int) -> None:
+    """Names are words of a file's table and of a graph's outputs."""
+    if not name.isidentifier():
+        raise InputError(f"heads has {name!r}: name a head by letters, digits and underscores")
+    _refuse_width(f"heads.{name}", channels)
+    if name == HEIGHT and channels != 1:
+        raise InputError(f"heads.{HEIGHT} = {channels}: a height is one channel, give 1")
 
 
 def _refuse_unknown(what: str, name: str, known: Iterable[str]) -> None:

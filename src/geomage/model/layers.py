@@ -6,7 +6,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 -- the name everybody knows
 
-__all__ = ["ChannelNorm", "ConvNorm", "Downsample", "Residual", "double"]
+__all__ = [
+    "ChannelNorm",
+    "ConvNorm",
+    "Count",
+    "Downsample",
+    "Residual",
+    "double",
+    "first_places",
+]
 
 
 class ChannelNorm(nn.Module):
@@ -74,6 +82,15 @@ class Residual(nn.Module):
         seen = self.first(F.relu(self.before(x)))
         beside: Tensor = self.second(F.relu(self.between(seen)))
         return x + beside
+
+
+Count = int | Tensor
+"""A length of an image; a tensor while a graph is traced for export, so that it stays free."""
+
+
+def first_places(count: Count, like: Tensor) -> Tensor:
+    """0, 1, … count - 1, on the device of another tensor."""
+    return torch.arange(count, device=like.device)  # type: ignore[arg-type]
 
 
 def double(x: Tensor) -> Tensor:

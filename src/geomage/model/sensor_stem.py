@@ -79,4 +79,7 @@ class SensorStem(nn.Module):
     ) -> Float[Tensor, "width band size size"]:
         """Filters of each band, divided by the number of bands."""
         flat: Tensor = self.filters(self.key(_key_features(channels))) / channels.shape[0]
-        return flat.view(-1, self.width, self.size, self.size).transpose(0, 1)
+        shape = (self.width, self.size, self.size)
+        # not view: the ONNX exporter would lose the size of the filters
+        filters: Tensor = flat.unflatten(1, shape)  # type: ignore[no-untyped-call]
+        return filters.transpose(0, 1)

@@ -8,6 +8,7 @@ import sys
 import tomllib
 from types import ModuleType
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -60,7 +61,7 @@ def test_features_are_those_of_the_encoder(adapter):
     assert not any(p.requires_grad for p in encoder.network.encoder.parameters())
     told = torch.tensor([adapter.BANDS[name].key for name in ("B4", "B3", "VV", "VH")])
     pixels = torch.full((2, 4, 32, 32), 0.15)
-    pixels[:, 2:] = float(radar_share(-5.0))
+    pixels[:, 2:] = float(radar_share(np.full(1, -5.0))[0])
     same = encoder.network.encoder(pixels, told, torch.tensor([10.0, 10.0]))
     for level, own in zip(features, same, strict=True):
         torch.testing.assert_close(level, own)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
+from collections.abc import Iterator
+
 import pytest
 import torch
 
 from geomage.data.chip import Channel
-from geomage.errors import InputError
+from geomage.errors import InputError, MissingExtraError
 from geomage.model.architecture import Architecture, EarthNetwork, build_network
-from geomage.model.blueprint import ENCODERS, SIAMESE
+from geomage.model.blueprint import DECODERS, ENCODERS, SIAMESE
+from geomage.model.network import count_parameters
 
 TABLE = {
     "blue": Channel("blue", 0.49),
@@ -20,12 +24,25 @@ TABLE = {
 }
 
 
+# What is added to both dates alike is not in their difference.
+LAST_BIASES = {"encoder.stages.2.2.narrow.bias", *(f"encoder.norms.{k}.bias" for k in range(4))}
+
+
 def keys(*names: str) -> torch.Tensor:
     return torch.tensor([TABLE[name].key for name in names])
 
 
 def images(*shape: int) -> torch.Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Small networks lose more than they gain by waiting for each other's threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -79,15 +96,99 @@ def test_each_image_of_a_batch_has_its_own_gsd(network: EarthNetwork):
 
 
 @pytest.mark.parametrize("siamese", SIAMESE)
-@pytest.mark.parametrize("encoder", ENCODERS)
-def test_every_answer_teaches_all_but_the_other_heads(encoder: str, siamese: str):
-    net = build_network(Architecture(encoder, siamese=siamese, heads={"a": 2, "height": 1}), 0)
+@pytest.mark.parametrize(
+    ("encoder", "decoder"),
+    [("resnet-tiny", "upernet"), ("convnext-tiny", "unet"), ("vit-tiny", "dpt")],
+)
+def test_every_answer_teaches_all_but_the_other_heads(encoder: str, decoder: str, siamese: str):
+    net = build_network(Architecture(encoder, decoder, siamese, {"a": 2, "height": 1}), 0)
     side = net.stride * 2
     pixels = images(1, net.architecture.dates, 3, side, side)
     net(pixels, keys("red", "green", "vv"), torch.ones(1))["height"].square().mean().backward()
     for name, parameter in net.named_parameters():
         reached = parameter.grad is not None and bool(parameter.grad.abs().max() > 0)
-        assert reached != name.startswith("heads.a"), name
+        cancels = siamese == "difference" and name in LAST_BIASES
+        assert reached != (name.startswith("heads.a") or cancels), name
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("encoder", ["resnet-tiny", "convnext-tiny", "vit-tiny"])
+def test_a_batch_says_what_each_image_says_alone_and_training_says_it_too(encoder, decoder):
+    net = build_network(Architecture(encoder, decoder, "attention", width=16), 0).train()
+    pixels, channels = images(2, 2, 2, net.stride, 2 * net.stride), keys("red", "nir")
+    gsd = torch.tensor([0.5, 10])
+    both = net(pixels, channels, gsd)["classes"]
+    for k in range(2):
+        alone = net.eval()(pixels[k : k + 1], channels, gsd[k : k + 1])["classes"]
+        assert torch.allclose(alone[0], both[k], atol=1e-5)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("siamese", ["none", "attention"])
+@pytest.mark.parametrize("decoder", ["unet", "dpt"])
+@pytest.mark.parametrize("encoder", ["resnet-tiny", "convnext-tiny"])
+def test_a_window_with_a_halo_says_what_the_whole_image_says(encoder, decoder, siamese):
+    """Nothing in these looks at the whole image: a change 304 px away is not seen."""
+    net = build_network(Architecture(encoder, decoder, siamese, width=8), 0).eval()
+    channels, gsd = keys("red"), torch.ones(1)
+    pixels = images(1, net.architecture.dates, 1, 48, 640)
+    changed = pixels.clone()
+    changed[..., :16] = 0
+    first, second = (net(p, channels, gsd)["classes"] for p in (pixels, changed))
+    assert (first[..., :16] - second[..., :16]).abs().max() > 0.01
+    assert torch.equal(first[..., 320:], second[..., 320:])
+
+
+@torch.no_grad()
+def test_encode_then_decode_is_the_network(network: EarthNetwork):
+    pixels, channels, gsd = images(1, 1, 2, 32, 32), keys("red", "nir"), torch.ones(1)
+    features = network.encode(pixels, channels, gsd)
+    plain = network.encoder(pixels[:, 0], channels, gsd)
+    shapes = [
+        (w, 32 // s, 32 // s)
+        for w, s in zip(network.encoder.widths, network.encoder.strides, strict=True)
+    ]
+    assert [tuple(level.shape[1:]) for level in features] == shapes
+    assert all(torch.equal(a, b) for a, b in zip(features, plain, strict=True))
+    said, again = network.decode(features), network(pixels, channels, gsd)
+    assert all(torch.equal(said[name], again[name]) for name in again)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_every_size_is_what_it_says(encoder: str):
+    """Without memory: shapes alone."""
+    with torch.device("meta"):
+        net = EarthNetwork(Architecture(encoder))
+        features = net.encode(torch.rand(1, 1, 3, 64, 96), torch.zeros(3, 2), torch.ones(1))
+        said = net.decode(features)
+    assert said["classes"].shape == (1, 2, 64, 96)
+    pairs = zip(net.encoder.widths, net.encoder.strides, strict=True)
+    assert [level.shape[1:] for level in features] == [(w, 64 // s, 96 // s) for w, s in pairs]
+
+
+def test_tiny_is_tiny():
+    for encoder in ("resnet-tiny", "convnext-tiny", "vit-tiny"):
+        net = build_network(Architecture(encoder), 0)
+        assert 200_000 < count_parameters(net.encoder) < 400_000
+
+
+def test_timm_is_asked_for_in_one_line_where_it_is_not():
+    if importlib.util.find_spec("timm") is not None:
+        pytest.skip("timm is here")
+    with pytest.raises(MissingExtraError, match=r"encoder 'timm:resnet18' needs timm") as caught:
+        build_network(Architecture("timm:resnet18"), 0)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_encoder_of_timm_takes_any_bands():
+    pytest.importorskip("timm", exc_type=Exception)
+    net = build_network(Architecture("timm:resnet18", siamese="difference"), 0).eval()
+    said = net(images(1, 2, 5, 64, 64), keys("red", "green", "nir", "vv", "vh"), torch.ones(1))
+    assert said["classes"].shape == (1, 2, 64, 64)
+    with pytest.raises(InputError, match=r"no network 'resnet81' \(near: "):
+        build_network(Architecture("timm:resnet81"), 0)
 
 
 @torch.no_grad()
@@ -103,7 +204,8 @@ def test_heights_are_metres_of_0_or_more(network: EarthNetwork):
 def test_difference_does_not_know_which_date_came_first():
     channels, gsd = keys("red"), torch.ones(1)
     pixels = images(1, 2, 1, 32, 32)
-    for siamese, alike in (("difference", True), ("concatenate", False)):
+    merges = (("difference", True), ("concatenate", False), ("attention", False))
+    for siamese, alike in merges:
         net = build_network(Architecture(siamese=siamese), 0)
         said, turned = (net(p, channels, gsd)["classes"] for p in (pixels, pixels.flip(1)))
         assert torch.allclose(said, turned, atol=1e-5) == alike
