@@ -3,6 +3,7 @@
 GeomageError
 ├── InputError (ValueError)        bad input or wrong use; the command line leaves with 2
 │   ├── BudgetError                the input asks for more than the stated budget
+│   ├── CorruptError               a file of a dataset that cannot be read; some may be skipped
 │   └── ModelError                 a model file that cannot serve this job
 ├── OutputError (OSError)          cannot write where asked; leaves with 2
 ├── MissingExtraError (ImportError) an optional extra is not installed; leaves with 2
@@ -16,6 +17,7 @@ from collections.abc import Iterable
 
 __all__ = [
     "BudgetError",
+    "CorruptError",
     "GeomageError",
     "InputError",
     "MissingExtraError",
@@ -40,6 +42,10 @@ class InputError(GeomageError, ValueError):
 
 class BudgetError(InputError):
     """The input asks for more memory, pixels or features than the budget allows."""
+
+
+class CorruptError(InputError):
+    """A file of a dataset that cannot be read: a dataset may skip some, if it counts them."""
 
 
 class ModelError(InputError):

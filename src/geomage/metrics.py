@@ -3,6 +3,10 @@
 Rows are what is true, columns what was said. A matrix may have more columns than rows: the extra
 ones (missed, not analysed) lower recall and take nothing from precision. A ratio with nothing
 below the line is ``nan``, never a polite 0 or 1.
+
+PANGAEA (arXiv 2412.04204) fills its matrix as [predicted, target] and reads it as if it were ours:
+what it calls precision is recall, and the reverse. IoU and F1 do not change when a matrix is
+turned, so its tables of these hold.
 """
 
 from __future__ import annotations
@@ -17,13 +21,16 @@ from geomage.errors import InputError
 
 __all__ = [
     "BinaryCounts",
+    "XView2Counts",
     "binary_counts",
     "confusion",
     "f1",
     "iou",
     "macro_f1",
+    "mean_iou",
     "precision",
     "recall",
+    "xview2_counts",
 ]
 
 Counts = NDArray[np.int64]
@@ -122,6 +129,20 @@ def macro_f1(matrix: Counts) -> float:
     return float(known.mean()) if known.size else float("nan")
 
 
+def mean_iou(matrix: Counts, absent: float = np.nan) -> float:
+    """Mean IoU (mIoU) over the classes that are true or said at least once; nan for none.
+
+    Args:
+        matrix: confusion [target, predicted].
+        absent: IoU of a class neither true nor said. nan leaves it out; PANGAEA and most others
+            count 0, which makes it depend on classes that no test image shows.
+    """
+    shares = iou(matrix)
+    counted = np.where(np.isnan(shares), absent, shares)
+    known = counted[~np.isnan(counted)]
+    return float(known.mean()) if known.size else float("nan")
+
+
 @dataclass(frozen=True)
 class BinaryCounts:
     """Counts of a yes/no question; they add up, so scores over many scenes are pooled exactly."""
@@ -171,3 +192,66 @@ def binary_counts(target: ArrayLike, predicted: ArrayLike) -> BinaryCounts:
     """Count a yes/no question; both arrays are boolean and of one shape."""
     matrix = confusion(np.asarray(target, bool), np.asarray(predicted, bool), (1, 0))
     return BinaryCounts(*(int(matrix[i, j]) for i, j in ((0, 0), (1, 0), (0, 1), (1, 1))))
+
+
+GRADES = (1, 2, 3, 4)
+_EPSILON = 1e-6  # of the challenge's own code, so that a class with F1 0 can be divided by
+
+
+@dataclass(frozen=True)
+class XView2Counts:
+    """Pixels of the xView2 challenge; they add up, so that the score is that of all scenes.
+
+    localisation: building or not; damage: [target, predicted], rows no damage, minor, major,
+    destroyed, columns these and no building; only pixels that are buildings in truth.
+    """
+
+    localisation: BinaryCounts
+    damage: Counts
+
+    def __add__(self, other: XView2Counts) -> XView2Counts:
+        return XView2Counts(self.localisation + other.localisation, self.damage + other.damage)
+
+    @property
+    def grade_f1(self) -> Ratios:
+        """F1 of each grade; as the challenge has it 0 for one neither true nor said."""
+        return np.nan_to_num(f1(self.damage), nan=0.0)
+
+    @property
+    def damage_f1(self) -> float:
+        """Harmonic mean of the four, ``4 / sum(1 / (F1 + 1e-6))``: the worst grade decides."""
+        return float(len(GRADES) / (1 / (self.grade_f1 + _EPSILON)).sum())
+
+    @property
+    def score(self) -> float:
+        """``0.3 F1(localisation) + 0.7 damage_f1`` (Gupta et al. 2019; xView2 scoring code)."""
+        return 0.3 * float(np.nan_to_num(self.localisation.f1, nan=0.0)) + 0.7 * self.damage_f1
+
+    def as_dict(self) -> dict[str, float]:
+        """The score and its parts, ready for JSON."""
+        names = ("no_damage", "minor", "major", "destroyed")
+        return {
+            "score": self.score,
+            "localisation_f1": float(np.nan_to_num(self.localisation.f1, nan=0.0)),
+            "damage_f1": self.damage_f1,
+            **{f"f1_{name}": float(v) for name, v in zip(names, self.grade_f1, strict=True)},
+        }
+
+
+def xview2_counts(target: ArrayLike, predicted: ArrayLike, unknown: int = 255) -> XView2Counts:
+    """Count the pixels of one scene as the xView2 challenge does.
+
+    A grade is judged on buildings of the truth alone: one said where none stands costs localisation
+    and nothing else; a building not found costs both.
+
+    Args:
+        target: 0 no building, 1 no damage, 2 minor, 3 major, 4 destroyed, `unknown`.
+        predicted: the same values without `unknown`.
+        unknown: pixels of it are left out. The challenge takes unclassified buildings as undamaged.
+    """
+    true, said = np.asarray(target).ravel(), np.asarray(predicted).ravel()
+    if true.shape != said.shape:
+        raise InputError(f"target has {true.size} pixels and predicted {said.size}")
+    known = true != unknown
+    true, said = true[known], said[known]
+    return XView2Counts(binary_counts(true > 0, said > 0), confusion(true, said, GRADES, (0,)))

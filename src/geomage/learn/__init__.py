@@ -8,12 +8,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from geomage.errors import MissingExtraError
+from geomage.errors import InputError, MissingExtraError
+from geomage.learn.chip_recipe import ChipRecipe, find_training_recipe
 from geomage.learn.recipe import Recipe, read_recipe, shipped_recipe
 
 __all__ = [
+    "ChipRecipe",
     "Recipe",
     "export_run",
+    "find_training_recipe",
+    "pretrain_recipe",
     "quantise_model",
     "read_recipe",
     "shipped_recipe",
@@ -40,20 +44,59 @@ def require_training() -> None:
         ) from error
 
 
-def train_recipe(recipe: Recipe, out: Path, *, jobs: int = 2, pool: Path | None = None) -> Path:
-    """Train on the simulated stream of the recipe; return the exported model.
+def train_recipe(
+    recipe: Recipe | ChipRecipe, out: Path, *, jobs: int = 2, pool: Path | None = None
+) -> Path:
+    """Train by the recipe, on its simulated stream or on its chips; return the exported model.
 
     Args:
-        recipe: from `read_recipe` or `shipped_recipe`.
+        recipe: from `find_training_recipe`, `read_recipe` or `shipped_recipe`.
         out: run folder, created, or resumed when it holds a run of the same recipe.
         jobs: processes that simulate.
-        pool: folder of simulated pairs shared between runs; `out/pool` by default.
+        pool: folder of simulated pairs or chips shared between runs; in `out` by default.
+
+    Raises:
+        InputError: the recipe learns without labels, or cannot be.
     """
     require_training()
+    if isinstance(recipe, ChipRecipe):
+        return _learn_from_chips(recipe, out, jobs, pool, labels=True)
     from geomage.learn.stream import open_stream  # noqa: PLC0415 -- the extra
     from geomage.learn.train import train  # noqa: PLC0415
 
     return train(recipe, out, open_stream(recipe), jobs=jobs, pool=pool)
+
+
+def pretrain_recipe(
+    recipe: Recipe | ChipRecipe, out: Path, *, jobs: int = 2, pool: Path | None = None
+) -> Path:
+    """Pre-train an encoder without labels; return its weights, for `start` of another recipe.
+
+    Args:
+        recipe: from `find_training_recipe`.
+        out: run folder, created, or resumed when it holds a run of the same recipe.
+        jobs: processes that simulate.
+        pool: folder of simulated chips shared between runs; in `out` by default.
+
+    Raises:
+        InputError: the recipe learns from labels, or cannot be.
+    """
+    require_training()
+    if not isinstance(recipe, ChipRecipe):
+        raise InputError(f"recipe {recipe.name!r} learns from labels: geomage train takes it")
+    return _learn_from_chips(recipe, out, jobs, pool, labels=False)
+
+
+def _learn_from_chips(
+    recipe: ChipRecipe, out: Path, jobs: int, pool: Path | None, *, labels: bool
+) -> Path:
+    from geomage.learn.chip_run import train_chips  # noqa: PLC0415 -- the extra
+    from geomage.learn.objectives import OBJECTIVES, is_selfsupervised  # noqa: PLC0415
+
+    if recipe.objective in OBJECTIVES and labels == is_selfsupervised(recipe.objective):
+        how, verb = ("without", "pretrain") if labels else ("from", "train")
+        raise InputError(f"{recipe.objective} learns {how} labels: geomage {verb} takes it")
+    return train_chips(recipe, out, jobs=jobs, pool=pool)
 
 
 def export_run(run: Path, path: Path, *, pool: Path | None = None) -> Path:

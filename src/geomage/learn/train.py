@@ -33,20 +33,9 @@ from geomage.learn.losses import total_loss
 from geomage.learn.pictures import panels, write_picture
 from geomage.learn.pool import PairSource, Pool, PoolPlan, trim
 from geomage.learn.recipe import Recipe, recipe_hash
+from geomage.learn.run_folder import RunPaths, forget_after, note
 
 __all__ = ["RunPaths", "train", "training_step"]
-
-
-class RunPaths:
-    """Where the files of a run lie."""
-
-    def __init__(self, out: Path) -> None:
-        self.out = out
-        self.recipe = out / "recipe.json"
-        self.metrics = out / "metrics.jsonl"
-        self.checkpoint = out / "checkpoint.safetensors"
-        self.pictures = out / "pictures"
-        self.model = out / "model.onnx"
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
@@ -127,20 +116,13 @@ def _open_run(recipe: Recipe, paths: RunPaths) -> Learner:
     mark = recipe_hash(recipe)
     if paths.checkpoint.exists():
         learner = read_learner(paths.checkpoint, recipe, mark)
-        _forget_after(paths.metrics, learner.step)
+        forget_after(paths.metrics, learner.step)
         return learner
     paths.out.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"hash": mark, "recipe": asdict(recipe)}, indent=1)
     paths.recipe.write_text(text, encoding="utf-8")
     paths.metrics.unlink(missing_ok=True)
     return new_learner(recipe)
-
-
-def _forget_after(metrics: Path, step: int) -> None:
-    """Drop the lines a killed run wrote after its checkpoint."""
-    lines = metrics.read_text("utf-8").splitlines() if metrics.exists() else []
-    kept = [line for line in lines if json.loads(line)["step"] <= step]
-    metrics.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
 
 
 def _run_steps(recipe: Recipe, learner: Learner, pool: Pool, paths: RunPaths) -> None:
@@ -160,16 +142,11 @@ def _run_steps(recipe: Recipe, learner: Learner, pool: Pool, paths: RunPaths) ->
         bar.update()
         if learner.step % 50 == 0:
             line = {"step": learner.step, "seconds": round(time.monotonic() - started, 1), **terms}
-            _note(paths.metrics, line)
+            note(paths.metrics, line)
         if learner.step % recipe.checkpoint == 0 or learner.step == recipe.steps:
             write_learner(paths.checkpoint, learner, recipe_hash(recipe))
             _look(recipe, learner, pool, paths)
     bar.close()
-
-
-def _note(metrics: Path, line: dict[str, float]) -> None:
-    with metrics.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
 
 
 def _held_out(pool: Pool) -> list[np.ndarray]:
@@ -182,7 +159,7 @@ def _look(recipe: Recipe, learner: Learner, pool: Pool, paths: RunPaths) -> None
     """Validate on held-out pairs and picture four of them."""
     held = _held_out(pool)
     report: Validation = validate(learner.averaged, held, recipe.loss.damage_weights)
-    _note(paths.metrics, {"step": learner.step, **asdict(report)})
+    note(paths.metrics, {"step": learner.step, **asdict(report)})
     tqdm.write(f"step {learner.step}: {report}", file=sys.stderr)
     for k, stack in enumerate(held[:4]):
         said = _predict(learner, stack)

@@ -1,0 +1,166 @@
+"""Chips of the semi-supervised benchmark: simulated pairs, and real images with buildings.
+
+Images are counts after `stretch_counts`, as mapping takes them, over 255. Of each real image the
+east three eighths are tested on and the rest is learnt from (of the suburb, whose east holds no
+building, the west quarter is tested on), so that no test pixel is ever trained on, labelled or not.
+LEVIR has no labels of buildings and is unlabelled throughout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import rasterio
+from PIL import Image
+from rasterio import features
+from rasterio.enums import Resampling
+
+from geomage.data import StreamParams
+from geomage.geo import stretch_counts
+from geomage.learn.pool import Pool, PoolPlan, indices_of
+from geomage.learn.stream import MarkedPairs
+
+UNKNOWN = 255
+CHIP = 128  # pixels, of real images
+TOWN = 256  # pixels, of simulated ones
+BUILDING = 8  # land cover
+EAST, WEST = 0.625, 0.25  # where the tested part of a real image begins, or ends
+BANEPA_GSD = 0.5  # metres, that the drone mosaic of 0.15 m is brought to
+COVER = ("bareland", "rangeland", "developed", "road", "tree", "water", "agriculture", "building")
+
+
+@dataclass(frozen=True)
+class Chips:
+    """Images of one size, and what they show; 255 where nobody knows."""
+
+    pixels: np.ndarray  # uint8 (chip, 3, y, x)
+    labels: np.ndarray  # uint8 (chip, y, x)
+    sets: np.ndarray  # name of the set of each
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def of(self, chosen: np.ndarray) -> Chips:
+        """Some of them, by number or mask."""
+        return Chips(self.pixels[chosen], self.labels[chosen], self.sets[chosen])
+
+    def counts(self, classes: int) -> np.ndarray:
+        """Pixels (chip, class)."""
+        rows = [np.bincount(chip.ravel(), minlength=256)[:classes] for chip in self.labels]
+        return np.stack(rows)
+
+
+def joined(parts: list[Chips]) -> Chips:
+    return Chips(
+        np.concatenate([p.pixels for p in parts]),
+        np.concatenate([p.labels for p in parts]),
+        np.concatenate([p.sets for p in parts]),
+    )
+
+
+# ------------------------------------------------------------------------------ simulated
+
+
+def simulated(pool: Path, count: int, jobs: int) -> tuple[Chips, Chips]:
+    """The first date of `count` pairs, and of a quarter more to test on; land cover 0..7.
+
+    pool: a folder of pairs as `geomage train` keeps them; made when it does not exist, 256 px.
+    """
+    if not pool.exists():
+        fill(pool, count + count // 4, jobs)
+    indices = sorted(indices_of(pool))[: count + count // 4]
+    stacks = [np.load(pool / f"{i:06d}.npy", mmap_mode="r") for i in indices]
+    y, x = ((n - TOWN) // 2 for n in stacks[0].shape[1:])
+    cut = [np.array(s[:7, y : y + TOWN, x : x + TOWN]) for s in stacks]
+    labels = np.stack([c[6] for c in cut]).astype(np.int16) - 1
+    labels = np.where(labels < 0, UNKNOWN, labels).astype(np.uint8)
+    names = np.full(len(cut), "simulated")
+    every = Chips(np.stack([c[:3] for c in cut]), labels, names)
+    return every.of(np.arange(count)), every.of(np.arange(count, len(cut)))
+
+
+def fill(folder: Path, count: int, jobs: int) -> None:
+    """Simulate pairs into a pool."""
+    source = MarkedPairs(StreamParams(size_px=TOWN, no_data=0.0, cloudy=0.0))
+    pool = Pool(folder, PoolPlan(source.fingerprint(), count, count, 1.0, 0))
+    pool.fill(source, jobs)
+    for index in range(count):
+        pool.read(index)
+    pool.close()
+
+
+def buildings_alone(chips: Chips) -> Chips:
+    """Land cover -> 1 building, 0 anything else."""
+    said = (chips.labels == BUILDING - 1).astype(np.uint8)
+    return Chips(chips.pixels, np.where(chips.labels == UNKNOWN, UNKNOWN, said), chips.sets)
+
+
+# ------------------------------------------------------------------------------ real
+
+
+def real(data: Path) -> tuple[Chips, Chips, Chips]:
+    """To learn from with labels, without, and to test on; 1 building, 0 anything else."""
+    learnt, tested, bare = [], [], []
+    for name, image, label in _images(data):
+        for west, chip in _tiles(image, label):
+            middle = (west + CHIP / 2) / image.shape[2]
+            out = middle < WEST if name == "tornado_suburb" else middle > EAST
+            (tested if out else learnt).append((name, *chip))
+    for path in sorted((data / "change/levir").glob("*_before.png")):
+        image = stretch_counts(_png(path)).astype(np.uint8)
+        nothing = np.full(image.shape[1:], UNKNOWN, np.uint8)
+        bare += [("levir", *chip) for _, chip in _tiles(image, nothing)]
+    return _stacked(learnt), _stacked(bare), _stacked(tested)
+
+
+def _stacked(rows: list[tuple[str, np.ndarray, np.ndarray]]) -> Chips:
+    names, pixels, labels = zip(*rows, strict=True)
+    return Chips(np.stack(pixels), np.stack(labels), np.array(names))
+
+
+def _tiles(
+    image: np.ndarray, label: np.ndarray
+) -> Iterator[tuple[int, tuple[np.ndarray, np.ndarray]]]:
+    """West edge, and image and label, of every whole chip that holds data."""
+    for y in range(0, image.shape[1] - CHIP + 1, CHIP):
+        for x in range(0, image.shape[2] - CHIP + 1, CHIP):
+            square, truth = image[:, y : y + CHIP, x : x + CHIP], label[y : y + CHIP, x : x + CHIP]
+            if square.any():
+                yield x, (square, np.where(square.any(0), truth, UNKNOWN).astype(np.uint8))
+
+
+def _images(data: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Name of the set, counts (3, y, x), and label (y, x) of every real image."""
+    for name, folder in (("xbd", "xbd"), ("mexico", "mexico_2017")):
+        for path in sorted((data / "damage" / folder).glob("*_before.png")):
+            label = np.array(Image.open(str(path).replace("_before", "_damage")))
+            yield name, stretch_counts(_png(path)).astype(np.uint8), (label > 0).astype(np.uint8)
+    suburb = data / "damage/tornado_suburb"
+    with rasterio.open(suburb / "before.tif") as file:
+        image = file.read((1, 2, 3))
+    with rasterio.open(suburb / "damage.tif") as file:
+        label = (file.read(1) > 0).astype(np.uint8)
+    yield "tornado_suburb", stretch_counts(image).astype(np.uint8), label
+    yield ("banepa", *_banepa(data / "buildings/banepa"))
+
+
+def _png(path: Path) -> np.ndarray:
+    return np.moveaxis(np.array(Image.open(path).convert("RGB")), 2, 0)
+
+
+def _banepa(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The drone mosaic at 0.5 m, and its OSM buildings."""
+    with rasterio.open(folder / "image.tif") as file:
+        metres = abs(file.transform.e) * 111_320  # a degree of latitude
+        shape = tuple(round(n * metres / BANEPA_GSD) for n in file.shape)
+        image = file.read((1, 2, 3), out_shape=(3, *shape), resampling=Resampling.average)
+        scale = file.transform.scale(file.width / shape[1], file.height / shape[0])
+        crs, grid = file.crs, file.transform * scale
+    houses = gpd.read_file(folder / "buildings_osm.geojson").to_crs(crs)
+    grid = grid if isinstance(grid, rasterio.Affine) else rasterio.Affine(*grid[:6])
+    label = features.rasterize(houses.geometry, shape, transform=grid, dtype="uint8")
+    return stretch_counts(image).astype(np.uint8), label

@@ -1,0 +1,273 @@
+"""A run of a chip recipe, to be read from top to bottom: sources, objective, loop, export.
+
+Everything that can be refused is refused before the run folder is made.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+from tqdm import tqdm
+
+from geomage.data.chip import Chip, ChipSource
+from geomage.data.chip_sources import ChosenBands, SourceParams, StretchedChips, open_source
+from geomage.data.kept_chips import KeptChips, make_chips
+from geomage.data.splits import ChosenChips, stratified_fraction
+from geomage.data.survey import survey_chips
+from geomage.data.tables import build, recipe_hash
+from geomage.errors import CorruptError, InputError, near_names
+from geomage.learn.chip_batches import ChipBatches, WeightedChips, feed_of
+from geomage.learn.chip_looks import FeatureLook, LabelLook
+from geomage.learn.chip_recipe import ChipRecipe, chip_recipe_from_dict
+from geomage.learn.loop import Look, run_loop
+from geomage.learn.loop_state import read_tensors
+from geomage.learn.objective import Objective
+from geomage.learn.objectives import OBJECTIVES, is_selfsupervised
+from geomage.learn.processes import Group, together
+from geomage.learn.run_folder import RunPaths
+from geomage.learn.semisupervised import chip_chances
+from geomage.learn.semisupervised.supervised import HEAD
+from geomage.model.architecture import EarthNetwork, build_network
+from geomage.workers import Workers
+
+__all__ = ["load_network", "objective_of", "start_from", "train_chips"]
+
+_SHOWN = 4  # chips pictured where nothing is labelled
+
+
+def train_chips(recipe: ChipRecipe, out: Path, *, jobs: int = 1, pool: Path | None = None) -> Path:
+    """Train by the recipe; return the averaged weights.
+
+    Args:
+        recipe: what to do.
+        out: the run folder; one that holds a run of this recipe is resumed.
+        jobs: processes that simulate.
+        pool: folder that simulated chips are kept in, to share between runs; `out/chips` when None.
+
+    Raises:
+        InputError: a source, a name or a number that cannot be, or a run of another recipe.
+        RunError: the loss is not finite, or too many chips cannot be read.
+    """
+    paths, mark = RunPaths(out), recipe_hash(recipe)
+    objective = objective_of(recipe)
+    _refuse_other(paths, mark)
+    with together(recipe.loop.device) as group:
+        chips = _open_chips(recipe, _Kept(pool or out / "chips", jobs, group))
+        batches = ChipBatches(
+            feed_of(chips.labelled), feed_of(chips.unlabelled), recipe.batches, recipe.seed
+        )
+        if group.first:
+            _write_recipe(paths, recipe, mark)
+        run_loop(objective, batches, recipe.loop, paths, mark, _look_of(recipe, chips, paths))
+        return paths.network
+
+
+# ------------------------------------------------------------------------------ objective
+
+
+def objective_of(recipe: ChipRecipe) -> Objective:
+    """Build the objective, its encoder begun with the one of `start`.
+
+    Raises:
+        InputError: no such objective, or parameters that it does not know.
+    """
+    known = OBJECTIVES
+    if recipe.objective not in known:
+        raise InputError(
+            f"recipe: no objective {recipe.objective!r}{near_names(recipe.objective, known)}: "
+            f"there are {', '.join(known)}"
+        )
+    _refuse_without_chips(recipe)
+    params, make = known[recipe.objective]
+    asked = build(params, recipe.params, f"recipe, params of {recipe.objective}")
+    objective: Objective = make(asked, recipe.architecture, recipe.seed)
+    network = objective.modules["network"]
+    _refuse_crop(recipe, network)
+    if recipe.start:
+        start_from(Path(recipe.start), network)
+    return objective
+
+
+def _refuse_without_chips(recipe: ChipRecipe) -> None:
+    needs = "unlabelled" if is_selfsupervised(recipe.objective) else "labelled"
+    if not getattr(recipe, needs):
+        raise InputError(f"recipe: {recipe.objective} learns from [[{needs}]]: give a source")
+
+
+def _refuse_crop(recipe: ChipRecipe, network: nn.Module) -> None:
+    stride: Any = network.stride
+    if recipe.batches.crop % stride:
+        raise InputError(
+            f"recipe, batches: crop = {recipe.batches.crop} px must be a multiple of {stride}, "
+            "the stride of the network"
+        )
+
+
+def start_from(path: Path, network: nn.Module) -> None:
+    """Load the encoder of a pre-training into a network.
+
+    Raises:
+        InputError: there is none, or it has another form.
+    """
+    file = path / "network.safetensors" if path.is_dir() else path
+    tensors, _ = read_tensors(file)
+    mine = "encoder."
+    encoder: Any = network.encoder
+    own = {n.removeprefix(mine): t for n, t in tensors.items() if n.startswith(mine)}
+    try:
+        encoder.load_state_dict(own)
+    except RuntimeError as error:
+        raise InputError(
+            f"{file}: its encoder is another one than this recipe's: give `architecture` the "
+            "encoder it was pre-trained with"
+        ) from error
+
+
+# ------------------------------------------------------------------------------ chips
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Where simulated chips are kept, and who makes them."""
+
+    folder: Path
+    jobs: int
+    group: Group
+
+
+@dataclass(frozen=True)
+class _Chips:
+    """What a run learns from and is judged by."""
+
+    labelled: list[WeightedChips]
+    unlabelled: list[WeightedChips]
+    held_out: tuple[Chip, ...]
+    classes: tuple[str, ...]
+
+
+def _open_chips(recipe: ChipRecipe, kept: _Kept) -> _Chips:
+    """Open every source; simulate what is to be simulated."""
+    labelled = [_opened(one, kept) for one in recipe.labelled]
+    held = [_opened(one, kept) for one in recipe.held_out]
+    classes = _classes_of([*labelled, *held], recipe)
+    bare = [_opened(one, kept) for one in recipe.unlabelled]
+    other: list[ChipSource | None] = [_opened(one, kept) for one in recipe.other]
+    other = other or [None] * len(bare)
+    _refuse_unlike(bare, other)
+    return _Chips(
+        [_weighted(s, p, recipe) for s, p in zip(labelled, recipe.labelled, strict=True)],
+        [
+            WeightedChips(source, params.weight, other=twin)
+            for source, params, twin in zip(bare, recipe.unlabelled, other, strict=True)
+        ],
+        tuple(chip for source in held for chip in _readable(source)),
+        classes,
+    )
+
+
+def _opened(params: SourceParams, kept: _Kept) -> ChipSource:
+    source = open_source(params, kept.folder)
+    inner: ChipSource = source
+    while isinstance(inner, StretchedChips | ChosenBands):
+        inner = inner.source
+    if isinstance(inner, KeptChips):
+        share = (kept.group.rank, kept.group.world)
+        with tqdm(desc="chips", unit="chip", disable=None, leave=False, file=sys.stderr) as bar:
+            make_chips(inner, Workers(kept.jobs), share, lambda _: bar.update())
+    return source
+
+
+def _weighted(source: ChipSource, params: SourceParams, recipe: ChipRecipe) -> WeightedChips:
+    """A labelled source: a share of its chips, those with rare classes more often."""
+    if params.fraction == 1 and not recipe.batches.rare:
+        return WeightedChips(source, params.weight)
+    chips, counts, _, _ = survey_chips(source, recipe.batches.most_corrupt)
+    chosen = stratified_fraction(counts, params.fraction, recipe.seed)
+    few = ChosenChips(chips, tuple(chosen.tolist()))
+    if not recipe.batches.rare:
+        return WeightedChips(few, params.weight)
+    chances = chip_chances(counts[chosen].astype(float), recipe.batches.rare)
+    return WeightedChips(few, params.weight, chances)
+
+
+def _classes_of(sources: list[ChipSource], recipe: ChipRecipe) -> tuple[str, ...]:
+    """Classes that all labelled sources share and the network answers."""
+    found = {source.classes for source in sources}
+    if len(found) > 1:
+        told = "; ".join(", ".join(one) for one in sorted(found))
+        raise InputError(f"recipe: labelled and held-out sources differ in their classes: {told}")
+    classes = found.pop() if found else ()
+    heads = recipe.architecture.heads
+    if recipe.labelled and heads.get(HEAD) != len(classes):
+        raise InputError(
+            f"recipe, architecture: heads = {heads} for {len(classes)} classes "
+            f"({', '.join(classes)}): give {{ {HEAD} = {len(classes)} }}"
+        )
+    return classes
+
+
+def _refuse_unlike(bare: list[ChipSource], other: list[ChipSource | None]) -> None:
+    for source, twin in zip(bare, other, strict=True):
+        if twin is not None and twin.names != source.names:
+            raise InputError("recipe: [[other]] has other chips than its [[unlabelled]]")
+
+
+def _readable(source: ChipSource) -> Iterator[Chip]:
+    for index in range(len(source.names)):
+        with suppress(CorruptError):
+            yield source.chip(index)
+
+
+def _look_of(recipe: ChipRecipe, chips: _Chips, paths: RunPaths) -> Look | None:
+    """What is looked at: held-out chips, or features where nothing is labelled."""
+    if not is_selfsupervised(recipe.objective):
+        return LabelLook(chips.held_out, chips.classes, paths.pictures) if chips.held_out else None
+    seen = chips.held_out or tuple(
+        chip for one in chips.unlabelled for chip in islice(_readable(one.source), _SHOWN)
+    )
+    return FeatureLook(seen[:_SHOWN], paths.pictures)
+
+
+# ------------------------------------------------------------------------------ run folder
+
+
+def _refuse_other(paths: RunPaths, mark: str) -> None:
+    """Raise InputError when the folder holds a run of another recipe."""
+    if not paths.recipe.exists():
+        return
+    try:
+        found = json.loads(paths.recipe.read_text("utf-8"))["hash"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{paths.recipe} is damaged; choose another run folder") from error
+    if found != mark:
+        raise InputError(f"{paths.out}: holds a run of another recipe; choose another folder")
+
+
+def _write_recipe(paths: RunPaths, recipe: ChipRecipe, mark: str) -> None:
+    paths.out.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"hash": mark, "recipe": asdict(recipe)}, indent=1)
+    paths.recipe.write_text(text, encoding="utf-8")
+
+
+def load_network(run: Path) -> EarthNetwork:
+    """The averaged network of a run folder, finished or not, ready to predict."""
+    try:
+        facts = json.loads((run / "recipe.json").read_text("utf-8"))["recipe"]
+    except OSError as error:
+        raise InputError(f"{run}: not a run folder: {error.strerror} (recipe.json)") from error
+    recipe = chip_recipe_from_dict(facts, str(run / "recipe.json"))
+    network = build_network(recipe.architecture, recipe.seed)
+    tensors, _ = read_tensors(run / "checkpoint.safetensors")
+    mine = "averaged."
+    network.load_state_dict(
+        {n.removeprefix(mine): t for n, t in tensors.items() if n.startswith(mine)}
+    )
+    return network.eval().requires_grad_(requires_grad=False)

@@ -1,0 +1,141 @@
+"""A run of a chip recipe: what it leaves, how it goes on, what it refuses."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from made_floods import write_floods
+from PIL import Image
+
+from geomage.data.chip_sources import SourceParams, open_source
+from geomage.data.tables import build
+from geomage.errors import InputError
+from geomage.learn.chip_looks import predict_chip
+from geomage.learn.chip_recipe import BatchParams, ChipRecipe, find_training_recipe
+from geomage.learn.chip_run import load_network, objective_of, train_chips
+from geomage.learn.loop_params import LoopParams
+from geomage.model.blueprint import Architecture
+
+LOOP = LoopParams(steps=40, epoch=20, learning_rate=3e-3, ema=0.9, threads=1, device="cpu")
+
+
+def recipe_for(folder: Path, **changes) -> ChipRecipe:
+    source = SourceParams("sen1floods11", str(folder), product="s1")
+    first = ChipRecipe(
+        "supervised",
+        labelled=(replace(source, events=("Ghana",)),),
+        held_out=(replace(source, without=("Ghana",)),),
+        batches=BatchParams(crop=32, labelled=4),
+        loop=LOOP,
+    )
+    return replace(first, **changes)
+
+
+@pytest.fixture(scope="module")
+def floods(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_floods(tmp_path_factory.mktemp("made") / "floods")
+
+
+@pytest.fixture(scope="module")
+def run(floods: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("run") / "run"
+    train_chips(recipe_for(floods), out)
+    return out
+
+
+def test_it_learns_water_and_shows_it(floods: Path, run: Path):
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    looks = [line for line in lines if "miou" in line]
+    assert [look["step"] for look in looks] == [5, 20, 25, 40]
+    assert looks[-1]["miou"] > 0.8
+    assert set(looks[-1]["iou"]) == {"dry", "water"}
+    with Image.open(run / "pictures/000040.png") as picture:
+        assert picture.size == (3 * 256 + 4, 2 * 258)
+    chip = open_source(recipe_for(floods).held_out[0], run).chip(0)
+    said = predict_chip(load_network(run), chip)["classes"]
+    assert said.shape == (2, 48, 48)
+    known = chip.labels != 255
+    assert (said.argmax(0) == chip.labels)[known].mean() > 0.9
+
+
+def test_a_finished_run_is_not_run_again(floods: Path, run: Path):
+    before = (run / "checkpoint.safetensors").read_bytes()
+    train_chips(recipe_for(floods), run)
+    assert (run / "checkpoint.safetensors").read_bytes() == before
+
+
+def test_a_run_of_another_recipe_is_refused(floods: Path, run: Path):
+    with pytest.raises(InputError, match="another recipe"):
+        train_chips(recipe_for(floods, seed=3), run)
+
+
+def test_an_encoder_begins_with_a_pre_trained_one(floods: Path, run: Path):
+    begun = objective_of(recipe_for(floods, seed=8, start=str(run))).modules["network"]
+    fresh = objective_of(recipe_for(floods, seed=8)).modules["network"]
+    learnt = load_network(run)
+    for name, tensor in begun.encoder.state_dict().items():
+        assert torch.equal(tensor, learnt.encoder.state_dict()[name]), name
+    for name, tensor in begun.decoder.state_dict().items():
+        assert torch.equal(tensor, fresh.decoder.state_dict()[name]), name
+    other = replace(recipe_for(floods, start=str(run)), architecture=Architecture(width=16))
+    objective_of(other)  # another decoder is its own affair
+    with pytest.raises(InputError, match="not a file of a run"):
+        objective_of(recipe_for(floods, start=str(floods)))
+
+
+def test_a_share_of_the_labels_and_rare_classes(floods: Path, tmp_path: Path):
+    source = SourceParams("sen1floods11", str(floods), product="s1", fraction=0.25)
+    recipe = recipe_for(floods, labelled=(source,), held_out=())
+    recipe = replace(
+        recipe,
+        batches=replace(recipe.batches, rare=0.01),
+        loop=replace(LOOP, steps=1, epoch=1),
+    )
+    train_chips(recipe, tmp_path / "run")
+    assert not (tmp_path / "run/pictures").exists()
+
+
+def test_what_cannot_be_is_refused_before_anything_is_written(floods: Path, tmp_path: Path):
+    good = recipe_for(floods)
+    for wrong, hint in (
+        (replace(good, objective="fixmach"), "near: fixmatch"),
+        (replace(good, params={"overlapp": 1.0}), "overlap"),
+        (replace(good, architecture=Architecture(heads={"classes": 5})), "classes = 2"),
+        (replace(good, batches=BatchParams(crop=40)), "multiple of"),
+        (
+            replace(good, labelled=(replace(good.labelled[0], events=("Spian",)),)),
+            "near: Spain",
+        ),
+    ):
+        with pytest.raises(InputError, match=hint):
+            train_chips(wrong, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_recipes_are_read_strictly(tmp_path: Path):
+    table = {"objective": "supervised", "labelled": [{"reader": "sen1flood", "folder": "x"}]}
+    with pytest.raises(InputError, match="sen1floods11"):
+        build(ChipRecipe, table, "r.toml")
+    table["labelled"] = [{"reader": "simulated-floods", "simulated": {"task": "watr"}}]
+    with pytest.raises(InputError, match="near: water"):
+        build(ChipRecipe, table, "r.toml")
+    with pytest.raises(InputError, match="no chips"):
+        build(ChipRecipe, {"objective": "supervised"}, "r.toml")
+    path = tmp_path / "r.toml"
+    path.write_text('objective = "supervised"\nbatch = 3\n')
+    with pytest.raises(InputError, match=r"unknown key 'batch'.*near: batches"):
+        find_training_recipe(str(path))
+    with pytest.raises(InputError, match="near: line"):
+        find_training_recipe("lime")
+
+
+def test_the_recipe_of_a_run_comes_back(floods: Path, run: Path):
+    kept = json.loads((run / "recipe.json").read_text())["recipe"]
+    again = build(ChipRecipe, kept, "recipe.json")
+    assert again == recipe_for(floods)
+    assert np.isclose(again.loop.learning_rate, 3e-3)
