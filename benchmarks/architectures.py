@@ -2,11 +2,11 @@
 
     python -m benchmarks.architectures [--side 256] [--encoders resnet-tiny,…] [-o nets.json]
 
-Each encoder with each decoder, one image of `side` pixels, 3 bands. Multiply-adds are counted by torch's
-FlopCounterMode on shapes alone, and given per million pixels; those of a transformer grow with the
-side. Time is one thread of this machine, CPU time of the process, least of three: other work on
-the machine does not count, but what it takes of the caches does. ONNX Runtime runs a file written
-for one sensor. The last column is the largest distance of its answer from torch's.
+Each encoder with each decoder, one image of `side` pixels, 3 bands. Multiply-adds are counted by
+torch's FlopCounterMode on shapes alone, and given per million pixels; those of a transformer grow
+with the side. Time is one thread of this machine, CPU time of the process, least of three: other
+work on the machine does not count, but what it takes of the caches does. ONNX Runtime runs a file
+written for one sensor. The last column is the largest distance of its answer from torch's.
 """
 
 from __future__ import annotations

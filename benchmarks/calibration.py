@@ -8,13 +8,17 @@ was not fitted on: calibrations five-fold by event, intervals with the map itsel
 was measured, those of a real set without that set. Prints:
 
 - the expected calibration error (Guo et al. 2017, equation 3; 15 bins of equal width) of what the
-  model says and of what the product says, by hazard and on the real sets, with reliability tables.
-  Of each simulated map 60 buildings at most count, drawn at random: else a few towns of 800 huts,
-  all right or all wrong together, would speak for all hazards. `every building` has no such cap;
-- how often 90 % intervals hold the truth, and how wide they are.
+  model says, and of what the product says without and with the kind of event stated, by hazard and
+  on the real sets, with reliability tables. Of each simulated map 60 buildings at most count, drawn
+  at random: else a few towns of 800 huts, all right or all wrong together, would speak for all
+  hazards. `every building` has no such cap;
+- how often 90 % intervals hold the truth, and how wide they are;
+- of the damaged buildings of each hazard, how many are called No visible damage.
 
-Outlines are kept in FOLDER and not made again. `--write` keeps what was measured in the package
-(`product/measured`), fitted on all events. About 25 minutes.
+Outlines are kept in FOLDER by model and not made again, so that a run that was stopped goes on;
+remove FOLDER when the simulator changed. `--write` keeps what was measured in the package
+(`product/measured`), fitted on all events. About 25 minutes on two cores; `--count 5` tries the
+code in four.
 """
 
 from __future__ import annotations
@@ -34,7 +38,7 @@ from tqdm import tqdm
 from benchmarks._simulated_maps import HAZARDS, UNKNOWN, Outlines, real, simulated
 from geomage.model import load_model
 from geomage.product.folder import sha256_of
-from geomage.product.grading import confidences
+from geomage.product.grading import GRADE_WORDS, WORDS, confidences
 from geomage.product.intervals import draw_truths, interval
 from geomage.product.measured import Calibration, Errors, without
 
@@ -43,14 +47,25 @@ FOLDS = 5
 MOST = 60  # buildings of one map that count for a calibration
 REAL = {"xbd": 0.5, "tornado_suburb": 0.5, "mexico_2017": 1.0}
 """Labelled real sets, and the GSD stated for their images."""
+HAPPENED = {
+    "xbd": ("volcano", "flood", "flood", "flood", "flood", "tsunami"),
+    "tornado_suburb": ("storm",),
+    "mexico_2017": ("earthquake",),
+}
+"""What each pair was struck by, by name: of the hurricanes it is water that is seen. The last one
+stands for all further ones."""
 BINS = 15
 FEWEST = 8  # outlines assessed on a map whose interval is looked at
+PULL = 1e-2  # of the calibration of one hazard to that of all
 PENALTY = 1e-3  # on what of W is off its diagonal, and on b (Kull et al. 2019, ODIR)
 ROOT = Path(__file__).resolve().parents[1]
 
 
-Judged = tuple[Outlines, np.ndarray]
-"""Outlines, and honest probabilities (n, 4) from a calibration that has not seen them."""
+Judged = tuple[Outlines, np.ndarray, np.ndarray]
+"""Outlines, and honest probabilities (n, 4) from calibrations that have not seen them: over all
+kinds of event, and of their own kind."""
+WAYS = ("model", "unstated", "product")
+"""Whose probabilities are judged: the model's, the product's without and with --event-type."""
 
 
 @dataclass(frozen=True)
@@ -78,12 +93,19 @@ def ece(bins: list[Reliability]) -> float:
     return sum(one.count * abs(one.confidence - one.right) for one in bins) / max(count, 1)
 
 
-def fit(outlines: Outlines) -> Calibration:
-    """The calibration of least cross-entropy with its penalty, from outlines that are buildings."""
+def fit(outlines: Outlines, near: Calibration | None = None, pull: float = PENALTY) -> Calibration:
+    """The calibration of least cross-entropy with its penalty, from outlines that are buildings.
+
+    Args:
+        outlines: of which those that are buildings count.
+        near: where W and b are drawn to; None draws b, and W off its diagonal, to nothing.
+        pull: weight of that.
+    """
     some = outlines.where(outlines.truth > 0)
     x = np.log(np.clip(some.p, 1e-4, 1))
     target = np.eye(4)[some.truth - 1]
-    off = 1 - np.eye(4)
+    W0, b0 = (np.eye(4), np.zeros(4)) if near is None else (near.W, near.b)
+    drawn = 1 - np.eye(4) if near is None else np.ones((4, 4))
 
     def cost(theta: np.ndarray) -> tuple[float, np.ndarray]:
         W, b = theta[:16].reshape(4, 4), theta[16:]
@@ -92,25 +114,27 @@ def fit(outlines: Outlines) -> Calibration:
         q = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
         loss = -np.log(np.maximum((q * target).sum(axis=1), 1e-12)).mean()
         slope = (q - target) / len(x)
-        dW, db = slope.T @ x + 2 * PENALTY * W * off, slope.sum(axis=0) + 2 * PENALTY * b
-        penalty = PENALTY * (((W * off) ** 2).sum() + (b**2).sum())
+        away = (W - W0) * drawn
+        dW, db = slope.T @ x + 2 * pull * away, slope.sum(axis=0) + 2 * pull * (b - b0)
+        penalty = pull * ((away**2).sum() + ((b - b0) ** 2).sum())
         return loss + penalty, np.concatenate([dW.ravel(), db])
 
-    start = np.concatenate([np.eye(4).ravel(), np.zeros(4)])
+    start = np.concatenate([W0.ravel(), b0])
     theta = minimize(cost, start, jac=True, method="L-BFGS-B").x.round(5)
     return Calibration(theta[:16].reshape(4, 4), theta[16:])
 
 
 def judge(parts: list[Judged]) -> dict[str, Any]:
     """Every ECE of one set, of outlines that are buildings; and the counts behind it."""
-    every = Outlines.joined([one for one, _ in parts])
+    every = Outlines.joined([one for one, *_ in parts])
     built = every.truth > 0
-    some, honest = every.where(built), np.concatenate([p for _, p in parts])[built]
+    some = every.where(built)
+    honest = [np.concatenate([one[k] for one in parts])[built] for k in (1, 2)]
     record: dict[str, Any] = {
         "buildings": len(some.word), "no_building": int((every.truth == 0).sum()),
     }  # fmt: skip
     right = is_right(some)
-    for name, p in (("model", some.p), ("product", honest)):
+    for name, p in zip(WAYS, (some.p, *honest), strict=True):
         top = reliability(p.max(axis=1), p.argmax(axis=1) + 1 == some.truth)
         hurt = reliability(1 - p[:, 0], some.truth > 1)
         word = reliability(confidences(some.word, p), right)
@@ -195,7 +219,7 @@ def gathered(args: argparse.Namespace) -> dict[str, Outlines]:
     for hazard in HAZARDS:
         each = []
         for index in tqdm(range(args.count), hazard, unit="map", disable=None):
-            path = args.out / "outlines" / f"{SEED}_{hazard}_{index}.npz"
+            path = args.outlines / f"{SEED}_{hazard}_{index}.npz"
             each.append(kept(path, simulated(SEED, hazard, range(index, index + 1), args.model)))
         found[hazard] = Outlines.joined(each)
     return found
@@ -211,21 +235,33 @@ def capped(outlines: Outlines) -> Outlines:
     return outlines.where(np.sort(np.concatenate(rows)))
 
 
-def fit_all(by_hazard: dict[str, Outlines]) -> Calibration:
-    """The calibration of all events, of each hazard as many buildings of a map as count."""
-    return fit(Outlines.joined([capped(one) for one in by_hazard.values()]))
+def fit_all(by_hazard: dict[str, Outlines]) -> tuple[Calibration, dict[str, Calibration]]:
+    """The calibration of all events, and those of each hazard, drawn to it.
+
+    Of each map as many buildings as count.
+    """
+    each = {name: capped(one) for name, one in by_hazard.items()}
+    whole = fit(Outlines.joined([*each.values()]))
+    return whole, {name: fit(one, whole, PULL) for name, one in each.items()}
+
+
+def missed(outlines: Outlines) -> list[int]:
+    """Damaged buildings called No visible damage, and all damaged ones, of those that count."""
+    some = capped(outlines)
+    hurt = some.truth > 1
+    return [int((hurt & (some.word == WORDS.index(GRADE_WORDS[1]))).sum()), int(hurt.sum())]
 
 
 def folded(by_hazard: dict[str, Outlines], *, cap: bool) -> dict[str, list[Judged]]:
-    """Each fifth of the events with the calibration of the other four, by hazard."""
+    """Each fifth of the events with the calibrations of the other four, by hazard."""
     found: dict[str, list[Judged]] = {name: [] for name in by_hazard}
     for fold in range(FOLDS):
         others = {n: o.where(o.event % FOLDS != fold) for n, o in by_hazard.items()}
-        calibration = fit_all(others)
+        whole, by_event = fit_all(others)
         for name, one in by_hazard.items():
             own = one.where(one.event % FOLDS == fold)
             own = capped(own) if cap else own
-            found[name].append((own, calibration(own.p)))
+            found[name].append((own, whole(own.p), by_event[name](own.p)))
     return found
 
 
@@ -236,7 +272,7 @@ def gathered_real(args: argparse.Namespace) -> dict[str, Outlines]:
         folder = args.data / "damage" / name
         if folder.is_dir():
             parts = real(folder, gsd, args.model)
-            found[name] = kept(args.out / "outlines" / f"real_{name}.npz", parts)
+            found[name] = kept(args.outlines / f"real_{name}.npz", parts)
     return found
 
 
@@ -258,7 +294,7 @@ def show(name: str, record: dict[str, Any]) -> None:
     cells = "".join(
         f"{record[who][key]:9.3f}"
         for key in ("ece_grade", "ece_any_damage", "ece_word")
-        for who in ("model", "product")
+        for who in WAYS
     )
     print(f"{name:16s}{record['buildings']:6d}{record['no_building']:6d}{cells}", flush=True)
 
@@ -282,28 +318,39 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=34, help="events a hazard")
     parser.add_argument("--write", action="store_true", help="keep it in the package")
     args = parser.parse_args()
+    if args.count < FOLDS:
+        parser.error(f"--count {args.count}: give {FOLDS} or more, one for each fold")
+    args.outlines = args.out / "outlines" / sha256_of(load_model(args.model).path)[:12]
     events, true = gathered(args), gathered_real(args)
-    calibration = fit_all(events)
+    whole, by_event = fit_all(events)
     maps = {name: tables(one) for name, one in events.items()}
     real_maps = {name: tables(one) for name, one in true.items()}
-    facts = {"calibration": judge_all(events, true, calibration)}
+    facts = {"calibration": judge_all(events, true, (whole, by_event))}
     errors = mixed(np.concatenate([*maps.values()]), real_maps)
     facts["intervals"] = hold_all(maps, real_maps, errors)
     (args.out / "calibration.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     if args.write:
-        write(args.model, calibration, errors, facts)
+        facts["missed"] = {name: missed(one) for name, one in events.items()}
+        write(args.model, (whole, by_event), errors, facts)
 
 
 def judge_all(
-    events: dict[str, Outlines], true: dict[str, Outlines], calibration: Calibration
+    events: dict[str, Outlines],
+    true: dict[str, Outlines],
+    fitted: tuple[Calibration, dict[str, Calibration]],
 ) -> dict[str, Any]:
     """Print and return the calibration errors of all sets."""
-    head = "".join(f"{what:>18s}" for what in ("grade", "any damage", "word"))
-    print(f"expected calibration error, model then product\n{'':16s} known  none{head}")
+    head = "".join(f"{what:>27s}" for what in ("grade", "any damage", "word"))
+    print(f"expected calibration error: {', '.join(WAYS)}\n{'':16s} known  none{head}")
     parts, every = folded(events, cap=True), folded(events, cap=False)
     sets = {"simulated": [one for some in parts.values() for one in some], **parts}
     sets["every building"] = [one for some in every.values() for one in some]
-    sets |= {name: [(one, calibration(one.p))] for name, one in true.items()}
+    whole, by_event = fitted
+    for name, one in true.items():
+        sets[name] = [
+            (part, whole(part.p), by_event.get(struck, whole)(part.p))
+            for struck, part in _by_what_struck(name, one)
+        ]
     judged = {name: judge(some) for name, some in sets.items()}
     for name, record in judged.items():
         show(name, record)
@@ -312,6 +359,13 @@ def judge_all(
         for one in judged[name]["product"]["word"]:
             print(f"    {one['confidence']:.3f}  {one['right']:.3f}  {one['count']}")
     return judged
+
+
+def _by_what_struck(name: str, some: Outlines) -> Iterator[tuple[str, Outlines]]:
+    """(hazard, outlines) of each pair of a real set."""
+    struck = HAPPENED[name]
+    for event in np.unique(some.event):
+        yield struck[min(int(event), len(struck) - 1)], some.where(some.event == event)
 
 
 def hold_all(
@@ -329,17 +383,22 @@ def hold_all(
     return held
 
 
-def write(name: str, calibration: Calibration, errors: Errors, facts: dict[str, Any]) -> None:
+def write(
+    name: str,
+    fitted: tuple[Calibration, dict[str, Calibration]],
+    errors: Errors,
+    facts: dict[str, Any],
+) -> None:
     """Keep what was measured where the product looks for it."""
     model = load_model(name)
-    figures = facts["calibration"]["simulated"]
+    figures, (whole, by_event) = facts["calibration"]["simulated"], fitted
     record = {
         "model": model.card.name, "version": model.card.version, "sha256": sha256_of(model.path),
         "calibration": {
-            "W": calibration.W.tolist(), "b": calibration.b.tolist(),
-            "ece_of_simulated": {
-                who: round(figures[who]["ece_grade"], 4) for who in ("model", "product")
-            },
+            **_numbers(whole),
+            "by_event": {hazard: _numbers(one) for hazard, one in by_event.items()},
+            "missed": facts["missed"],
+            "ece_of_simulated": {who: round(figures[who]["ece_grade"], 4) for who in WAYS},
         },
         "errors": {
             "about": errors.about, "simulated": errors.simulated,
@@ -352,6 +411,10 @@ def write(name: str, calibration: Calibration, errors: Errors, facts: dict[str, 
     path = folder / f"{model.card.name}-{model.card.version}.json"
     path.write_text(json.dumps(record, separators=(",", ":")) + "\n", encoding="utf-8")
     print(f"kept in {path}")
+
+
+def _numbers(one: Calibration) -> dict[str, Any]:
+    return {"W": one.W.tolist(), "b": one.b.tolist()}
 
 
 if __name__ == "__main__":

@@ -107,7 +107,22 @@ def _extra(crs: str | None) -> dict[str, Any]:
     )
     spot = Point(where.affine @ (70, 70))
     hospital = gpd.GeoDataFrame({"name": ["Hospital"]}, geometry=[spot], crs=crs)
-    return {"roads": roads, "zones": zones, "facilities": hospital}
+    return {"roads": roads, "zones": zones, "facilities": hospital, **_reached(crs)}
+
+
+def _reached(crs: str | None) -> dict[str, Any]:
+    """Two places cut off, and what the hospital reaches in ten minutes."""
+    spots = [
+        on_ground(square(10, 7, 40, 13), grid(crs)),
+        on_ground(square(60, 7, 90, 13), grid(crs)),
+    ]
+    access = {"access": ["cut off", "possibly cut off"], "buildings": [3, 2]}
+    near = [on_ground(square(*side), grid(crs)) for side in ((20, 20, 95, 78), (60, 60, 80, 78))]
+    reach = {"moment": ["before", "after"], "minutes": [10, 10]}
+    return {
+        "cut_off": gpd.GeoDataFrame(access, geometry=spots, crs=crs),
+        "reach": gpd.GeoDataFrame(reach, geometry=near, crs=crs),
+    }
 
 
 __all__ = ["SHAPE", "footprints", "make_findings"]

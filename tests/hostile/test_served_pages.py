@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import select
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -143,6 +146,25 @@ def test_every_answer_says_what_may_be_loaded(view: Served, review: Served) -> N
             assert heads["x-content-type-options"] == "nosniff"
             assert heads["cross-origin-resource-policy"] == "same-origin"
             assert "server" not in heads
+
+
+def test_connections_that_never_end_their_request_keep_nobody_out(out: Path) -> None:
+    head = b"GET /product.json HTTP/1.1\r\n"
+    with serving(open_view(out, {}).app) as served, ExitStack() as many:
+
+        def half() -> socket.socket:
+            at = ("127.0.0.1", served.port)
+            link = many.enter_context(socket.create_connection(at, timeout=20))
+            link.sendall(head)
+            return link
+
+        first = [half() for _ in range(80)]
+        assert served.ask("/product.json")[0] == 200
+        assert select.select(first, [], [], 20)[0]  # they are closed after a while
+        slow = half()
+        assert served.ask("/product.json")[0] == 200
+        slow.sendall(b"Host: 127.0.0.1:%d\r\n\r\n" % served.port)
+        assert slow.recv(12) == b"HTTP/1.1 200"  # one that is only slow is answered
 
 
 @pytest.mark.parametrize(

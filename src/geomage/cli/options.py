@@ -128,7 +128,8 @@ EventType = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="earthquake, volcano, storm, flood, landslide, fire or accident.",
+        help="earthquake, volcano, storm, flood, landslide, fire or accident. `confidence` is that "
+        "of such events; for a storm debris is outlined.",
         show_default="not stated",
     ),
 ]

@@ -132,6 +132,8 @@ def _place(params: TwinParams, index: int) -> _Place:
 
 
 def _chip(params: TwinParams, place: _Place, index: int, name: str) -> Chip:
+    if name not in params.sensors:
+        raise InputError(f"{name} is none of the sensors of these places: {params.sensors}")
     model = sensor(name)
     which = params.sensors.index(name)
     dates = [

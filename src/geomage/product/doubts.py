@@ -15,6 +15,7 @@ __all__ = ["doubts", "partly_analysed"]
 _NEGLIGIBLE: Final = 0.0005  # of the area; less rounds to 0.0 % and is called analysed
 _DAMAGED: Final = {REASONS[FIRST_DAMAGED], REASONS[SECOND_DAMAGED]}
 _MUCH: Final = 0.2  # of the area mapped as building
+_OFTEN: Final = 0.3  # of the damaged buildings
 
 
 def doubts(
@@ -23,6 +24,7 @@ def doubts(
     *,
     placed: bool,
     flood_beside_obscured_m2: float = 0.0,
+    missed: tuple[str, int, int] | None = None,
 ) -> list[str]:
     """Sentences on what makes this map weaker than another; none when nothing was found.
 
@@ -31,6 +33,8 @@ def doubts(
         area: the areas of `summary.summarise`.
         placed: whether the product has a CRS.
         flood_beside_obscured_m2: area of the flood polygons that touch what is obscured.
+        missed: the kind of event as it is stated; on measured ones, the damaged buildings called No
+            visible damage, and all damaged ones.
     """
     return [
         *(_sentence(str(note)) for note in facts.get("notes") or ()),
@@ -41,6 +45,7 @@ def doubts(
         *_pixels(facts),
         *_run_together(facts),
         *_cloud_as_water(flood_beside_obscured_m2),
+        *_missed(missed),
         *([] if placed else ["The images have no CRS: places are metres from a corner, no map."]),
     ]
 
@@ -135,6 +140,15 @@ def _cloud_as_water(m2: float) -> Iterable[str]:
         yield (
             f"{in_units(m2)} of what is seen as flooded borders on what is obscured: the edge or"
             " the shadow of a cloud may pass for water."
+        )
+
+
+def _missed(missed: tuple[str, int, int] | None) -> Iterable[str]:
+    event, hidden, damaged = missed or ("", 0, 0)
+    if damaged and hidden >= _OFTEN * damaged:
+        yield (
+            f"Damage by {event} often cannot be seen from above: on simulated events {hidden:,} of"
+            f" {damaged:,} damaged buildings were called No visible damage."
         )
 
 

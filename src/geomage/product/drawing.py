@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -15,6 +15,7 @@ from geomage.product.findings import Findings
 from geomage.product.grading import NOT_ANALYSED, WORDS
 from geomage.product.looks import ROAD_STATES
 from geomage.product.outlines import extent_of, onto_picture, paths
+from geomage.product.reached import CUT_OFF, POSSIBLY_CUT_OFF
 from geomage.product.squares import square_grid
 
 __all__ = [
@@ -79,6 +80,7 @@ class Drawing:
     zone_places: Shapes | None  # the same, drawn or not
     facilities: Shapes | None
     groups: list[Group]  # worst first
+    reach: list[Shapes] = field(default_factory=list)  # of facilities, on the live map alone
 
     @property
     def buildings(self) -> int:
@@ -94,18 +96,23 @@ class Drawing:
     def layers(self) -> list[Shapes]:
         """All but the buildings, in the order they are drawn: under the buildings."""
         more = [one for one in (self.zones, self.facilities) if one is not None]
-        return [*self.areas, *self.roads, *more]
+        return [*self.areas, *self.reach, *self.roads, *more]
 
 
 def draw(found: Findings) -> Drawing:
     """Everything a picture of the product shows; the layers that do not exist are left out."""
     return Drawing(
-        areas=[*_events(found), *_some(_areas("areas", found.not_analysed, found))],
+        areas=[
+            *_events(found),
+            *_cut_off(found),
+            *_some(_areas("areas", found.not_analysed, found)),
+        ],
         roads=_roads(found),
         zones=None if zones_are_squares(found) else _zones(found),
         zone_places=_zones(found),
         facilities=_facilities(found),
         groups=_groups(found),
+        reach=_reach(found),
     )
 
 
@@ -142,6 +149,34 @@ def _events(found: Findings) -> list[Shapes]:
         for kind in ("water", "flood", "burnt", "debris")
         for shapes in _some(_areas(kind, found.flood[kinds == kind], found))
     ]
+
+
+def _cut_off(found: Findings) -> list[Shapes]:
+    """Places that no street leads to, the possible ones lowest."""
+    if found.cut_off is None or found.cut_off.empty:
+        return []
+    keys = {POSSIBLY_CUT_OFF: "maybecut", CUT_OFF: "cutoff"}
+    return [
+        shapes
+        for word, key in keys.items()
+        for shapes in _some(_areas(key, found.cut_off[found.cut_off["access"] == word], found))
+    ]
+
+
+def _reach(found: Findings) -> list[Shapes]:
+    """What lies within so many minutes of a facility, before and after, each rim with its minutes.
+
+    What unknown streets may let one reach is in ``products.gpkg`` alone.
+    """
+    if found.reach is None or found.reach.empty:
+        return []
+    parts = []
+    for moment in ("before", "after"):
+        own = found.reach[found.reach["moment"] == moment].sort_values("minutes")
+        lines = _fitting(own.geometry, found)
+        names = tuple(f"{minutes} min" for minutes in own["minutes"])[: len(lines)]
+        parts += _some(Shapes(f"reach_{moment}", lines, names=names, left=len(own) - len(lines)))
+    return parts
 
 
 def _areas(key: str, areas: GeoDataFrame, found: Findings) -> Shapes:

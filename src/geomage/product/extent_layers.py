@@ -11,13 +11,11 @@ from geopandas import GeoDataFrame
 
 from geomage.product.extents import PERMANENT, debris_extent, water_extent
 from geomage.product.layers import Source, observed
-from geomage.product.order import EVENT_TYPES, Order
+from geomage.product.order import Order
 from geomage.product.schema import in_schema
 
 __all__ = ["add_extents"]
 
-STORM = ("storm", EVENT_TYPES["storm"])
-"""The event type of which debris is outlined."""
 DEBRIS = "Debris"
 
 
@@ -46,7 +44,7 @@ def add_extents(
     water = water_extent(rasters["flood"], PERMANENT)
     layers["hydrographyA"] = _hydrography(water, ids["before"])
     flooded, debris = layers["observedEventA"], None
-    if order.event_type in STORM and "change" in rasters:
+    if order.hazard == "storm" and "change" in rasters:
         debris = debris_extent(rasters, buildings)
         thrown = observed(debris, "storm", DEBRIS, ids["after"])
         both = pd.concat([flooded, thrown], ignore_index=True) if len(thrown) else flooded

@@ -37,6 +37,8 @@ class Findings:
     roads: GeoDataFrame | None = None  # `transportationL` with state, depth_m, length_m
     zones: GeoDataFrame | None = None  # `mostAffectedA` with zone, rank, counts by word
     facilities: GeoDataFrame | None = None  # `facilitiesP`
+    cut_off: GeoDataFrame | None = None  # `cutOffA` with access, buildings
+    reach: GeoDataFrame | None = None  # `accessTimeA` with moment, minutes
     chips: Chips | None = None  # close looks, where the pictures are coarse
 
     @property

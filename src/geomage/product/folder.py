@@ -115,7 +115,8 @@ def write_product(  # noqa: PLR0913 -- each by name, and each a thing of its own
         rasters = _move_rasters(result.rasters, folder)
         box = check_raster(rasters["building"]).box
         measured = measured_of(result.facts)
-        buildings = graded(result.buildings, None if measured is None else measured.calibration)
+        sure = None if measured is None else measured.calibration_of(order.hazard)
+        buildings = graded(result.buildings, sure)
         buildings = buildings.assign(area_m2=areas_m2(buildings))
         ground = _Ground(rasters, buildings, result.not_analysed, box, measured)
         counted = _count(ground, order, sources)
@@ -128,7 +129,8 @@ def write_product(  # noqa: PLR0913 -- each by name, and each a thing of its own
         summary["extents"] = extents_record(counted.extents, summary["area"]["analysed_m2"])
         if counted.access is not None:
             summary["roads"] = counted.access.summary
-        doubtful = _doubts(result, summary, box, counted.extents["flooded"])
+        missed = None if measured is None else measured.missed_of(order.hazard)
+        doubtful = _doubts(result, summary, box, counted.extents["flooded"], missed)
         found = Findings(
             summary={
                 "product": order.as_dict(),
@@ -151,9 +153,11 @@ def write_product(  # noqa: PLR0913 -- each by name, and each a thing of its own
             roads=counted.any_of("transportationL"),
             zones=counted.any_of("mostAffectedA"),
             facilities=counted.any_of("facilitiesP"),
+            cut_off=counted.any_of("cutOffA"),
+            reach=counted.any_of("accessTimeA"),
         )
         _write_texts(folder, found, dates)
-        write_tables(folder, counted.zones, summary)
+        write_tables(folder, counted.zones, summary, found.roads)
         for file in order.enclosed:
             shutil.copyfile(file, folder / file.name)
         _write_item(folder, found)
@@ -207,7 +211,11 @@ def _count(ground: _Ground, order: Order, sources: Sequence[Source]) -> _Counted
 
 
 def _doubts(
-    result: Mapped, summary: Mapping[str, Any], box: GeoBox, flood: GeoDataFrame | None
+    result: Mapped,
+    summary: Mapping[str, Any],
+    box: GeoBox,
+    flood: GeoDataFrame | None,
+    missed: tuple[str, int, int] | None,
 ) -> list[str]:
     beside = 0.0 if flood is None else flood_beside_obscured_m2(flood, result.not_analysed)
     return doubts(
@@ -215,6 +223,7 @@ def _doubts(
         summary["area"],
         placed=box.crs is not None,
         flood_beside_obscured_m2=beside,
+        missed=missed,
     )
 
 

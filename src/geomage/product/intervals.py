@@ -53,7 +53,25 @@ class Interval:
 class Truths:
     """Draws of what the outlines of one place are in truth."""
 
-    counts: np.ndarray  # (draw, 5) int64: no building, grades 1..4
+    by_word: np.ndarray
+    """(draw, row, 5) int64: no building, grades 1..4. A row for each of the four words; more rows
+    for outlines of which the truth is known."""
+
+    @property
+    def counts(self) -> np.ndarray:
+        """(draw, 5) int64 of all words together."""
+        return np.asarray(self.by_word.sum(axis=1))
+
+    def knowing(self, truth: np.ndarray) -> Truths:
+        """The same with (5,) outlines more, of which the truth is known."""
+        more = np.broadcast_to(truth, (len(self.by_word), 1, len(truth)))
+        return Truths(np.concatenate([self.by_word, more], axis=1))
+
+    @property
+    def damaged_by_word(self) -> np.ndarray:
+        """(draw, 4) share of the outlines of each word that are buildings of grade 2 or more."""
+        words = self.by_word[:, :4]
+        return np.asarray(words[..., 2:].sum(axis=2) / np.maximum(words.sum(axis=2), 1))
 
     @property
     def buildings(self) -> np.ndarray:
@@ -91,11 +109,11 @@ def draw_truths(
     of_word = errors.counts.sum(axis=0)
     lent = LENT * (of_word + 1e-6) / (of_word + 1e-6).sum(axis=0)
     event = rng.choice(len(errors.counts), draws, p=_likeness(said / max(n, 1), n, errors))
-    out = np.zeros((draws, len(of_word)), np.int64)
+    out = np.zeros((draws, *of_word.shape[::-1]), np.int64)
     for word in np.flatnonzero(said).tolist():
         shares = rng.standard_gamma(lent[:, word] + errors.counts[event, :, word])
         shares /= shares.sum(axis=1, keepdims=True)
-        out += rng.multinomial(int(said[word]), shares)
+        out[:, word] = rng.multinomial(int(said[word]), shares)
     return Truths(out)
 
 

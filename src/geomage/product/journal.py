@@ -12,7 +12,8 @@ disk before the page is told that its edit is kept.
 
 ``what`` is ``open`` (with the product's version and the hash of its manifest), ``grade`` (with
 ``building``, ``grade`` 0 to 4, and what it ``was``; a grade of None takes an edit back), ``sample``
-(with the strata drawn) or ``reissue`` (with the version made and where).
+(with the strata drawn), ``begin`` (with the version that is being made), ``give up`` (with the
+version that was not) or ``reissue`` (with the version made and where).
 """
 
 from __future__ import annotations

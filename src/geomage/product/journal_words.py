@@ -65,5 +65,7 @@ _KINDS: Final[Mapping[str, Callable[[Mapping[str, Any]], bool]]] = {
     "open": _opens,
     "grade": _grades,
     "sample": _samples,
+    "begin": _reissues,
+    "give up": _reissues,
     "reissue": _reissues,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from geomage.product.street_styles import CUT_COLOURS, MOMENT_COLOURS, STREET_COLOURS
 from geomage.product.styles import COLOURS, FLOOD_COLOUR
 
 __all__ = ["LOOKS", "ROAD_STATES", "Look"]
@@ -42,10 +43,20 @@ LOOKS: Final[dict[str, Look]] = {
     "debris": Look("#6b4a1b", 1.2, "#a9772f", 0.22),
     "areas": Look("#ffffff", 1.5, None, 0.55, (7, 4), hatched=True),
     "zones": Look("#ffffff", 2.0, dash=(8, 4), casing="#000000"),
-    "blocked": Look("#d100c9", 3.2, casing="#ffffff"),
-    "flooded": Look("#00d5ff", 3.2, dash=(7, 3), casing="#06304f"),
-    "unknown": Look("#e8e8e8", 2.2, dash=(2, 4), casing="#3c4149"),
-    "passable": Look("#2fb457", 2.0, casing="#0d3a1b"),
+    "blocked": Look(STREET_COLOURS["blocked"][0], 3.2, casing=STREET_COLOURS["blocked"][1]),
+    "flooded": Look(
+        STREET_COLOURS["flooded"][0], 3.2, dash=(7, 3), casing=STREET_COLOURS["flooded"][1]
+    ),
+    "unknown": Look(
+        STREET_COLOURS["unknown"][0], 2.2, dash=(2, 4), casing=STREET_COLOURS["unknown"][1]
+    ),
+    "passable": Look(STREET_COLOURS["passable"][0], 2.0, casing=STREET_COLOURS["passable"][1]),
+    "cutoff": Look(CUT_COLOURS["cut off"], 1.8, CUT_COLOURS["cut off"], 0.3),
+    "maybecut": Look(
+        CUT_COLOURS["possibly cut off"], 1.6, CUT_COLOURS["possibly cut off"], 0.16, (5, 3)
+    ),
+    "reach_before": Look(MOMENT_COLOURS["before"], 1.6, dash=(6, 4), casing="#ffffff"),
+    "reach_after": Look(MOMENT_COLOURS["after"], 2.0, casing="#ffffff"),
     "facilities": Look("#ffffff", 1.5, "#0a2a6b", 1.0),
 }
 """By the word that also names the layer's switch and its key in the legend. Outlines are ours:

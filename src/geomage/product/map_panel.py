@@ -109,12 +109,14 @@ def _of(one: Any, whole: str) -> str:
 def _legend(found: Findings, drawing: Drawing) -> Any:
     names = {
         **topics.EVENTS,
+        **topics.PLACES,
         "areas": "Not analysed areas",
         **topics.STATES,
         "zones": "Most affected areas",
         "facilities": "Facilities",
     }
-    drawn = [one.key for one in drawing.layers if one.paths]
+    unseen = {one.key for one in drawing.reach}
+    drawn = [one.key for one in drawing.layers if one.paths and one.key not in unseen]
     metres = topics.road_lengths(found)
     keys = [key for key in drawn if key not in ROAD_STATES] + [*metres]
     rows = [

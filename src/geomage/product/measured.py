@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -65,7 +65,22 @@ class Measured:
     """All that was measured of one model."""
 
     calibration: Calibration
+    """Over all kinds of event."""
     errors: Errors
+    by_event: Mapping[str, Calibration] = field(default_factory=dict)
+    """By words of `order.EVENT_TYPES`: floods are graded too mildly, fires too darkly."""
+
+    missed: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """By kind of event: damaged buildings called No visible damage, and all damaged ones."""
+
+    def calibration_of(self, event: str | None) -> Calibration:
+        """That of events of a kind; over all kinds where it is not stated, or was not measured."""
+        return self.by_event.get(event or "", self.calibration)
+
+    def missed_of(self, event: str | None) -> tuple[str, int, int] | None:
+        """The kind of event, and `missed` of it; None where nothing was measured."""
+        found = self.missed.get(event or "")
+        return None if event is None or found is None else (event, *found)
 
 
 def measured_of(facts: Mapping[str, Any]) -> Measured | None:
@@ -93,4 +108,10 @@ def _measured(record: Mapping[str, Any]) -> Measured:
     said = record["errors"]
     errors = Errors(counts, np.array(said["weight"], float), said["about"], said["simulated"])
     fit = record["calibration"]
-    return Measured(Calibration(np.array(fit["W"]), np.array(fit["b"])), errors)
+    by_event = {name: _calibration(one) for name, one in fit.get("by_event", {}).items()}
+    missed = {name: (int(n), int(of)) for name, (n, of) in fit.get("missed", {}).items()}
+    return Measured(_calibration(fit), errors, by_event, missed)
+
+
+def _calibration(fit: Mapping[str, Any]) -> Calibration:
+    return Calibration(np.array(fit["W"]), np.array(fit["b"]))

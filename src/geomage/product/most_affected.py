@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from geopandas import GeoDataFrame
 from odc.geo.geobox import GeoBox
 
 from geomage.errors import InputError
+from geomage.product.dwellers import Dwellers, dwellers_of, people_hit
 from geomage.product.grading import BY_EYE, NOT_ANALYSED, WORDS
 from geomage.product.intervals import LEVEL, Interval, Truths, draw_truths, interval
 from geomage.product.measured import Errors
@@ -61,12 +62,28 @@ class Said:
 
 
 @dataclass(frozen=True)
+class Residents:
+    """Who lives in one place."""
+
+    total: float | None = None  # None where unknown
+    homes: Dwellers | None = None  # None where nobody knows who lives in which building
+
+    @classmethod
+    def joined(cls, some: Sequence[Residents]) -> Residents:
+        """Of several places, as far as it is known."""
+        total = [one.total for one in some if one.total is not None]
+        homes = [one.homes for one in some if one.homes is not None]
+        return cls(sum(total) if total else None, Dwellers.joined(homes) if homes else None)
+
+
+@dataclass(frozen=True)
 class Affected:
     """The zones of a map, the hardest hit first, and all of them together."""
 
     zones: GeoDataFrame
-    """`zone`, `rank`, the columns of `COUNTS`, `mapped`, `assessed`, `share_damaged` with `low`,
-    `likely`, `high`, `damage_low` and `damage_high` (buildings of grade 2 or more),
+    """`zone`, `rank`, the columns of `COUNTS`, `mapped`, `assessed`, `share_damaged` (called so),
+    `low`, `likely`, `high` (are buildings of grade 2 or more; these four of what was assessed),
+    `damage_low` and `damage_high` (their number),
     `destroyed_low` and `destroyed_high`, `share_not_analysed`, `residents`, `people` with
     `people_low` and `people_high`, `area_m2`, `inside`, polygons."""
     whole: Mapping[str, Any]
@@ -108,7 +125,7 @@ def most_affected(
             zip(zones["zone"], counts, *eyed, residents, strict=True)]  # fmt: skip
     frame = zones.assign(**pd.DataFrame(rows), area_m2=areas_m2(zones).round(1))
     said = Said(*(n.sum(axis=0) for n in (counts, *eyed)))
-    whole = _row(WHOLE, said, _sum(residents), errors)
+    whole = _row(WHOLE, said, Residents.joined(residents), errors)
     about = {
         "zones": "lettered squares" if order.zones is None else order.zones.name,
         "people": source,
@@ -131,10 +148,16 @@ def zone_table(affected: Affected) -> Table:
 def _counts(buildings: GeoDataFrame, zones: GeoDataFrame) -> np.ndarray:
     """(zone, word) int64 of `WORDS`."""
     place = zone_of(zones, buildings)
-    word = buildings["damage_gra"].map({w: i for i, w in enumerate(WORDS)}).to_numpy(int)
+    word = _places_of_words(buildings)
     out = np.zeros((len(zones), len(WORDS)), np.int64)
     np.add.at(out, (place[place >= 0], word[place >= 0]), 1)
     return out
+
+
+def _places_of_words(buildings: GeoDataFrame) -> np.ndarray:
+    """(building,) place in `WORDS`."""
+    places = buildings["damage_gra"].map({word: place for place, word in enumerate(WORDS)})
+    return np.asarray(places.to_numpy(int))
 
 
 def _graded_by_eye(buildings: GeoDataFrame) -> np.ndarray:
@@ -157,27 +180,29 @@ def _grades(buildings: GeoDataFrame, zones: GeoDataFrame) -> np.ndarray:
 
 def _residents(
     buildings: GeoDataFrame, zones: GeoDataFrame, box: GeoBox, order: Order
-) -> tuple[list[float | None], str | None]:
-    """People of each zone, None where unknown; and where that is from."""
+) -> tuple[list[Residents], str | None]:
+    """People of each zone; and where that is from."""
     if order.population is not None:
         people = residents_of(zones, order.population, box).people
-        return [None if np.isnan(n) else float(n) for n in people], order.population.name
+        found = [Residents(None if np.isnan(n) else float(n)) for n in people]
+        return found, order.population.name
     if OCCUPANTS not in buildings:
-        return [None] * len(zones), None
+        return [Residents()] * len(zones), None
     each = pd.to_numeric(buildings[OCCUPANTS], errors="coerce").to_numpy(float)
     if (each < 0).any():
         raise InputError(f"a building has {np.nanmin(each):g} {OCCUPANTS}; mend the footprints")
     place = zone_of(zones, buildings)
     known = (place >= 0) & np.isfinite(each)
-    return np.bincount(place[known], each[known], len(zones)).tolist(), OCCUPANTS
+    total = np.bincount(place[known], each[known], len(zones)).tolist()
+    grade = np.zeros(len(buildings), int)
+    eyed = _graded_by_eye(buildings)
+    if eyed.any():
+        grade[eyed] = buildings["grade"].to_numpy(int)[eyed]
+    homes = dwellers_of(each, _places_of_words(buildings), grade, place, len(zones))
+    return [Residents(*one) for one in zip(total, homes, strict=True)], OCCUPANTS
 
 
-def _sum(residents: list[float | None]) -> float | None:
-    known = [people for people in residents if people is not None]
-    return sum(known) if known else None
-
-
-def _row(name: str, said: Said, residents: float | None, errors: Errors | None) -> dict[str, Any]:
+def _row(name: str, said: Said, residents: Residents, errors: Errors | None) -> dict[str, Any]:
     """The numbers of one zone."""
     n = said.words
     mapped, assessed = int(n.sum()), int(n[:_WORDS].sum())
@@ -188,13 +213,13 @@ def _row(name: str, said: Said, residents: float | None, errors: Errors | None) 
         "assessed": assessed,
         "share_damaged": round(called / assessed, 4) if assessed else None,
         "share_not_analysed": round(1 - assessed / mapped, 4) if mapped else None,
-        "residents": None if residents is None else round(residents, 1),
+        "residents": None if residents.total is None else round(residents.total, 1),
     }
     return row | _bounds(name, said, residents, errors)
 
 
 def _bounds(
-    name: str, said: Said, residents: float | None, errors: Errors | None
+    name: str, said: Said, residents: Residents, errors: Errors | None
 ) -> dict[str, float | None]:
     """The intervals of one zone, from draws of its own; None where nothing can be said."""
     names = ("low", "likely", "high", "damage_low", "damage_high", "destroyed_low",
@@ -202,10 +227,10 @@ def _bounds(
     if errors is None or not said.words[:_WORDS].any():
         return dict.fromkeys(names)
     rng = np.random.default_rng([zlib.crc32(name.encode()), *said.by_model.tolist()])
-    true = Truths(draw_truths(said.by_model, errors, rng).counts + said.grades)
-    share = interval(true.share_damaged)
+    true = draw_truths(said.by_model, errors, rng).knowing(said.grades)
+    share = interval(true.damaged / said.words[:_WORDS].sum())
     damage, destroyed = interval(true.damaged), interval(true.destroyed)
-    people = _people(true, residents)
+    people = _people(true, residents, rng)
     return {
         "low": round(share.low, 4), "likely": round(share.likely, 4), "high": round(share.high, 4),
         "damage_low": damage.low, "damage_high": damage.high,
@@ -216,9 +241,17 @@ def _bounds(
     }  # fmt: skip
 
 
-def _people(true: Truths, residents: float | None) -> Interval | None:
-    """People who live in buildings of grade 2 or more, if people live alike in all buildings."""
-    return None if residents is None else interval(true.share_damaged * residents)
+def _people(true: Truths, residents: Residents, rng: np.random.Generator) -> Interval | None:
+    """People who live in buildings of grade 2 or more.
+
+    Where nobody knows who lives in which, people are taken to live alike in all buildings.
+    """
+    if residents.total is None:
+        return None
+    if residents.homes is None:
+        return interval(true.share_damaged * residents.total)
+    hit = people_hit(residents.homes, true.damaged_by_word, true.share_damaged, rng)
+    return interval(hit)
 
 
 def _ranked(frame: GeoDataFrame) -> GeoDataFrame:

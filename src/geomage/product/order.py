@@ -46,12 +46,13 @@ _LONGEST: Final = 254  # characters of a field of the service's files
 
 @dataclass(frozen=True)
 class Order:
-    """What a product is called, and what is counted. It changes no pixel and no grade.
+    """What a product is called, and what is counted. It changes no pixel, no grade and no word.
 
     kind: FEP, DEL or GRA; a later look at the same area is GRA_MONIT01, DEL_MONIT02, … (MONIT
     alone is GRA_MONIT01).
     version: from 1; a corrected product gets the next one.
-    event_type: a word of `EVENT_TYPES`, or the service's own; None where it is not stated.
+    event_type: a word of `EVENT_TYPES`, or the service's own; None where it is not stated. The
+        confidence of buildings is that of such events.
     event_id, area_id, locality: of the activation, such as EMSR648, 04, Kahramanmaras.
     zones: polygons to count in; None takes the lettered squares of the map.
     zone_name: column of `zones` with their names; None looks for a usual one.
@@ -114,6 +115,11 @@ class Order:
         return (
             None if self.event_type is None else EVENT_TYPES.get(self.event_type, self.event_type)
         )
+
+    @property
+    def hazard(self) -> str | None:
+        """The type of event in our words; None where it is not stated."""
+        return next((ours for ours, theirs in EVENT_TYPES.items() if theirs == self.event), None)
 
     @property
     def name(self) -> str:

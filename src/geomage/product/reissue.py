@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +15,7 @@ from geopandas import GeoDataFrame
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window, from_bounds
 
-from geomage.errors import InputError
+from geomage.errors import InputError, OutputError
 from geomage.geo import (
     BLOCK_CACHE,
     Scratch,
@@ -116,20 +116,36 @@ def reissue(
             standing.manifest["parameters"],
         )
         enclosed = _enclose(standing, journal, work)
-        paths = write_product(
-            run,
-            target,
-            before_paths=evidence.before,
-            after_paths=evidence.after,
-            overwrite=overwrite,
-            order=replace(order, enclosed=(enclosed,)),
-        )
+        with _number_held(journal, lines[-1]["who"], order.version):
+            paths = write_product(
+                run,
+                target,
+                before_paths=evidence.before,
+                after_paths=evidence.after,
+                overwrite=overwrite,
+                order=replace(order, enclosed=(enclosed,)),
+            )
         who = lines[-1]["who"]
         journal.add(
             who, "reissue", version=order.version, product=paths.folder.name,
             manifest=sha256_of(paths.manifest),
         )  # fmt: skip
     return Reissued(paths, order.version, len(edits), accuracy)
+
+
+@contextmanager
+def _number_held(journal: Journal, who: str, version: int) -> Iterator[None]:
+    """Within, the version is being made: its number is taken before there is a folder that has it.
+
+    One that fails gives it back; one that is killed does not, for its folder may stand.
+    """
+    journal.add(who, "begin", version=version)
+    try:
+        yield
+    except Exception:
+        with suppress(OutputError):  # a full disk: the number stays taken
+            journal.add(who, "give up", version=version)
+        raise
 
 
 @dataclass(frozen=True)
@@ -166,10 +182,14 @@ def refuse_foreign(lines: Sequence[Line], standing: Standing, path: Path) -> Seq
             f"{path} is the review of another product than {standing.paths.folder} as it stands"
         )
     known = {*standing.buildings["building_id"].tolist()}
-    odd = [line["building"] for line in lines if line["what"] == "grade"]
-    odd = [one for one in odd if one not in known]
+    graded = [line["building"] for line in lines if line["what"] == "grade"]
+    odd = [one for one in graded if one not in known]
     if odd:
         raise InputError(f"{path} grades the building {odd[0]!r}, which the product does not have")
+    away = {*standing.buildings["building_id"][standing.out_of_sight].tolist()}
+    unseen = [one for one, edit in edits_of(lines).items() if edit.grade and one in away]
+    if unseen:
+        raise InputError(f"{path} grades the building {unseen[0]!r}, which lies outside the map")
     rows = [row for line in lines if line["what"] == "sample" for row in _rows_of(line)]
     if rows and max(rows) >= len(known):
         raise InputError(f"{path} draws row {max(rows)} of a product of {len(known)} buildings")
@@ -186,7 +206,6 @@ def _next_order(standing: Standing, lines: Sequence[Line], accuracy: Any) -> Ord
     manifest = standing.manifest
     stated = manifest.get("order")
     before = ordered(stated, standing.paths.folder) if isinstance(stated, Mapping) else PLAIN
-    made = [line["version"] for line in lines if line["what"] == "reissue"]
     own = {
         "version": standing.version,
         "created": manifest.get("created"),
@@ -197,10 +216,21 @@ def _next_order(standing: Standing, lines: Sequence[Line], accuracy: Any) -> Ord
     earlier = tuple(past) if isinstance(past, list) else ()
     return replace(
         before,
-        version=max([standing.version, *made]) + 1,
+        version=max([standing.version, *_taken(lines)]) + 1,
         history=(*earlier, own),
         accuracy=accuracy,
     )
+
+
+def _taken(lines: Sequence[Line]) -> list[int]:
+    """Numbers of versions that stand, or of which one cannot know."""
+    taken: list[int] = []
+    for line in lines:
+        if line["what"] in ("begin", "reissue"):
+            taken.append(line["version"])
+        elif line["what"] == "give up":
+            taken = [version for version in taken if version != line["version"]]
+    return taken
 
 
 def apply_edits(buildings: GeoDataFrame, edits: Mapping[int | str, Edit]) -> GeoDataFrame:

@@ -229,19 +229,17 @@ def _first(found: Findings) -> str:
 
 
 def _switches(drawing: Drawing) -> str:
-    """Layers that have no tile and no table of their own."""
+    """Layers that have no tile and no table of their own; how far facilities reach is off first."""
     layers = {"grid": "Grid"}
-    layers |= {
-        one.key: topics.EVENTS.get(one.key, "Not analysed areas")
-        for one in drawing.areas
-        if one.paths
-    }
+    names = topics.EVENTS | topics.PLACES | {"areas": "Not analysed areas"}
+    layers |= {one.key: names[one.key] for one in drawing.areas if one.paths}
     if drawing.zones:
         layers["zones"] = "Most affected areas"
     if drawing.facilities:
         layers["facilities"] = "Facilities"
+    off = {one.key: names[one.key] for one in drawing.reach if one.paths}
     return "\n".join(
-        f'<label><input type="checkbox" data-layer="{name}" checked>'
+        f'<label><input type="checkbox" data-layer="{name}"{"" if name in off else " checked"}>'
         f"{wording.swatch('' if name == 'grid' else name)}{title}</label>"
-        for name, title in layers.items()
+        for name, title in (layers | off).items()
     )

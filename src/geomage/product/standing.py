@@ -15,11 +15,14 @@ from odc.geo.geobox import GeoBox
 
 from geomage.errors import InputError
 from geomage.geo import check_raster, read_vectors
+from geomage.mapping.given import OUTSIDE_EXTENT, OUTSIDE_IMAGE
 from geomage.product.folder import ProductPaths, product_paths, sha256_of
 from geomage.product.grading import BY_EYE, NOT_ANALYSED, PROBABILITIES, WORDS
 
 __all__ = ["Standing", "changed_files", "read_buildings", "read_record", "read_standing"]
 
+OUTSIDE: Final = (OUTSIDE_IMAGE, OUTSIDE_EXTENT)
+"""Reasons of a building that the map does not reach."""
 _AGAIN: Final = "map the images again, or take a copy that was not touched"
 _NEEDED: Final = ("building_id", "damage_gra", "confidence", "reason", "grade", *PROBABILITIES)
 
@@ -32,6 +35,12 @@ class Standing:
     manifest: Mapping[str, Any]
     box: GeoBox  # grid of its rasters
     buildings: GeoDataFrame  # as `grading.graded` gives them, with ``det_method``
+
+    @property
+    def out_of_sight(self) -> np.ndarray:
+        """(building,) bool: those that lie outside the map."""
+        reason = self.buildings["reason"].to_numpy(object)
+        return np.isin(reason.astype(str), OUTSIDE)
 
     @property
     def version(self) -> int:

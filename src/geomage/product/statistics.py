@@ -14,6 +14,7 @@ from geomage.product.measured import Measured
 from geomage.product.most_affected import Affected, most_affected, zone_table
 from geomage.product.order import Order
 from geomage.product.people import residents_of
+from geomage.product.street_tables import street_tables
 from geomage.product.summary import summary_table
 from geomage.product.tables import table_csv, write_workbook
 from geomage.product.zones import given_zones
@@ -89,9 +90,16 @@ def write_statistics(
     return {"zones": found, "affected": surface.as_dict()}
 
 
-def write_tables(folder: Path, zones: Affected | None, summary: Mapping[str, Any]) -> None:
-    """Write `tables.xlsx`: the summary, and the zones where there are any."""
+def write_tables(
+    folder: Path,
+    zones: Affected | None,
+    summary: Mapping[str, Any],
+    roads: GeoDataFrame | None = None,
+) -> None:
+    """Write `tables.xlsx`: the summary, and the zones and streets where there are any."""
     sheets = {"summary": summary_table(summary)}
     if zones is not None:
         sheets["zones"] = zone_table(zones)
+    if roads is not None:
+        sheets |= street_tables(roads)
     write_workbook(folder / "tables.xlsx", sheets)

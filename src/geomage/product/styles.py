@@ -13,7 +13,7 @@ from xml.sax.saxutils import quoteattr
 
 from geomage.product.order import EVENT_TYPES
 
-__all__ = ["COLOURS", "EVENT_COLOURS", "FLOOD_COLOUR", "ROAD_COLOURS", "layer_styles"]
+__all__ = ["COLOURS", "EVENT_COLOURS", "FLOOD_COLOUR", "layer_styles"]
 
 # Dark red, orange, yellow, blue: told apart by the colour-blind, on imagery and in grey print
 # (the reds are the darkest).
@@ -34,41 +34,29 @@ EVENT_COLOURS: Final[Mapping[str, str]] = {
     EVENT_TYPES["landslide"]: "#8a6d3b",
     EVENT_TYPES["volcano"]: "#5b2a86",
 }
-ROAD_COLOURS: Final[Mapping[str, str]] = {
-    "passable": "#2e8b57",
-    "blocked": "#b3001b",
-    "flooded": FLOOD_COLOUR,
-    "unknown": "#8a8f98",
-}
 _SHARES: Final = (0.0, 0.05, 0.15, 0.3, 0.5, 1.0)
 _SHARE_COLOURS: Final = ("#fff3d6", "#fdd49e", "#fc8d59", "#d7301f", "#7f0000")  # light to dark
 _RIM: Final = "#1b1b1b"
-_POINT, _LINE, _AREA = 0, 1, 2  # QGIS's kinds of shape
+_AREA: Final = 2  # QGIS's number for this kind of shape
 
 
 @dataclass(frozen=True)
 class _Look:
-    """Look of a shape: colours as #rrggbb, opacity 0..255, a QGIS brush or pen style."""
+    """Look of an area: colours as #rrggbb, opacity 0..255, a QGIS brush style."""
 
     colour: str
     opacity: int = 160
     brush: str = "solid"
     rim: str = _RIM
     width: str = "0.2"  # mm
-    kind: int = _AREA
 
 
 def layer_styles() -> dict[str, str]:
-    """{layer name: QML} for every layer with a geometry."""
+    """{layer name: QML} for every layer with a geometry, but for those of `street_styles`."""
     words = _damage_looks()
     events = {word: _Look(c, 90, rim=c) for word, c in EVENT_COLOURS.items()}
-    roads = {state: _Look(c, 255, kind=_LINE, width="0.8") for state, c in ROAD_COLOURS.items()}
-    roads["unknown"] = _Look(ROAD_COLOURS["unknown"], 255, "dash", kind=_LINE, width="0.8")
-    places = {word: _Look(colour, 255, kind=_POINT) for word, colour in COLOURS.items()}
     return {
         "builtUpA": _categorised("damage_gra", words),
-        "transportationL": _categorised("state", roads),
-        "facilitiesP": _categorised("damage_gra", places),
         "observedEventA": _categorised("event_type", events),
         "hydrographyA": _single(_Look(WATER_COLOUR, 90, rim=WATER_COLOUR)),
         "mostAffectedA": _graduated("share_damaged"),
@@ -95,7 +83,7 @@ def _categorised(field: str, looks: Mapping[str, _Look]) -> str:
         for number, value in enumerate(looks)
     )
     inside = f"<categories>{rows}</categories>{_symbols(looks.values())}"
-    return _document("categorizedSymbol", inside, next(iter(looks.values())).kind, field)
+    return _document("categorizedSymbol", inside, field)
 
 
 def _graduated(field: str) -> str:
@@ -108,14 +96,14 @@ def _graduated(field: str) -> str:
     )
     looks = [_Look(colour, 130, width="0.4") for colour in _SHARE_COLOURS]
     inside = f"<ranges>{rows}</ranges>{_symbols(looks)}"
-    return _document("graduatedSymbol", inside, _AREA, field)
+    return _document("graduatedSymbol", inside, field)
 
 
 def _single(look: _Look) -> str:
-    return _document("singleSymbol", _symbols([look]), look.kind)
+    return _document("singleSymbol", _symbols([look]))
 
 
-def _document(renderer: str, inside: str, kind: int, field: str | None = None) -> str:
+def _document(renderer: str, inside: str, field: str | None = None) -> str:
     attr = "" if field is None else f" attr={quoteattr(field)}"
     method = ' graduatedMethod="GraduatedColor"' if renderer == "graduatedSymbol" else ""
     return (
@@ -124,7 +112,7 @@ def _document(renderer: str, inside: str, kind: int, field: str | None = None) -
         f'<renderer-v2 type="{renderer}"{attr}{method} forceraster="0" symbollevels="0"'
         f' enableorderby="0" referencescale="-1">{inside}</renderer-v2>'
         "<blendMode>0</blendMode><featureBlendMode>0</featureBlendMode>"
-        f"<layerOpacity>1</layerOpacity><layerGeometryType>{kind}</layerGeometryType></qgis>\n"
+        f"<layerOpacity>1</layerOpacity><layerGeometryType>{_AREA}</layerGeometryType></qgis>\n"
     )
 
 
@@ -133,67 +121,24 @@ def _symbols(looks: Iterable[_Look]) -> str:
 
 
 def _symbol(number: int, look: _Look) -> str:
-    name, kind, options = _OPTIONS[look.kind](look)
+    options = {
+        "color": _rgba(look.colour, look.opacity),
+        "style": look.brush,
+        "outline_color": _rgba(look.rim, 255),
+        "outline_style": "solid",
+        "outline_width": look.width,
+        "outline_width_unit": "MM",
+        "joinstyle": "bevel",
+    }
     rows = "".join(
         f'<Option name={quoteattr(key)} value={quoteattr(value)} type="QString"/>'
         for key, value in options.items()
     )
     return (
-        f'<symbol type="{kind}" name="{number}" alpha="1" clip_to_extent="1" force_rhr="0">'
-        f'<layer class="{name}" enabled="1" locked="0" pass="0"><Option type="Map">{rows}'
+        f'<symbol type="fill" name="{number}" alpha="1" clip_to_extent="1" force_rhr="0">'
+        f'<layer class="SimpleFill" enabled="1" locked="0" pass="0"><Option type="Map">{rows}'
         "</Option></layer></symbol>"
     )
-
-
-def _fill(look: _Look) -> tuple[str, str, dict[str, str]]:
-    return (
-        "SimpleFill",
-        "fill",
-        {
-            "color": _rgba(look.colour, look.opacity),
-            "style": look.brush,
-            "outline_color": _rgba(look.rim, 255),
-            "outline_style": "solid",
-            "outline_width": look.width,
-            "outline_width_unit": "MM",
-            "joinstyle": "bevel",
-        },
-    )
-
-
-def _pen(look: _Look) -> tuple[str, str, dict[str, str]]:
-    return (
-        "SimpleLine",
-        "line",
-        {
-            "line_color": _rgba(look.colour, look.opacity),
-            "line_style": look.brush,
-            "line_width": look.width,
-            "line_width_unit": "MM",
-            "capstyle": "round",
-            "joinstyle": "round",
-        },
-    )
-
-
-def _mark(look: _Look) -> tuple[str, str, dict[str, str]]:
-    return (
-        "SimpleMarker",
-        "marker",
-        {
-            "name": "circle",
-            "color": _rgba(look.colour, look.opacity),
-            "outline_color": _rgba(look.rim, 255),
-            "outline_style": "solid",
-            "outline_width": look.width,
-            "outline_width_unit": "MM",
-            "size": "2.4",
-            "size_unit": "MM",
-        },
-    )
-
-
-_OPTIONS: Final = {_POINT: _mark, _LINE: _pen, _AREA: _fill}
 
 
 def _rgba(colour: str, opacity: int) -> str:

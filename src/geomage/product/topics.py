@@ -19,6 +19,7 @@ from geomage.product.wording import NOTHING, area, number, percent, swatch
 
 __all__ = [
     "EVENTS",
+    "PLACES",
     "STATES",
     "ZONES_SAY",
     "access_lines",
@@ -43,6 +44,14 @@ EVENTS: Final = {
     "debris": "Seen as debris",
 }
 """Names of the kinds of area of ``observedEventA``."""
+
+PLACES: Final = {
+    "cutoff": "Cut off",
+    "maybecut": "Possibly cut off",
+    "reach_before": "Minutes to a facility, before",
+    "reach_after": "Minutes to a facility, after",
+}
+"""Names of what streets lead to, or do not."""
 
 ZONES_SAY: Final = (
     "Called: share that the map calls Destroyed or Damaged, of the outlines assessed. Are: how many"

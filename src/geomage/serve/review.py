@@ -185,6 +185,8 @@ class Review:
             return JSONResponse({"error": "no such building"}, 422)
         if type(grade) is not int or grade not in _GRADES:
             return JSONResponse({"error": "grades are 0 to 4"}, 422)
+        if grade and self.standing.out_of_sight[row]:
+            return JSONResponse({"error": "it lies outside the map: leave it, or say 0"}, 422)
         return await run_in_threadpool(self._kept, lambda: self._add(row, grade))
 
     async def _undo(self, request: Request) -> Response:

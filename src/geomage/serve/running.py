@@ -6,6 +6,7 @@ import ipaddress
 import secrets
 import signal
 import socket
+import time
 import webbrowser
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from typing import Any, Final
 
 from geomage.errors import InputError, MissingExtraError, OutputError
 from geomage.product.journal import LONGEST_NAME
+from geomage.serve.stalled import Stalled
 
 __all__ = [
     "ReviewOrder",
@@ -32,7 +34,7 @@ __all__ = [
 _LOCAL: Final = ("localhost", "127.0.0.1", "[::1]")
 _NEEDED: Final = ("starlette", "uvicorn")
 _LARGEST_HEAD: Final = 16_384  # bytes of a request before its body
-_AT_ONCE: Final = 64  # requests
+_AT_ONCE: Final = 256  # connections, and requests
 
 Say = Callable[[str], None]
 Images = Mapping[str, Sequence[Path]]
@@ -180,12 +182,19 @@ def server_of(app: Any) -> Any:
     """The server of an application: HTTP/1.1 alone, bounded, silent about itself."""
     import uvicorn  # noqa: PLC0415 -- the extra [web]
 
+    stalled = Stalled()
+
+    async def tidy() -> None:
+        stalled.close(server.server_state.connections, time.monotonic())
+
     config = uvicorn.Config(
         app, log_level="error", access_log=False, lifespan="off", http="h11", ws="none",
         server_header=False, proxy_headers=False, h11_max_incomplete_event_size=_LARGEST_HEAD,
         limit_concurrency=_AT_ONCE, timeout_graceful_shutdown=2,
+        callback_notify=tidy, timeout_notify=0,  # each second
     )  # fmt: skip
-    return uvicorn.Server(config)
+    server = uvicorn.Server(config)
+    return server
 
 
 @contextmanager

@@ -100,7 +100,7 @@ def test_burn_scars_in_both_layouts(tmp_path, listed):
         *("swir16", "swir22"),
     ]
     assert not chip.valid[0, 0]
-    assert len(source.names) == (1 if listed else 3)
+    assert len(source.names) == (1 if listed else 2)
 
 
 def test_mados_brings_bands_to_ten_metres_in_order(tmp_path):

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import xml.etree.ElementTree as ET
+import zipfile
+from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 
 from geomage.product import Order
 from geomage.product.delivered_streets import delivered_streets
 from geomage.product.speeds import DEEPEST_M, KMH, driven_kmh, wading_kmh
+from geomage.product.states import OUTSIDE_MAP
 from geomage.product.transport import COLUMNS
 from street_products import UTM, placed, write_street_product, write_streets
 
@@ -131,6 +136,34 @@ def test_the_facility_names_the_file_it_is_from(product) -> None:
 def test_every_layer_of_access_has_a_style(product) -> None:
     styles = set(layer(product, "layer_styles")["f_table_name"])
     assert {"transportationL", "cutOffA", "accessTimeA", "facilitiesP"} <= styles
+
+
+def test_the_workbook_lists_streets_by_class_and_those_that_do_not_work(product) -> None:
+    roads, broken = sheet(product, "roads"), sheet(product, "roads not passable")
+    frame = layer(product, "transportationL")
+    frame = frame[frame["why"] != OUTSIDE_MAP]
+    assert roads["length_m"].sum() == pytest.approx(frame["length_m"].sum(), abs=1)
+    assert roads["segments"].sum() == len(frame)
+    assert roads.groupby("class")["share"].sum().tolist() == pytest.approx([1], abs=1e-3)
+    assert len(broken) == (frame["state"] != "passable").sum() > 0
+    assert broken["state"].iloc[0] == "flooded"  # before what is unknown
+    west, south, east, north = frame.to_crs(4326).total_bounds
+    assert broken["longitude"].between(west, east).all()
+    assert broken["latitude"].between(south, north).all()
+
+
+def sheet(product: Path, name: str) -> pd.DataFrame:
+    """A sheet of the workbook, numbers as numbers."""
+    main = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+    with zipfile.ZipFile(product / "tables.xlsx") as file:
+        sheets = ET.fromstring(file.read("xl/workbook.xml")).iter(f"{main}sheet")  # noqa: S314
+        number = next(one.get("sheetId") for one in sheets if one.get("name") == name)
+        tree = ET.fromstring(file.read(f"xl/worksheets/sheet{number}.xml"))  # noqa: S314
+    each = tree.iter(f"{main}row")
+    rows = [["".join(cell.itertext()) for cell in row.iter(f"{main}c")] for row in each]
+    frame = pd.DataFrame(rows[1:], columns=rows[0])
+    numbers = {"segments", "length_m", "share", "longitude", "latitude"} & {*frame.columns}
+    return frame.astype(dict.fromkeys(numbers, float))
 
 
 def test_files_of_the_order_stand_in_manifest_and_sources(product) -> None:

@@ -104,3 +104,9 @@ def test_the_report_and_the_summary_hold_the_same_doubts(make_product) -> None:
     assert section.count("<li>") == 2
     assert "&lt;too unlike&gt;" in section
     assert page.index('class="doubts"') < page.index('id="stage"')
+
+
+def test_damage_that_such_events_hide_is_told() -> None:
+    for found, said in (((90, 220), True), ((20, 220), False), ((0, 0), False)):
+        text = " ".join(doubts({}, ALL_SEEN, placed=True, missed=("flood", *found)))
+        assert ("90 of 220 damaged buildings" in text) == said

@@ -93,6 +93,26 @@ def test_what_is_cut_off_and_what_is_reached_is_told(tmp_path: Path) -> None:
     assert "80 of 80 buildings before, 40 after, 67 if unknown streets work." in text
 
 
+def test_what_is_cut_off_and_how_far_facilities_reach_is_drawn(tmp_path: Path) -> None:
+    found = make_findings(tmp_path, full=True)
+    drawn = draw(found)
+    page = json.loads(page_data(found, drawn))
+    layers = {one["key"]: one for one in page["layers"]}
+    for key in ("cutoff", "maybecut", "reach_before", "reach_after"):
+        assert len(layers[key]["paths"]) == 1
+    assert layers["reach_after"]["names"] == ["10 min"]
+    text = report_html(found, drawn)
+    assert 'data-layer="cutoff" checked>' in text
+    assert 'data-layer="reach_after">' in text  # many lines: off until it is asked for
+    before, after = (
+        np.asarray(
+            Image.open(io.BytesIO(marked(found.before, one, square_grid(found.box), 50).jpeg))
+        )
+        for one in (replace(drawn, areas=[]), drawn)
+    )
+    assert np.abs(before[10, 25].astype(int) - after[10, 25]).max() > 20  # on paper too
+
+
 def test_given_footprints_are_not_called_mapped(tmp_path: Path) -> None:
     found = make_findings(tmp_path)
     text = report_html(replace(found, facts={**found.facts, "footprints": {"file": "a.gpkg"}}))

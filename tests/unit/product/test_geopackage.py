@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from geomage.product.street_styles import street_styles
 from geomage.product.styles import layer_styles
 
 GPKG = 0x47504B47  # "GPKG", requirement 2
@@ -94,10 +95,13 @@ def test_styles_are_listed_as_a_table_and_one_is_the_default_of_each_layer(datab
     assert {row[2] for row in rows} == {1}
 
 
-@pytest.mark.parametrize("layer", sorted(layer_styles()))
+STYLES = layer_styles() | street_styles()
+
+
+@pytest.mark.parametrize("layer", sorted(STYLES))
 def test_styles_are_qml_that_names_what_the_layer_holds(layer) -> None:
     """What QGIS 3 asks of a style: a renderer whose symbols exist, for the right kind of shape."""
-    style = ET.fromstring(layer_styles()[layer])  # noqa: S314
+    style = ET.fromstring(STYLES[layer])  # noqa: S314
     assert style.tag == "qgis"
     assert style.get("version", "").startswith("3.")
     kind = {"P": "0", "L": "1", "A": "2"}[layer[-1]]

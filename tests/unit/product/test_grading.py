@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from shapely.geometry import Point
 
 from geomage.errors import InputError
-from geomage.product import DECIDED_DAMAGED, DECIDED_DESTROYED, DECIDED_INTACT, graded
+from geomage.product import DECIDED_DAMAGED, DECIDED_DESTROYED, DECIDED_INTACT, Order, graded
+from geomage.product.measured import Calibration, Errors, Measured
 from toy_run import make_run
 
 
@@ -99,3 +100,21 @@ def test_a_missing_column_is_named(six) -> None:
 def test_a_grade_outside_the_scale_is_refused(six) -> None:
     with pytest.raises(InputError, match=r"0\.\.4"):
         graded(six.assign(grade=7))
+
+
+def test_confidence_is_that_of_the_event_that_is_stated(six) -> None:
+    """Damage twice as likely after a flood; the words stay."""
+    whole = Calibration(np.eye(4), np.zeros(4))
+    floods = Calibration(np.eye(4), np.log([1.0, 2.0, 2.0, 2.0]))
+    counts = np.ones((1, 5, 4))
+    found = Measured(whole, Errors(counts, np.ones(1), "toy"), {"flood": floods})
+    plain, flood = (
+        graded(six, found.calibration_of(Order(event_type=event).hazard))
+        for event in (None, "5-Flood")
+    )
+    assert flood["damage_gra"].tolist() == plain["damage_gra"].tolist()
+    for word, sign in (("Possibly damaged", 1), ("No visible damage", -1)):
+        rows = plain["damage_gra"] == word
+        assert (sign * (flood["confidence"] - plain["confidence"])[rows] > 0).all()
+    assert found.calibration_of("volcano") is whole
+    assert Order(event_type="accident").hazard == "accident"

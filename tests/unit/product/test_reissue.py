@@ -14,6 +14,7 @@ import pytest
 import rasterio
 from tests.served import toy_product
 
+from file_limit import files_up_to
 from geomage.errors import InputError, OutputError
 from geomage.product import reissue
 from geomage.product.folder import sha256_of
@@ -142,6 +143,23 @@ def test_issued_twice_it_is_refused_or_a_version_of_its_own(out: Path, tmp_path:
     with pytest.raises(OutputError, match="exists already"):
         reissue(out, tmp_path / "out2")
     assert reissue(out, tmp_path / "again").version == 3
+
+
+def test_one_killed_before_its_line_was_written_has_its_number(out: Path, tmp_path: Path) -> None:
+    review(out, {1: 1})
+    reissue(out, tmp_path / "out2")
+    path = journal_beside(out)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:-1]))  # the folder stands, the journal does not say so yet
+    assert reissue(out, tmp_path / "out3").version == 3
+
+
+def test_one_that_fails_gives_its_number_back(out: Path, tmp_path: Path) -> None:
+    review(out, {1: 1})
+    with files_up_to(40_000), pytest.raises(OutputError):  # the GeoPackage is larger
+        reissue(out, tmp_path / "out2")
+    assert [one["what"] for one in read_lines(journal_beside(out))][-2:] == ["begin", "give up"]
+    assert reissue(out, tmp_path / "out2").version == 2
 
 
 def test_words_that_nobody_touched_stay_to_the_digit(out: Path, tmp_path: Path) -> None:

@@ -71,6 +71,8 @@ def test_counts_add_up_and_shares_sum_to_one() -> None:
     assert (seen["low"] <= seen["likely"]).all()
     assert (seen["likely"] <= seen["high"]).all()
     assert (seen["damage_high"] <= seen["assessed"]).all()
+    for share, count in (("low", "damage_low"), ("high", "damage_high")):  # of what was assessed
+        np.testing.assert_allclose(seen[share], seen[count] / seen["assessed"], atol=5e-5)
 
 
 def test_the_hardest_hit_zone_is_first_and_one_that_was_not_assessed_has_no_rank() -> None:
@@ -148,14 +150,39 @@ def test_where_the_raster_knows_nothing_people_are_unknown_not_none(tmp_path: Pa
     assert found.whole["residents"] == pytest.approx(200)
 
 
-def test_people_in_damaged_buildings_follow_the_share_of_these() -> None:
+def test_people_in_damaged_buildings_are_no_more_than_live_there() -> None:
     occupied = houses().assign(occupants=3.0)
     found = most_affected(occupied, BOX, Order(), errors())
     assert found.about["people"] == "occupants"
     seen = found.zones[found.zones["assessed"] > 0]
     assert seen["residents"].sum() == pytest.approx(900)
-    for share, people_ in (("low", "people_low"), ("high", "people_high")):
-        np.testing.assert_allclose(seen[share] * seen["residents"], seen[people_], atol=0.06)
+    assert (seen["people_low"] <= seen["people"]).all()
+    assert (seen["people"] <= seen["people_high"]).all()
+    assert (seen["people_high"] <= seen["residents"]).all()
+
+
+def test_people_live_in_the_buildings_they_live_in() -> None:
+    """Words that are never wrong: all in what is destroyed, and nobody else."""
+    counts = np.zeros((5, 4))
+    counts[4, 0] = counts[1, 3] = 1e9
+    sure = Errors(np.repeat(counts[None], 20, axis=0), np.full(20, 0.05), "toy maps")
+    some = houses().assign(occupants=2.0)
+    tower, *_ = some.index[some["damage_gra"] == "Destroyed"]
+    some.loc[tower, "occupants"] = 300.0
+    some = some[some["damage_gra"].isin(["Destroyed", "No visible damage"])]
+    hit = some.loc[some["damage_gra"] == "Destroyed", "occupants"].sum()
+    whole = most_affected(some, BOX, Order(), sure).whole
+    assert whole["people_low"] == whole["people"] == whole["people_high"] == hit
+    some.loc[tower, "damage_gra"] = "No visible damage"
+    assert most_affected(some, BOX, Order(), sure).whole["people"] == hit - 300
+
+
+def test_a_tower_is_hit_whole_or_not_at_all() -> None:
+    some = houses(30).assign(occupants=0.0, damage_gra="Possibly damaged")
+    some.loc[0, "occupants"] = 500.0
+    whole = most_affected(some, BOX, Order(), errors()).whole
+    assert {whole["people_low"], whole["people"], whole["people_high"]} <= {0.0, 500.0}
+    assert whole["people_low"] < whole["people_high"]
 
 
 def test_the_surface_holds_as_many_buildings_as_are_hit() -> None:

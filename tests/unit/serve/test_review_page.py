@@ -14,10 +14,12 @@ import pytest
 from PIL import Image
 
 from geomage.errors import InputError, OutputError
-from geomage.product.journal import edits_of, journal_beside, read_lines
+from geomage.product import reissue
+from geomage.product.journal import edits_of, journal_beside, open_journal, read_lines
 
 pytest.importorskip("starlette", reason="needs the extra [web]")
 from tests.served import Served, serving, toy_product
+from tests.toy_run import ANSWERS
 
 from geomage.serve.review import open_review
 from geomage.serve.running import ReviewOrder
@@ -63,6 +65,19 @@ def test_the_least_certain_come_first_with_both_pictures(out: Path) -> None:
         ring = np.reshape(one["outline"]["near"][0], (-1, 2))
         assert ring.mean(axis=0) == pytest.approx([260, 260], abs=1)  # in the middle
         assert np.ptp(ring, axis=0) * one["metres"]["near"] / 520 == pytest.approx([5, 5], abs=0.1)
+
+
+def test_what_lies_outside_the_map_takes_no_grade(tmp_path: Path) -> None:
+    unseen = [*ANSWERS[:5], (0, (np.nan,) * 4, "outside the image")]
+    out = toy_product(tmp_path, answers=unseen)
+    with reviewing(out) as served:
+        status, said = served.edit("/grade", {"row": 5, "grade": 1}, TOKEN)
+        assert (status, b"outside the map" in said) == (422, True)
+        assert served.edit("/grade", {"row": 5, "grade": 0}, TOKEN)[0] == 200
+    with open_journal(journal_beside(out)) as journal:  # a hand that wrote it
+        journal.add("ana", "grade", building=6, grade=1, was="Not Analysed")
+    with pytest.raises(InputError, match="building 6, which lies outside the map"):
+        reissue(out, tmp_path / "next")
 
 
 def test_grades_are_kept_taken_back_and_found_again(out: Path) -> None:

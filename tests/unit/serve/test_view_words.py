@@ -9,7 +9,14 @@ import pytest
 
 from geomage.product.extent_layers import DEBRIS
 from geomage.product.layers import FLOOD
+from geomage.product.looks import LOOKS
 from geomage.product.schema import LAYERS
+from geomage.product.street_styles import (
+    CUT_COLOURS,
+    MOMENT_COLOURS,
+    STREET_COLOURS,
+    street_styles,
+)
 
 SCRIPT = (files("geomage.serve") / "pages" / "view.js").read_text("utf-8")
 
@@ -30,3 +37,24 @@ def test_debris_is_not_painted_as_flood() -> None:
     colours = dict(re.findall(r'"([^"]+)": "(#\w+)"', listed("EVENTS")))
     assert set(colours) == {FLOOD, DEBRIS}
     assert colours[FLOOD] != colours[DEBRIS]
+
+
+def test_streets_have_one_colour_wherever_they_are_drawn() -> None:
+    view, report = (
+        (files(room) / folder / name).read_text("utf-8")
+        for room, folder, name in (
+            ("geomage.serve", "pages", "view.css"),
+            ("geomage.product", "page", "report.css"),
+        )
+    )
+    said = re.findall(r'(\w+): \["(#\w+)", "(#\w+)"\]', listed("STATES"))
+    assert {state: (line, casing) for state, line, casing in said} == STREET_COLOURS
+    style = street_styles()["transportationL"]
+    for state, (line, casing) in STREET_COLOURS.items():
+        assert (LOOKS[state].stroke, LOOKS[state].casing) == (line, casing)
+        for key in (rf"\.street\.{state}", rf"\.key\.{state}"):
+            assert re.search(rf"{key}{{[^}}]*{line}", view + report), key
+        for colour in (line, casing):
+            assert ",".join(str(int(colour[i : i + 2], 16)) for i in (1, 3, 5)) + ",255" in style
+    for name, colours in (("CUT", CUT_COLOURS), ("MOMENTS", MOMENT_COLOURS)):
+        assert dict(re.findall(r'"([\w ]+)": "(#\w+)"', listed(name))) == colours

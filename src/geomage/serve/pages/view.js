@@ -5,7 +5,11 @@ const SLUGS = {"Destroyed": "destroyed", "Damaged": "damaged", "Possibly damaged
   "No visible damage": "none", "Not Analysed": "unseen"};
 const COLOURS = {destroyed: "#b3001b", damaged: "#f06d00", possibly: "#ffd400", none: "#39a7e0",
   unseen: "#8a8f98"};
-const STATES = {passable: "#2a8f4f", blocked: "#b3001b", flooded: "#1f5fd6", unknown: "#8a8f98"};
+// As in the report and in QGIS: of the line, and of the wider one under it.
+const STATES = {passable: ["#2fb457", "#0d3a1b"], flooded: ["#00d5ff", "#06304f"],
+  unknown: ["#e8e8e8", "#3c4149"], blocked: ["#d100c9", "#ffffff"]};
+const CUT = {"cut off": "#7a0076", "possibly cut off": "#a05cc8"};
+const MOMENTS = {"before": "#6baed6", "after": "#08519c", "at best": "#9ecae1"};
 const NAMES = {builtUpA: "Buildings by damage", observedEventA: "Observed event",
   notAnalysedA: "Not analysed", transportationL: "Roads", mostAffectedA: "Most affected areas",
   hydrographyA: "Water at both dates", cutOffA: "Places cut off", accessTimeA: "Minutes to a facility",
@@ -158,7 +162,10 @@ function look(layer, fields) {
   if (layer === "notAnalysedA") return {line: "#3c4149", hatch: true, width: 1};
   const event = EVENTS[fields.notation] || "#6a3d9a";
   if (layer === "observedEventA") return {line: event, fill: event, alpha: .3, width: 1.4};
-  if (layer === "transportationL") return {line: STATES[fields.state] || word || "#c04be0", width: 3, dash: fields.state === "unknown"};
+  const [street, casing] = STATES[fields.state] || [word || "#c04be0"];
+  if (layer === "transportationL") return {line: street, casing, width: 3, dash: fields.state === "unknown"};
+  if (layer === "cutOffA") return {line: CUT[fields.access] || "#6a3d9a", fill: CUT[fields.access] || "#6a3d9a", alpha: .25, width: 1.6};
+  if (layer === "accessTimeA") return {line: MOMENTS[fields.moment] || "#6a3d9a", width: 2, dash: fields.moment !== "after"};
   if (layer === "mostAffectedA") return {line: "#7a1fa2", width: 2.6};   // no fill: zones cover the whole image
   if (layer === "areaOfInterestA") return {line: "#000", width: 1.6};
   if (layer === "imageFootprintA") return {line: "#fff", width: 1.6, dash: true};
@@ -218,6 +225,12 @@ function drawShapeTile(layer, tile, z, x, y, [left, top, side]) {
       if (style.hatch) hatch.setTransform(new DOMMatrix().scale(1 / scale));
       pen.fill(path, "evenodd");
       pen.globalAlpha = 1;
+    }
+    if (style.casing) {
+      pen.strokeStyle = style.casing;
+      pen.lineWidth = (style.width + 2) * thinner() / scale;
+      pen.setLineDash([]);
+      pen.stroke(path);
     }
     pen.strokeStyle = style.line;
     pen.lineWidth = style.width * thinner() / scale;
@@ -428,7 +441,9 @@ function fillPanel() {
     if (one.id === "builtUpA") byId("vectors").append(legend(Object.entries(SLUGS)));
     if (one.id === "observedEventA") byId("vectors").append(legend([["flooded", "flooded"], ["debris", "debris"]]));
     if (one.id === "transportationL") byId("vectors").append(legend(
-      [["passable", "passable"], ["blocked", "destroyed"], ["flooded", "flooded"], ["unknown", "unseen"]]));
+      Object.keys(STATES).map(state => [state, `street ${state}`])));
+    if (one.id === "cutOffA") byId("vectors").append(legend([["cut off", "cut"], ["possibly cut off", "maybecut"]]));
+    if (one.id === "accessTimeA") byId("vectors").append(legend([["before", "reach-before"], ["after", "reach-after"], ["at best", "reach-best"]]));
   }
   for (const one of product.rasters) if (!["before", "after"].includes(one)) byId("rasters").append(layerBox(one));
   byId("notes").append(...product.notes.map(one => make("p", one)));
