@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -162,6 +163,14 @@ def test_what_cannot_be_is_refused_before_anything_is_written(floods: Path, tmp_
         with pytest.raises(InputError, match=hint):
             train_chips(wrong, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_the_recipe_of_the_page_can_be_read(project: Path):
+    page = (project / "docs/learning.md").read_text("utf-8")
+    table = tomllib.loads(page.split("```toml\n")[1].split("```")[0])
+    recipe = build(ChipRecipe, table, "docs/learning.md")
+    assert [source.reader for source in recipe.labelled] == ["sen1floods11", "simulated-floods"]
+    objective_of(replace(recipe, start=""))
 
 
 def test_recipes_are_read_strictly(tmp_path: Path):
