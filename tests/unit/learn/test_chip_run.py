@@ -194,4 +194,3 @@ def test_the_recipe_of_a_run_comes_back(floods: Path, run: Path):
     kept = json.loads((run / "recipe.json").read_text())["recipe"]
     again = build(ChipRecipe, kept, "recipe.json")
     assert again == recipe_for(floods)
-    assert np.isclose(again.loop.learning_rate, 3e-3)
