@@ -105,7 +105,9 @@ def _unseen(area: Mapping[str, Any]) -> Iterable[str]:
     share = area["not_analysed_share"]
     if partly_analysed(area):
         reasons = ", ".join(area["not_analysed_by_reason_m2"])
-        yield f"{percent(share)} of the area is not analysed ({reasons}): nothing is known of it."
+        yield _sentence(
+            f"{percent(share)} of the area is not analysed ({reasons}): nothing is known of it"
+        )
 
 
 def _pixels(facts: Mapping[str, Any]) -> Iterable[str]:
