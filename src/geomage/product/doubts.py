@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from geomage.mapping import REASONS
 from geomage.mapping.reasons import FIRST_DAMAGED, SECOND_DAMAGED
-from geomage.product.wording import area as in_units
-from geomage.product.wording import percent
+from geomage.product.page.wording import area as in_units
+from geomage.product.page.wording import percent
 
 __all__ = ["doubts", "partly_analysed"]
 

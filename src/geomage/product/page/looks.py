@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from geomage.product.street_styles import CUT_COLOURS, MOMENT_COLOURS, STREET_COLOURS
+from geomage.product.access.styles import CUT_COLOURS, MOMENT_COLOURS, STREET_COLOURS
 from geomage.product.styles import COLOURS, FLOOD_COLOUR
 
 __all__ = ["LOOKS", "ROAD_STATES", "Look"]
