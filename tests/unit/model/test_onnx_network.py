@@ -20,8 +20,8 @@ from geomage.model.onnx_network import ARCHITECTURE_KEY, write_network_onnx
 FAMILIES = ("resnet-tiny", "convnext-tiny", "vit-tiny")
 CHANNELS = (Channel("red", 0.66), Channel("nir", 0.84), Channel("vv", 55500.0))
 KEYS = torch.tensor([channel.key for channel in CHANNELS])
-# Any two of an encoder, a decoder and a merge meet in one of these: a Latin square, and for one date
-# a diagonal, whose encoders and decoders meet in the square.
+# Any two of an encoder, a decoder and a merge meet in one of these: a Latin square, and for one
+# date a diagonal, whose encoders and decoders meet in the square.
 PAIRED = [
     (encoder, DECODERS[(k + n) % 3], merge)
     for (k, encoder), (n, merge) in itertools.product(enumerate(FAMILIES), enumerate(SIAMESE[1:]))
