@@ -23,11 +23,11 @@ from geomage.data.limits import refuse_outside
 from geomage.data.sample import Sample
 from geomage.data.stream import SimulatedPairs, StreamParams, simulator_hash
 from geomage.data.tables import recipe_hash
+from geomage.data.twins import COVERS
 from geomage.errors import InputError, near_names
 from geomage.sensor import VISIBLE, sensor
 
 __all__ = [
-    "COVERS",
     "FLOOD_TASKS",
     "PAIR_TASKS",
     "SimulatedFloodChips",
@@ -36,9 +36,6 @@ __all__ = [
     "SimulatedPairParams",
     "Task",
 ]
-
-COVERS = ("bareland", "rangeland", "developed", "road", "tree", "water", "agriculture", "building")
-"""Names of labels 0..7: the land cover classes 1..8."""
 
 
 class Task(NamedTuple):
