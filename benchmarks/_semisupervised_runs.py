@@ -29,7 +29,7 @@ LIGHT = StrongParams(gain=0.1, band_gain=0.05, contrast=0.1, offset=0.03, grey=0
 
 BATCH, SIDE = 8, 64
 """Crops a step, labelled and unlabelled each, and their side in pixels."""
-LOOP = LoopParams(steps=600, learning_rate=3e-3, ema=0.98, bfloat16=False, device="cpu", threads=1)
+LOOP = LoopParams(steps=1000, learning_rate=3e-3, ema=0.98, bfloat16=False, device="cpu", threads=1)
 """The same for every objective."""
 
 

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from geopandas import GeoDataFrame
 
-from geomage.product.states import BLOCKED, FLOODED, OUTSIDE_MAP, PASSABLE, UNKNOWN
+from geomage.product.access.states import BLOCKED, FLOODED, OUTSIDE_MAP, PASSABLE, UNKNOWN
 from geomage.product.surface import lonlat
 from geomage.product.tables import Table
 

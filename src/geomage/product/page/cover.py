@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from geomage.mapping import palette
+from geomage.product.page.wording import NOTHING, area, number, percent, stacked_bar
 from geomage.product.summary import LANDCOVER
-from geomage.product.wording import NOTHING, area, number, percent, stacked_bar
 
 __all__ = ["BUILDINGS", "MAPPED", "cover_bar", "cover_table", "cover_words", "one_date_tiles"]
 

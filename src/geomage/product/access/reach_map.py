@@ -13,9 +13,9 @@ import shapely
 from geopandas import GeoDataFrame
 from odc.geo.geobox import GeoBox
 
-from geomage.product.facilities import FARTHEST_M, Facilities, points_in_plane, spots_on
-from geomage.product.network import Spots
-from geomage.product.reached import (
+from geomage.product.access.facilities import FARTHEST_M, Facilities, points_in_plane, spots_on
+from geomage.product.access.network import Spots
+from geomage.product.access.reached import (
     ACCESS,
     MINUTES,
     Access,
@@ -23,8 +23,8 @@ from geomage.product.reached import (
     judge_access,
     time_areas,
 )
-from geomage.product.states import OUTSIDE_MAP, STATES, UNKNOWN
-from geomage.product.transport import Streets, in_plane
+from geomage.product.access.states import OUTSIDE_MAP, STATES, UNKNOWN
+from geomage.product.access.transport import Streets, in_plane
 
 __all__ = ["AccessMap", "access_words", "map_access"]
 

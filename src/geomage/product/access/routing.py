@@ -17,12 +17,12 @@ from odc.geo.geobox import GeoBox
 from shapely.ops import substring
 
 from geomage.errors import InputError, RunError
-from geomage.product.facilities import FARTHEST_M, spots_on
-from geomage.product.network import Network, Path, Spots, fastest_path
-from geomage.product.roads import to_plane
+from geomage.product.access.facilities import FARTHEST_M, spots_on
+from geomage.product.access.network import Network, Path, Spots, fastest_path
+from geomage.product.access.roads import to_plane
+from geomage.product.access.states import FLOODED, UNKNOWN
+from geomage.product.access.transport import in_plane, lengths_m, network_of, working_seconds
 from geomage.product.schema import UNKNOWN as NAMELESS
-from geomage.product.states import FLOODED, UNKNOWN
-from geomage.product.transport import in_plane, lengths_m, network_of, working_seconds
 
 __all__ = ["WALK_M", "Leg", "Place", "Route", "Unverified", "Wish", "find_route"]
 

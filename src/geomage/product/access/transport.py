@@ -20,12 +20,12 @@ from rasterio.io import DatasetReader
 
 from geomage.errors import InputError
 from geomage.geo import check_raster, ground_gsd, is_earthly, open_raster
-from geomage.product.corridors import values_at
-from geomage.product.network import Network, build_network
-from geomage.product.noding import Segments, cut_roads
-from geomage.product.roads import Roads, from_plane, read_roads, to_plane
-from geomage.product.speeds import wading_kmh
-from geomage.product.states import (
+from geomage.product.access.corridors import values_at
+from geomage.product.access.network import Network, build_network
+from geomage.product.access.noding import Segments, cut_roads
+from geomage.product.access.roads import Roads, from_plane, read_roads, to_plane
+from geomage.product.access.speeds import wading_kmh
+from geomage.product.access.states import (
     BLOCKED,
     FLOODED,
     NOT_ANALYSED,

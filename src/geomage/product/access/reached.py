@@ -30,10 +30,10 @@ from odc.geo.geobox import GeoBox
 from scipy import ndimage
 
 from geomage.geo import vectorise
-from geomage.product.network import Network, Spots, groups, travel_seconds
-from geomage.product.roads import from_plane
+from geomage.product.access.network import Network, Spots, groups, travel_seconds
+from geomage.product.access.roads import from_plane
+from geomage.product.access.transport import in_plane, network_of, working_seconds
 from geomage.product.surface import areas_m2
-from geomage.product.transport import in_plane, network_of, working_seconds
 
 __all__ = [
     "ACCESS",

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from geomage.errors import InputError
-from geomage.product.drawing import Drawing
-from geomage.product.findings import Findings
+from geomage.product.page.drawing import Drawing
+from geomage.product.page.findings import Findings
 
 __all__ = ["NO_PRINTER", "can_print", "print_map"]
 
@@ -30,4 +30,4 @@ def print_map(found: Findings, path: Path, drawing: Drawing | None = None) -> No
     """
     if not can_print():
         raise InputError(NO_PRINTER)
-    import_module("geomage.product.map_page").write_map_page(found, path, drawing)
+    import_module("geomage.product.page.map_page").write_map_page(found, path, drawing)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 from xml.sax.saxutils import quoteattr
 
-from geomage.product.states import BLOCKED, FLOODED, PASSABLE, UNKNOWN
+from geomage.product.access.states import BLOCKED, FLOODED, PASSABLE, UNKNOWN
 
 __all__ = ["CUT_COLOURS", "MOMENT_COLOURS", "STREET_COLOURS", "street_styles"]
 

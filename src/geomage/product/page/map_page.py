@@ -11,10 +11,10 @@ from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Frame, KeepInFrame
 
 from geomage import __version__
-from geomage.product import topics
-from geomage.product.drawing import Drawing, draw
-from geomage.product.findings import Findings
-from geomage.product.map_frame import (
+from geomage.product.page import topics
+from geomage.product.page.drawing import Drawing, draw
+from geomage.product.page.findings import Findings
+from geomage.product.page.map_frame import (
     MM,
     draw_map,
     fitted,
@@ -22,8 +22,8 @@ from geomage.product.map_frame import (
     metres_a_point,
     plain,
 )
-from geomage.product.map_panel import blocks
-from geomage.product.report import heading, subheading
+from geomage.product.page.map_panel import blocks
+from geomage.product.page.report import heading, subheading
 
 __all__ = ["write_map_page"]
 

@@ -9,13 +9,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from geomage.product.drawing import Shapes, kinds_of, states_of
-from geomage.product.findings import Findings
+from geomage.product.access.states import OUTSIDE_MAP
 from geomage.product.grading import BY_EYE
-from geomage.product.looks import ROAD_STATES
-from geomage.product.outlines import extent_of
-from geomage.product.states import OUTSIDE_MAP
-from geomage.product.wording import NOTHING, area, number, percent, swatch
+from geomage.product.page.drawing import Shapes, kinds_of, states_of
+from geomage.product.page.findings import Findings
+from geomage.product.page.looks import ROAD_STATES
+from geomage.product.page.outlines import extent_of
+from geomage.product.page.wording import NOTHING, area, number, percent, swatch
 
 __all__ = [
     "EVENTS",

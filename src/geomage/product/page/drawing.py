@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from geopandas import GeoDataFrame, GeoSeries
 
-from geomage.product import cover, wording
-from geomage.product.findings import Findings
+from geomage.product.access.reached import CUT_OFF, POSSIBLY_CUT_OFF
 from geomage.product.grading import NOT_ANALYSED, WORDS
-from geomage.product.looks import ROAD_STATES
-from geomage.product.outlines import extent_of, onto_picture, paths
-from geomage.product.reached import CUT_OFF, POSSIBLY_CUT_OFF
+from geomage.product.page import cover, wording
+from geomage.product.page.findings import Findings
+from geomage.product.page.looks import ROAD_STATES
+from geomage.product.page.outlines import extent_of, onto_picture, paths
 from geomage.product.squares import square_grid
 
 __all__ = [

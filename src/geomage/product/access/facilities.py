@@ -15,8 +15,8 @@ from odc.geo.geobox import GeoBox
 
 from geomage.errors import InputError
 from geomage.geo.features import VectorFile, open_features
-from geomage.product.network import Spots
-from geomage.product.roads import AROUND_M, bounds_around, to_plane
+from geomage.product.access.network import Spots
+from geomage.product.access.roads import AROUND_M, bounds_around, to_plane
 from geomage.world.given import crs_of, text_of
 
 __all__ = ["FARTHEST_M", "Facilities", "read_facilities", "spots_on"]

@@ -12,10 +12,10 @@ import numpy as np
 from reportlab.lib.utils import ImageReader
 
 from geomage.geo import ground_gsd
-from geomage.product.drawing import Drawing, Shapes
-from geomage.product.findings import Findings
-from geomage.product.graticule import degrees, graticule, nice_step, pixels
-from geomage.product.looks import HATCH, LOOKS, Look
+from geomage.product.page.drawing import Drawing, Shapes
+from geomage.product.page.findings import Findings
+from geomage.product.page.graticule import degrees, graticule, nice_step, pixels
+from geomage.product.page.looks import HATCH, LOOKS, Look
 from geomage.product.squares import square_grid
 
 __all__ = ["MM", "Frame", "draw_map", "fitted", "label_graticule", "metres_a_point", "plain"]

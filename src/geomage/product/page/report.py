@@ -12,14 +12,14 @@ from string import Template
 
 from geomage import __version__
 from geomage.geo import ground_gsd
-from geomage.product import cover, topics, wording
-from geomage.product.accuracy_words import accuracy_section
-from geomage.product.drawing import Drawing, draw, zones_are_squares
-from geomage.product.findings import Findings
-from geomage.product.page_data import page_data
-from geomage.product.pictures import Picture
+from geomage.product.page import cover, topics, wording
+from geomage.product.page.accuracy_words import accuracy_section
+from geomage.product.page.data import page_data
+from geomage.product.page.drawing import Drawing, draw, zones_are_squares
+from geomage.product.page.findings import Findings
+from geomage.product.page.pictures import Picture
+from geomage.product.page.still import marked
 from geomage.product.squares import square_grid
-from geomage.product.still import marked
 from geomage.product.surface import box_outline, lonlat
 
 __all__ = ["Findings", "heading", "report_html", "subheading"]
@@ -27,7 +27,7 @@ __all__ = ["Findings", "heading", "report_html", "subheading"]
 
 def report_html(found: Findings, drawing: Drawing | None = None) -> str:
     """The whole page as text."""
-    page = files("geomage.product") / "page"
+    page = files("geomage.product.page")
     css = (page / "report.css").read_text("utf-8")
     js = (page / "report.js").read_text("utf-8")
     template = Template((page / "report.html").read_text("utf-8"))

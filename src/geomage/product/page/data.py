@@ -10,11 +10,11 @@ from typing import Any, Final
 import numpy as np
 
 from geomage.geo import ground_gsd
-from geomage.product.chips import CHIP_PX, COLUMNS, Chips
-from geomage.product.drawing import Drawing, Group, Shapes
-from geomage.product.findings import Findings
-from geomage.product.looks import LOOKS
-from geomage.product.outlines import encoded
+from geomage.product.page.chips import CHIP_PX, COLUMNS, Chips
+from geomage.product.page.drawing import Drawing, Group, Shapes
+from geomage.product.page.findings import Findings
+from geomage.product.page.looks import LOOKS
+from geomage.product.page.outlines import encoded
 from geomage.product.squares import square_grid
 from geomage.product.surface import lonlat
 

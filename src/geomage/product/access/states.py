@@ -27,7 +27,7 @@ from typing import Final
 import numpy as np
 from rasterio.io import DatasetReader
 
-from geomage.product.corridors import OUTSIDE, Corridor, by_tile, longest_runs, look_along
+from geomage.product.access.corridors import OUTSIDE, Corridor, by_tile, longest_runs, look_along
 
 __all__ = [
     "BLOCKED",

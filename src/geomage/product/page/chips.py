@@ -15,7 +15,7 @@ import numpy as np
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from geomage.product.pictures import Picture, as_picture, close_looks
+from geomage.product.page.pictures import Picture, as_picture, close_looks
 
 __all__ = ["CHIP_PX", "COLUMNS", "MOST_CHIPS", "Chips", "cut_chips"]
 

@@ -10,8 +10,8 @@ import pyproj
 from odc.geo.geobox import GeoBox
 
 from geomage.geo import ground_gsd
-from geomage.product.outlines import onto_picture
-from geomage.product.pictures import Picture
+from geomage.product.page.outlines import onto_picture
+from geomage.product.page.pictures import Picture
 
 __all__ = ["degrees", "graticule", "nice_step", "pixels"]
 

@@ -22,7 +22,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from geomage.product.roads import Roads
+from geomage.product.access.roads import Roads
 
 __all__ = ["JOIN_M", "PIECE_M", "Segments", "cut_roads"]
 

@@ -12,13 +12,13 @@ from geopandas import GeoDataFrame
 from geomage.errors import InputError
 from geomage.geo import check_raster, read_vectors
 from geomage.geo.features import open_features
+from geomage.product.access.states import STATES
+from geomage.product.access.transport import COLUMNS, Streets, map_streets
 from geomage.product.delivered import listed_files
 from geomage.product.folder import ProductPaths, product_paths
 from geomage.product.grading import NOT_ANALYSED
 from geomage.product.mapped import RASTERS
 from geomage.product.order import PLAIN, Order
-from geomage.product.states import STATES
-from geomage.product.transport import COLUMNS, Streets, map_streets
 
 __all__ = ["delivered_buildings", "delivered_streets"]
 

@@ -13,7 +13,7 @@ import shapely
 
 from geomage.errors import InputError, OutputError
 from geomage.geo import refuse_file
-from geomage.product.routing import Route
+from geomage.product.access.routing import Route
 
 __all__ = ["check_track", "route_geojson", "route_gpx", "write_track"]
 

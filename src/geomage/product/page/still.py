@@ -8,9 +8,9 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from geomage.product.drawing import Drawing, Shapes
-from geomage.product.looks import HATCH, LOOKS, Look
-from geomage.product.pictures import Picture
+from geomage.product.page.drawing import Drawing, Shapes
+from geomage.product.page.looks import HATCH, LOOKS, Look
+from geomage.product.page.pictures import Picture
 from geomage.product.squares import SquareGrid
 
 __all__ = ["marked"]

@@ -10,9 +10,9 @@ from typing import Any
 from geopandas import GeoDataFrame
 from odc.geo.geobox import GeoBox
 
-from geomage.product.chips import Chips
 from geomage.product.layers import Source
-from geomage.product.pictures import Picture
+from geomage.product.page.chips import Chips
+from geomage.product.page.pictures import Picture
 from geomage.product.squares import Square
 
 __all__ = ["Findings"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from geomage.product.street_styles import CUT_COLOURS, MOMENT_COLOURS, STREET_COLOURS
+from geomage.product.access.styles import CUT_COLOURS, MOMENT_COLOURS, STREET_COLOURS
 from geomage.product.styles import COLOURS, FLOOD_COLOUR
 
 __all__ = ["LOOKS", "ROAD_STATES", "Look"]
@@ -51,7 +51,7 @@ LOOKS: Final[dict[str, Look]] = {
         STREET_COLOURS["unknown"][0], 2.2, dash=(2, 4), casing=STREET_COLOURS["unknown"][1]
     ),
     "passable": Look(STREET_COLOURS["passable"][0], 2.0, casing=STREET_COLOURS["passable"][1]),
-    "cutoff": Look(CUT_COLOURS["cut off"], 1.8, CUT_COLOURS["cut off"], 0.3),
+    "cutoff": Look(CUT_COLOURS["cut off"], 1.8, CUT_COLOURS["cut off"], 0.22),
     "maybecut": Look(
         CUT_COLOURS["possibly cut off"], 1.6, CUT_COLOURS["possibly cut off"], 0.16, (5, 3)
     ),

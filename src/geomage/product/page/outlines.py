@@ -12,7 +12,7 @@ from geopandas import GeoSeries
 from odc.geo.geobox import GeoBox
 
 from geomage.geo import ground_gsd
-from geomage.product.pictures import Picture
+from geomage.product.page.pictures import Picture
 
 __all__ = ["encoded", "extent_of", "onto_picture", "paths"]
 

@@ -14,12 +14,12 @@ from reportlab.lib.colors import Color, HexColor
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.platypus import Image, Paragraph, Table
 
-from geomage.product import cover, topics, wording
-from geomage.product.drawing import Drawing, zones_are_squares
-from geomage.product.findings import Findings
 from geomage.product.grading import NOT_ANALYSED
-from geomage.product.looks import LOOKS, ROAD_STATES, Look
-from geomage.product.map_frame import MM, plain
+from geomage.product.page import cover, topics, wording
+from geomage.product.page.drawing import Drawing, zones_are_squares
+from geomage.product.page.findings import Findings
+from geomage.product.page.looks import LOOKS, ROAD_STATES, Look
+from geomage.product.page.map_frame import MM, plain
 
 __all__ = ["blocks"]
 

@@ -20,7 +20,7 @@ from shapely.geometry.base import BaseGeometry
 from geomage.errors import BudgetError, InputError
 from geomage.geo import footprint, ground_gsd
 from geomage.geo.features import Bounds, open_features
-from geomage.product.speeds import KMH, driven_kmh
+from geomage.product.access.speeds import KMH, driven_kmh
 from geomage.world.footprints import STREETS, read_street_lines
 from geomage.world.given import crs_of, pick_layer
 from geomage.world.osm import read_osm_ways

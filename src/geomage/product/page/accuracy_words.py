@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
-from geomage.product.wording import NOTHING, SLUGS, number, percent, swatch
+from geomage.product.page.wording import NOTHING, SLUGS, number, percent, swatch
 
 __all__ = ["accuracy_section"]
 
