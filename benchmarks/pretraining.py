@@ -47,7 +47,9 @@ from geomage.metrics import iou
 
 VIEW = ViewParams(side=64)
 DINO = DinoParams(view=VIEW, local=replace(VIEW, side=32))
-XSTARS = XStarsParams(dino=DINO)
+XSTARS = XStarsParams(dino=DINO, levels=4, projection=0, soft=0.0)
+APART = replace(XSTARS, alpha=0.0, gap=0.0)
+"""The same self-distillation of both sensors, and nothing between them."""
 METHODS: dict[str, Any] = {
     "simclr": SimClrParams(view=VIEW),
     "jigsaw": JigsawParams(tile=16),
@@ -122,7 +124,11 @@ def crosssensor(bench: Bench, seed: int) -> Iterator[Row]:
         arm = f"{SENSORS[this]} to {SENSORS[that]}, "
         sides = _Sides(bench, this, that, seed)
         yield sides.row(arm + "scratch", None, frozen=False)
-        for name, params in (("no alignment", replace(XSTARS, alpha=0.0)), ("aligned", XSTARS)):
+        for name, params in (
+            ("no alignment", APART),
+            ("MSAD alone", replace(XSTARS, gap=0.0)),
+            ("aligned", XSTARS),
+        ):
             yield sides.row(arm + name, (params, (this, that)), frozen=True)
         yield sides.continual(arm + "continual")
 
@@ -163,7 +169,7 @@ class _Sides:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "old.safetensors"
             save_file({k: v.contiguous() for k, v in network.state_dict().items()}, path)
-            params = replace(XSTARS, teacher=str(path), projection=0)
+            params = replace(XSTARS, teacher=str(path))
             seen = (bench.train[self.that], bench.train[self.this])
             weights, then = pretrained(("xstars", params), seen, budget, self.seed)
         network.encoder.load_state_dict(weights)

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from geomage.product.network import (
+from geomage.product.access.network import (
     Network,
     Spots,
     build_network,

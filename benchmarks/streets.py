@@ -5,7 +5,7 @@
 Grows towns, strikes each (standing water, a tornado, an earthquake), pictures both dates, maps
 them with the shipped model, and lays the town's own streets on the map. A street counts where at
 least nine tenths of it lie on the map; ours is the worst of its segments (blocked, then flooded,
-then unknown). The thresholds of `product/states.py` were chosen on other seeds (2 to 5).
+then unknown). The thresholds of `product/access/states.py` were chosen on other seeds (2 to 5).
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ import numpy as np
 import pandas as pd
 
 from geomage.cli import main as geomage
-from geomage.product.delivered_streets import delivered_streets
+from geomage.product.access.delivered import delivered_streets
+from geomage.product.access.states import BLOCKED, FLOODED, OUTSIDE_MAP, PASSABLE, STATES, UNKNOWN
 from geomage.product.order import Order
-from geomage.product.states import BLOCKED, FLOODED, OUTSIDE_MAP, PASSABLE, STATES, UNKNOWN
 
 WORST = (PASSABLE, UNKNOWN, FLOODED, BLOCKED)
 

@@ -9,11 +9,11 @@ import geopandas as gpd
 from shapely.geometry import LineString, Point
 from shapely.geometry import box as square
 
-from geomage.product.findings import Findings
 from geomage.product.grading import graded
 from geomage.product.layers import Source, product_layers
 from geomage.product.order import PLAIN
-from geomage.product.pictures import take_picture
+from geomage.product.page.findings import Findings
+from geomage.product.page.pictures import take_picture
 from geomage.product.squares import worst_squares
 from geomage.product.summary import summarise
 from geomage.product.surface import areas_m2

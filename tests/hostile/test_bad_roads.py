@@ -18,9 +18,9 @@ from geomage.cli import main
 from geomage.errors import InputError
 from geomage.geo import Raster, pixel_box, write_cog
 from geomage.product import Order, check_order
-from geomage.product.delivered_streets import delivered_streets
-from geomage.product.facilities import read_facilities
-from geomage.product.roads import read_roads
+from geomage.product.access.delivered import delivered_streets
+from geomage.product.access.facilities import read_facilities
+from geomage.product.access.roads import read_roads
 from street_products import (
     BOX,
     SQUARE,

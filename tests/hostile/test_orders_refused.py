@@ -16,7 +16,7 @@ from geomage.cli import main
 from geomage.errors import InputError
 from geomage.geo import Raster, pixel_box, write_cog
 from geomage.mapping import engine
-from geomage.product.transport import check_depth
+from geomage.product.access.transport import check_depth
 
 pytest.importorskip("onnx", reason="the extra [train] brings onnx, which writes the model")
 from tiny_network import write_tiny_network

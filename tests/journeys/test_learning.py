@@ -80,6 +80,10 @@ def test_wrong_recipes_and_folders_are_refused(geomage, blank_model, tmp_path):
     for words, hint in (
         (("train", wrong, "-o", tmp_path / "run"), "stepz"),
         (("train", "no-such", "-o", tmp_path / "run"), "line"),
+        (("train", "few-lables", "-o", tmp_path / "run"), "near: few-labels"),
+        (("train", "pretrain-small", "-o", tmp_path / "run"), "geomage pretrain takes it"),
+        (("pretrain", "line", "-o", tmp_path / "run"), "geomage train takes it"),
+        (("pretrain", wrong, "-o", tmp_path / "run"), "stepz"),
         (("export", tmp_path, "-o", tmp_path / "m.onnx"), "run folder"),
         (("evaluate", blank_model, tmp_path), "x_before"),
         (("evaluate", tmp_path / "no.onnx", tmp_path), ""),

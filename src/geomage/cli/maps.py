@@ -155,8 +155,8 @@ def map_(
     from geomage.evaluation import map_into
     from geomage.mapping import MapJob, read_extent
     from geomage.product import Order, partly_analysed
-    from geomage.product.access import access_words
-    from geomage.product.printing import NO_PRINTER
+    from geomage.product.access.reach_map import access_words
+    from geomage.product.page.printing import NO_PRINTER
 
     order = Order(
         kind=kind,

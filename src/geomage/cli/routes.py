@@ -61,10 +61,10 @@ def route(
     traffic (docs/access.md). Leaves with 1 when there is no passable route, and with 3 when the
     route holds segments that nobody has verified.
     """
-    from geomage.product.delivered_streets import delivered_streets
+    from geomage.product.access.delivered import delivered_streets
+    from geomage.product.access.routing import Place, Wish, find_route
+    from geomage.product.access.tracks import check_track, write_track
     from geomage.product.order import Order
-    from geomage.product.routing import Place, Wish, find_route
-    from geomage.product.tracks import check_track, write_track
 
     places = Place(*read_lonlat("--from", origin)), Place(*read_lonlat("--to", target))
     wish = Wish(through_unknown, _wade(wade))
@@ -111,11 +111,11 @@ def access(
     stays as it is.
     """
     from geomage.geo import refuse_file, write_vectors
-    from geomage.product.access import access_words, map_access
-    from geomage.product.delivered_streets import delivered_buildings, delivered_streets
-    from geomage.product.facilities import read_facilities
+    from geomage.product.access.delivered import delivered_buildings, delivered_streets
+    from geomage.product.access.facilities import read_facilities
+    from geomage.product.access.reach_map import access_words, map_access
+    from geomage.product.access.styles import street_styles
     from geomage.product.order import Order
-    from geomage.product.street_styles import street_styles
 
     if out.suffix.lower() != ".gpkg":
         raise InputError(f"-o {out}: access is written as .gpkg")
@@ -150,7 +150,7 @@ def _on_roads(roads: Path | None, depth: Path | None) -> Path | None:
 
 
 def _wade(metres: float) -> float:
-    from geomage.product.speeds import DEEPEST_M
+    from geomage.product.access.speeds import DEEPEST_M
 
     if not 0 <= metres <= DEEPEST_M:
         raise InputError(f"--wade {metres:g} is outside 0..{DEEPEST_M:g} m: no vehicle goes deeper")

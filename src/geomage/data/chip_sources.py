@@ -18,6 +18,7 @@ from geomage.data.simulated_chips import (
     SimulatedPairChips,
     SimulatedPairParams,
 )
+from geomage.data.simulated_twins import SimulatedTwinChips, SimulatedTwinParams
 from geomage.data.splits import ChosenChips
 from geomage.data.tables import build, recipe_hash
 from geomage.errors import InputError, near_names
@@ -28,6 +29,7 @@ __all__ = ["SIMULATED", "ChosenBands", "SourceParams", "StretchedChips", "open_s
 SIMULATED: Mapping[str, tuple[type, type]] = {
     "simulated-pairs": (SimulatedPairParams, SimulatedPairChips),
     "simulated-floods": (SimulatedFloodParams, SimulatedFloodChips),
+    "simulated-twins": (SimulatedTwinParams, SimulatedTwinChips),
 }
 """Parameters and maker of simulated chips, by the name a recipe calls them."""
 

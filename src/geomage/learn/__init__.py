@@ -102,7 +102,10 @@ def _learn_from_chips(
 def export_run(run: Path, path: Path, *, pool: Path | None = None) -> Path:
     """Export the last checkpoint of a run folder as one ONNX file."""
     require_training()
-    from geomage.learn import export  # noqa: PLC0415 -- the extra
+    from geomage.learn import chip_run, export  # noqa: PLC0415 -- the extra
+
+    if chip_run.is_chip_run(run):
+        return chip_run.export_chips(run, path)
 
     return export.export_run(run, path, pool=pool)
 

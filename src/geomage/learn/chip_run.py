@@ -36,15 +36,25 @@ from geomage.learn.run_folder import RunPaths
 from geomage.learn.semisupervised import chip_chances
 from geomage.learn.semisupervised.supervised import HEAD
 from geomage.model.architecture import EarthNetwork, build_network
+from geomage.model.onnx_network import write_network_onnx
 from geomage.workers import Workers
 
-__all__ = ["load_network", "objective_of", "start_from", "train_chips"]
+__all__ = [
+    "export_chips",
+    "is_chip_run",
+    "load_network",
+    "objective_of",
+    "start_from",
+    "train_chips",
+]
 
 _SHOWN = 4  # chips pictured where nothing is labelled
 
 
 def train_chips(recipe: ChipRecipe, out: Path, *, jobs: int = 1, pool: Path | None = None) -> Path:
-    """Train by the recipe; return the averaged weights.
+    """Train by the recipe; return what it was for.
+
+    That is the weights of an encoder after learning without labels, and an ONNX file else.
 
     Args:
         recipe: what to do.
@@ -67,7 +77,9 @@ def train_chips(recipe: ChipRecipe, out: Path, *, jobs: int = 1, pool: Path | No
         if group.first:
             _write_recipe(paths, recipe, mark)
         run_loop(objective, batches, recipe.loop, paths, mark, _look_of(recipe, chips, paths))
-        return paths.network
+        if is_selfsupervised(recipe.objective):
+            return paths.network
+        return export_chips(out, paths.model) if group.first else paths.model
 
 
 # ------------------------------------------------------------------------------ objective
@@ -254,7 +266,17 @@ def _refuse_other(paths: RunPaths, mark: str) -> None:
 def _write_recipe(paths: RunPaths, recipe: ChipRecipe, mark: str) -> None:
     paths.out.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"hash": mark, "recipe": asdict(recipe)}, indent=1)
-    paths.recipe.write_text(text, encoding="utf-8")
+    part = paths.recipe.with_suffix(".part")  # other processes may read it meanwhile
+    part.write_text(text, encoding="utf-8")
+    part.replace(paths.recipe)
+
+
+def is_chip_run(run: Path) -> bool:
+    """Whether a folder holds a run of a chip recipe."""
+    try:
+        return "objective" in json.loads((run / "recipe.json").read_text("utf-8"))["recipe"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def load_network(run: Path) -> EarthNetwork:
@@ -271,3 +293,8 @@ def load_network(run: Path) -> EarthNetwork:
         {n.removeprefix(mine): t for n, t in tensors.items() if n.startswith(mine)}
     )
     return network.eval().requires_grad_(requires_grad=False)
+
+
+def export_chips(run: Path, path: Path) -> Path:
+    """Write the averaged network of a run, finished or not, as one ONNX file for any sensor."""
+    return write_network_onnx(load_network(run), path)

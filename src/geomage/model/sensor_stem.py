@@ -23,6 +23,7 @@ CENTRE, SPREAD = 0.25, 0.25
 """Of pixels; ours: between reflectance, counts / 255 and radar in shares of full scale."""
 _OCTAVES = tuple(2.0**k for k in range(-4, 4))
 """Waves over a decade: the longest spans optical to radar, the shortest tells red from green."""
+_FIRST = 3.5  # half the range of fresh filter weights, over the filters' side; ours
 
 
 def _waves(value: Float[Tensor, " n"]) -> Float[Tensor, "n feature"]:
@@ -57,8 +58,8 @@ class SensorStem(nn.Module):
         self.scale = nn.Sequential(
             nn.Linear(waves, hidden), nn.GELU(), nn.Linear(hidden, 2 * width)
         )
-        nn.init.normal_(self.filters.weight, std=2 / size)
-        nn.init.normal_(self.filters.bias, std=0.5 / size)
+        nn.init.uniform_(self.filters.weight, -_FIRST / size, _FIRST / size)
+        nn.init.uniform_(self.filters.bias, -1 / size, 1 / size)
 
     def forward(
         self,

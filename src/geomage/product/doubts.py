@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from geomage.mapping import REASONS
 from geomage.mapping.reasons import FIRST_DAMAGED, SECOND_DAMAGED
-from geomage.product.wording import area as in_units
-from geomage.product.wording import percent
+from geomage.product.page.wording import area as in_units
+from geomage.product.page.wording import percent
 
 __all__ = ["doubts", "partly_analysed"]
 
@@ -105,7 +105,9 @@ def _unseen(area: Mapping[str, Any]) -> Iterable[str]:
     share = area["not_analysed_share"]
     if partly_analysed(area):
         reasons = ", ".join(area["not_analysed_by_reason_m2"])
-        yield f"{percent(share)} of the area is not analysed ({reasons}): nothing is known of it."
+        yield _sentence(
+            f"{percent(share)} of the area is not analysed ({reasons}): nothing is known of it"
+        )
 
 
 def _pixels(facts: Mapping[str, Any]) -> Iterable[str]:

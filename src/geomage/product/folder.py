@@ -21,13 +21,11 @@ from geomage import __version__
 from geomage.errors import InputError, RunError
 from geomage.geo import BLOCK_CACHE, check_raster, fresh_folder, write_vectors
 from geomage.geo.stac import write_item
-from geomage.product.access import AccessMap
-from geomage.product.chips import MOST_CHIPS, cut_chips
+from geomage.product.access.reach_map import AccessMap
+from geomage.product.access.styles import street_styles
 from geomage.product.doubts import doubts
-from geomage.product.drawing import draw
 from geomage.product.extent_layers import add_extents
 from geomage.product.extents import extents_record
-from geomage.product.findings import Findings
 from geomage.product.grading import graded
 from geomage.product.layers import (
     NO_SOURCE,
@@ -42,13 +40,15 @@ from geomage.product.moment import moment_of_making
 from geomage.product.most_affected import Affected
 from geomage.product.order import PLAIN, Order, way_from
 from geomage.product.ordered import ordered_access, ordered_files, refuse_one_date
-from geomage.product.pictures import Picture, take_picture
-from geomage.product.printing import can_print, print_map
-from geomage.product.report import report_html
+from geomage.product.page.chips import MOST_CHIPS, cut_chips
+from geomage.product.page.drawing import draw
+from geomage.product.page.findings import Findings
+from geomage.product.page.pictures import Picture, take_picture
+from geomage.product.page.printing import can_print, print_map
+from geomage.product.page.report import report_html
 from geomage.product.schema import LAYERS, SHAPES, in_schema
 from geomage.product.squares import worst_squares
 from geomage.product.statistics import count_zones, write_statistics, write_tables
-from geomage.product.street_styles import street_styles
 from geomage.product.styles import layer_styles
 from geomage.product.summary import summarise, summary_csv
 from geomage.product.surface import areas_m2

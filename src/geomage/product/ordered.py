@@ -11,13 +11,13 @@ from odc.geo.geobox import GeoBox
 
 from geomage.errors import InputError, OutputError
 from geomage.geo import true_path
-from geomage.product.access import AccessMap, map_access
-from geomage.product.facilities import read_facilities
+from geomage.product.access.facilities import read_facilities
+from geomage.product.access.reach_map import AccessMap, map_access
+from geomage.product.access.roads import read_roads
+from geomage.product.access.transport import check_depth, map_streets
 from geomage.product.moment import moment_of_making
 from geomage.product.order import FILES, Order
-from geomage.product.roads import read_roads
 from geomage.product.statistics import check_counts
-from geomage.product.transport import check_depth, map_streets
 
 __all__ = ["check_order", "ordered_access", "ordered_files", "refuse_one_date"]
 

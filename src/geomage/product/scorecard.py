@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from geomage.product.wording import NOTHING, percent
+from geomage.product.page.wording import NOTHING, percent
 
 __all__ = ["score_table"]
 

@@ -9,12 +9,12 @@ from typing import Any, Final
 from geopandas import GeoDataFrame
 from odc.geo.geobox import GeoBox
 
+from geomage.product.access.tables import street_tables
 from geomage.product.affected import affected_surface, write_affected
 from geomage.product.measured import Measured
 from geomage.product.most_affected import Affected, most_affected, zone_table
 from geomage.product.order import Order
 from geomage.product.people import residents_of
-from geomage.product.street_tables import street_tables
 from geomage.product.summary import summary_table
 from geomage.product.tables import table_csv, write_workbook
 from geomage.product.zones import given_zones

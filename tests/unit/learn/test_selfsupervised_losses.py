@@ -24,7 +24,7 @@ from geomage.learn.selfsupervised.dino import distillation, momentum
 from geomage.learn.selfsupervised.jigsaw import cut_tiles, far_orders
 from geomage.learn.selfsupervised.mae import draw_mask, masked_error, patches
 from geomage.learn.selfsupervised.simclr import nt_xent
-from geomage.learn.selfsupervised.xstars import common_cells, msad
+from geomage.learn.selfsupervised.xstars import common_cells, gap, msad
 from geomage.model.architecture import Architecture, build_network
 
 ARCHITECTURE = Architecture(heads={"classes": 3}, width=16)
@@ -70,7 +70,7 @@ def made(name, params=None):
 def reached(objective, loss):
     """Names of parameters with a gradient that is not 0 everywhere."""
     objective.modules.zero_grad(set_to_none=True)
-    loss.backward()
+    loss.backward(retain_graph=True)
     return {
         n for n, p in objective.modules.named_parameters() if p.grad is not None and p.grad.any()
     }
@@ -245,6 +245,16 @@ def test_alignment_does_not_reward_one_cell_for_all():
     assert msad(same, same, p) > msad(spread, spread, p) + 0.5
 
 
+def test_what_a_sensor_adds_to_all_cells_is_seen_by_the_gap_alone():
+    z = functional.normalize(torch.randn(9, 5, generator=torch.Generator().manual_seed(1)), dim=1)
+    own = torch.full((9, 1), 0.5)
+    z_1, z_2 = torch.cat([z, own], 1), torch.cat([z, -own], 1)  # equal but for the sensor
+    soft = XStarsParams(soft=1.0)
+    assert msad(z_1, z_2, soft).item() == pytest.approx(0, abs=1e-6)
+    assert gap(z, z * 2).item() == pytest.approx(0, abs=1e-6)
+    assert gap(z_1, z_2).item() == pytest.approx(1 - 0.75 / 1.25)
+
+
 def test_cells_are_those_of_the_coarser_sensor():
     fine = torch.arange(32.0).view(1, 2, 4, 4)
     coarse = torch.zeros(1, 2, 2, 2)
@@ -261,8 +271,11 @@ def test_alignment_moves_the_encoder_through_both_sensors():
         seen = [encoder(c.pixels[:, 0], c.channels, c.gsd) for c in (chips(), chips(4, 48, 1.0))]
         if cut is not None:
             seen[cut] = [f.detach() for f in seen[cut]]
-        loss = objective.align(seen[0], seen[1], rng())
-        assert reached(objective, loss) == named(objective, "network.encoder", "align")
+        terms = objective.align(seen[0], seen[1], rng())
+        assert reached(objective, terms["gap"]) == named(objective, "network.encoder")
+        assert reached(objective, terms["alignment"]) == named(
+            objective, "network.encoder", "align"
+        )
 
 
 @pytest.fixture
@@ -280,6 +293,7 @@ def test_continual_alignment_moves_the_student_and_not_the_old_sensor(old):
         pairs = zip(part.parameters(), encoder.parameters(), strict=True)
         assert all(torch.equal(a, b) for a, b in pairs)
     terms = objective.terms(step(), rng(), 0.0)
+    assert reached(objective, terms["gap"]) == named(objective, "network.encoder")
     assert reached(objective, terms["alignment"]) == named(objective, "network.encoder", "align")
     objective.follow(0.5)
     pairs = zip(objective.modules["old"].parameters(), encoder.parameters(), strict=True)
@@ -318,6 +332,12 @@ def test_the_gradient_reaches_encoder_and_head_and_nothing_else(name):
     assert reached(objective, terms["total"]) == named(objective, "network.encoder", *HEADS[name])
     asked = {n for n, p in objective.modules.named_parameters() if p.requires_grad}
     assert asked == named(objective, "network.encoder", *HEADS[name])
+
+
+def test_global_views_across_sensors_reach_the_same():
+    objective = made("xstars", replace(PARAMS["xstars"], across=True))
+    terms = objective.terms(step(), rng(), 0.0)
+    assert reached(objective, terms["distillation"]) == named(objective, "network.encoder", "head")
 
 
 @pytest.mark.parametrize("name", SELFSUPERVISED)

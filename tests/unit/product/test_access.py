@@ -14,10 +14,10 @@ import pytest
 import shapely
 
 from geomage.product import Order
-from geomage.product.delivered_streets import delivered_streets
-from geomage.product.speeds import DEEPEST_M, KMH, driven_kmh, wading_kmh
-from geomage.product.states import OUTSIDE_MAP
-from geomage.product.transport import COLUMNS
+from geomage.product.access.delivered import delivered_streets
+from geomage.product.access.speeds import DEEPEST_M, KMH, driven_kmh, wading_kmh
+from geomage.product.access.states import OUTSIDE_MAP
+from geomage.product.access.transport import COLUMNS
 from street_products import UTM, placed, write_street_product, write_streets
 
 SERVICE = {

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from geomage.product.accuracy import Judged, estimate_accuracy, ratio_of_totals
-from geomage.product.accuracy_words import accuracy_section
+from geomage.product.page.accuracy_words import accuracy_section
 from geomage.product.sampling import draw
 
 # Olofsson et al. 2014, table 8: rows are classes of the map, columns of the reference.

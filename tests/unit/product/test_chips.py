@@ -12,8 +12,8 @@ from odc.geo.geobox import GeoBox
 from PIL import Image
 
 from geomage.geo import Raster, write_cog
-from geomage.product.chips import CHIP_PX, MOST_CHIPS, cut_chips
-from geomage.product.pictures import Picture, take_picture
+from geomage.product.page.chips import CHIP_PX, MOST_CHIPS, cut_chips
+from geomage.product.page.pictures import Picture, take_picture
 
 GRID = GeoBox((2400, 2400), Affine(0.5, 0, 366_000.0, 0, -0.5, 4_104_000.0), "EPSG:32615")
 HOUSE = (1000, 600, 1020, 620)  # left, top, right, bottom in pixels of the grid

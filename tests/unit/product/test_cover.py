@@ -8,7 +8,7 @@ import re
 import pytest
 
 from browser import opened
-from geomage.product import cover
+from geomage.product.page import cover
 from geomage.product.summary import LANDCOVER
 
 

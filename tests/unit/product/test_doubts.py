@@ -110,3 +110,9 @@ def test_damage_that_such_events_hide_is_told() -> None:
     for found, said in (((90, 220), True), ((20, 220), False), ((0, 0), False)):
         text = " ".join(doubts({}, ALL_SEEN, placed=True, missed=("flood", *found)))
         assert ("90 of 220 damaged buildings" in text) == said
+
+
+def test_a_doubt_begins_as_a_sentence_does() -> None:
+    area = ALL_SEEN | {"not_analysed_m2": 60.0, "not_analysed_share": 0.0006}
+    (text,) = doubts({}, area, placed=True)
+    assert text.startswith("Under 1 % of the area")

@@ -16,17 +16,17 @@ from PIL import Image
 
 from browser import opened
 from findings import make_findings
-from geomage.product import drawing
+from geomage.product.access.states import OUTSIDE_MAP
 from geomage.product.accuracy import Judged, estimate_accuracy
-from geomage.product.drawing import draw, event_kind
-from geomage.product.looks import LOOKS, ROAD_STATES
-from geomage.product.outlines import encoded
-from geomage.product.page_data import page_data
-from geomage.product.pictures import Picture
-from geomage.product.report import report_html
+from geomage.product.page import drawing
+from geomage.product.page.data import page_data
+from geomage.product.page.drawing import draw, event_kind
+from geomage.product.page.looks import LOOKS, ROAD_STATES
+from geomage.product.page.outlines import encoded
+from geomage.product.page.pictures import Picture
+from geomage.product.page.report import report_html
+from geomage.product.page.still import marked
 from geomage.product.squares import square_grid
-from geomage.product.states import OUTSIDE_MAP
-from geomage.product.still import marked
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import pytest
 from geomage.errors import InputError, OutputError
 from geomage.geo import check_raster, read_vectors
 from geomage.product import product_paths, write_product
-from geomage.product.printing import can_print
+from geomage.product.page.printing import can_print
 from toy_run import CREATED, make_image, make_run
 
 LAYERS = {

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from geomage.product.street_styles import street_styles
+from geomage.product.access.styles import street_styles
 from geomage.product.styles import layer_styles
 
 GPKG = 0x47504B47  # "GPKG", requirement 2

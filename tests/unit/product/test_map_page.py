@@ -13,9 +13,9 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from findings import make_findings
-from geomage.product.graticule import graticule, nice_step
-from geomage.product.pictures import Picture
-from geomage.product.printing import can_print, print_map
+from geomage.product.page.graticule import graticule, nice_step
+from geomage.product.page.pictures import Picture
+from geomage.product.page.printing import can_print, print_map
 
 if not can_print():
     pytest.skip("no reportlab here; install the extra pdf to run this", allow_module_level=True)

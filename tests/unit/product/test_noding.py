@@ -13,8 +13,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from geomage.errors import InputError
-from geomage.product.noding import PIECE_M, Segments, cut_roads
-from geomage.product.roads import Roads, read_roads
+from geomage.product.access.noding import PIECE_M, Segments, cut_roads
+from geomage.product.access.roads import Roads, read_roads
 from street_products import BOX, SQUARE, lonlat, write_streets
 
 

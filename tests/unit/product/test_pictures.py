@@ -13,7 +13,7 @@ from PIL import Image
 
 from geomage.errors import InputError
 from geomage.geo import Raster, pixel_box, write_cog
-from geomage.product.pictures import Picture, take_picture
+from geomage.product.page.pictures import Picture, take_picture
 
 UTM = "EPSG:32615"
 

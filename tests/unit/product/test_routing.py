@@ -13,9 +13,9 @@ import shapely
 
 from geomage.errors import InputError, RunError
 from geomage.geo import Raster, write_cog
-from geomage.product.routing import Place, Wish, find_route
-from geomage.product.tracks import route_geojson, route_gpx
-from geomage.product.transport import map_streets
+from geomage.product.access.routing import Place, Wish, find_route
+from geomage.product.access.tracks import route_geojson, route_gpx
+from geomage.product.access.transport import map_streets
 from street_products import BOX, UTM, lonlat, placed, write_rasters, write_streets
 
 WEST, EAST, NORTH = (40, 100), (360, 100), (100, 40)

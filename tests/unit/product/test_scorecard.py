@@ -9,8 +9,8 @@ from geopandas import GeoDataFrame
 
 from geomage.errors import InputError
 from geomage.product import score_product
+from geomage.product.page.wording import NOTHING
 from geomage.product.scorecard import score_table
-from geomage.product.wording import NOTHING
 from toy_run import UTM, footprints, grid
 
 # what is true of the six houses of the toy run, which says 4, 3, 2, 2, 1 and not analysed

@@ -9,8 +9,8 @@ import pytest
 import shapely
 
 from geomage.geo import Raster, open_raster, write_cog
-from geomage.product.corridors import longest_runs
-from geomage.product.states import judge_segments
+from geomage.product.access.corridors import longest_runs
+from geomage.product.access.states import judge_segments
 from street_products import BOX, layers_of_pixels
 
 STREET = shapely.LineString([(50, 200), (150, 200)])

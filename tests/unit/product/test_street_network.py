@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geomage.product.network import (
+from geomage.product.access.network import (
     Network,
     Spots,
     build_network,

@@ -21,7 +21,7 @@ from geomage.errors import InputError
 from geomage.geo import Raster, Tiling, rasterise, read_vectors, write_cog
 from geomage.product import product_paths, score_product
 from geomage.product.delivered import open_delivered
-from geomage.product.pictures import take_picture
+from geomage.product.page.pictures import take_picture
 from geomage.product.reference import open_reference, read_ids
 from geomage.product.score import Score, compare
 from geomage.product.surface import areas_m2
@@ -118,7 +118,7 @@ def test_areas_too_small_to_see_are_told_and_stay_in_the_layers(make_product) ->
 
 
 def test_more_areas_than_a_page_can_hold_are_counted(make_product, monkeypatch) -> None:
-    monkeypatch.setattr("geomage.product.drawing.MOST_AREAS", 0)
+    monkeypatch.setattr("geomage.product.page.drawing.MOST_AREAS", 0)
     page = make_product().report.read_text()
     assert "2 small areas not drawn: products.gpkg has them" in page  # one flood, one unseen
     assert page.count('"paths":[]') == 2

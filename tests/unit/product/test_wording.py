@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from geomage.product import wording
+from geomage.product.page import wording
 
 
 def test_destroyed_is_defined_by_the_rule_that_gives_it() -> None:

@@ -7,16 +7,16 @@ from importlib.resources import files
 
 import pytest
 
-from geomage.product.extent_layers import DEBRIS
-from geomage.product.layers import FLOOD
-from geomage.product.looks import LOOKS
-from geomage.product.schema import LAYERS
-from geomage.product.street_styles import (
+from geomage.product.access.styles import (
     CUT_COLOURS,
     MOMENT_COLOURS,
     STREET_COLOURS,
     street_styles,
 )
+from geomage.product.extent_layers import DEBRIS
+from geomage.product.layers import FLOOD
+from geomage.product.page.looks import LOOKS
+from geomage.product.schema import LAYERS
 
 SCRIPT = (files("geomage.serve") / "pages" / "view.js").read_text("utf-8")
 
@@ -44,7 +44,7 @@ def test_streets_have_one_colour_wherever_they_are_drawn() -> None:
         (files(room) / folder / name).read_text("utf-8")
         for room, folder, name in (
             ("geomage.serve", "pages", "view.css"),
-            ("geomage.product", "page", "report.css"),
+            ("geomage.product.page", ".", "report.css"),
         )
     )
     said = re.findall(r'(\w+): \["(#\w+)", "(#\w+)"\]', listed("STATES"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -12,7 +14,17 @@ from geomage.learn.objective import ChipBatch
 from geomage.learn.selfsupervised.views import View
 from geomage.model.architecture import Architecture, EarthNetwork, build_network
 
-__all__ = ["Projector", "asked", "pooled", "pretrainable", "products", "refuse_side", "see", "unit"]
+__all__ = [
+    "Projector",
+    "asked",
+    "pooled",
+    "pretrainable",
+    "products",
+    "read_encoder",
+    "refuse_side",
+    "see",
+    "unit",
+]
 
 
 def pretrainable(architecture: Architecture, seed: int) -> EarthNetwork:
@@ -75,3 +87,21 @@ def refuse_side(side: int, network: EarthNetwork, field: str) -> None:
         raise InputError(
             f"{field} = {side} px: give a multiple of the network's stride, {network.stride}"
         )
+
+
+def read_encoder(path: Path) -> dict[str, Tensor]:
+    """Weights of the encoder in a safetensors file of a network or of a whole run."""
+    from safetensors.torch import load_file  # noqa: PLC0415 -- an extra that only training needs
+
+    if not path.is_file():
+        raise InputError(
+            f"teacher = {str(path)!r}: there is no such file; give a network's weights"
+        )
+    found = {
+        k.rpartition("encoder.")[::2]: v for k, v in load_file(path).items() if "encoder." in k
+    }
+    for owner in ("network.", ""):
+        mine = {name: v for (before, name), v in found.items() if before == owner}
+        if mine:
+            return mine
+    raise InputError(f"{path} holds no encoder: give the weights of a network of this architecture")

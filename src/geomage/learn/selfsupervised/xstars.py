@@ -5,10 +5,14 @@ both sensors and learns from both. Continual: the encoder of the old sensor is f
 that starts from it learns the new one.
 
 The code the authors released averages its losses through a tensor made anew, which cuts L_MSAD from
-the graph; here the gradient is tested. Ours, where the paper aligns the last layer of a transformer
-through a head for each sensor: several levels, since a decoder reads them all; one head for both
+the graph; here the gradient is tested. The paper aligns the last layer of a transformer through a
+head for each sensor. Ours: several levels, since a decoder reads them all; one head for both
 sensors, so that the features have to agree and not the heads; cells of one ground size, the coarser
-sensor's, whatever the two GSD; all drawn cells of the batch are contrasted at once.
+sensor's; all drawn cells of the batch contrasted at once. The network is told the GSD: if each
+place had one of its own, it would name the place and the contrast would learn nothing else, so all
+places of a batch have one. And a third term, `gap`: a contrast between sensors does not see what
+all cells of a sensor have in common, for a softmax over the other sensor's cells cancels it; a
+decoder that learnt on one sensor does.
 """
 
 from __future__ import annotations
@@ -27,11 +31,11 @@ from torch.nn import functional as F  # noqa: N812 -- the name everybody knows
 from geomage.errors import InputError
 from geomage.learn.objective import StepBatch
 from geomage.learn.selfsupervised.dino import Dino, DinoParams
-from geomage.learn.selfsupervised.pretext import Projector, asked, products, see, unit
-from geomage.learn.selfsupervised.views import draw_places, draw_view, same_side
+from geomage.learn.selfsupervised.pretext import Projector, asked, products, read_encoder, see, unit
+from geomage.learn.selfsupervised.views import View, draw_places, draw_view, same_side
 from geomage.model.architecture import Architecture
 
-__all__ = ["XStars", "XStarsParams", "common_cells", "msad", "read_encoder", "xstars"]
+__all__ = ["XStars", "XStarsParams", "common_cells", "gap", "msad", "xstars"]
 
 
 @dataclass(frozen=True)
@@ -39,11 +43,16 @@ class XStarsParams:
     """Self-distillation, alignment, and which of the two ways."""
 
     dino: DinoParams = field(default_factory=DinoParams)
-    """L_DINO; its global views are one square of ground by either sensor."""
+    """L_DINO."""
+    across: bool = False
+    """Whether its two global views are one square by either sensor; else both are of one sensor,
+    drawn anew each step, and alignment is left to the other terms, as in the paper."""
     distillation: float = 1.0
     """Weight of L_DINO."""
     alpha: float = 1.0
     """Weight of L_MSAD."""
+    gap: float = 1.0
+    """Weight of the mean of 1 - cosine of co-located features (ours)."""
     temperature: float = 0.1
     """tau."""
     smoothing: float = 0.0
@@ -83,6 +92,11 @@ def msad(
     return torch.stack(ways).mean()
 
 
+def gap(h_1: Float[Tensor, "cell width"], h_2: Float[Tensor, "cell width"]) -> Tensor:
+    """Mean of 1 - cosine of co-located features, before any head: 0 where they point alike."""
+    return 1 - (unit(h_1) * unit(h_2)).sum(1).mean()
+
+
 def common_cells(
     first: Float[Tensor, "batch width y x"], second: Float[Tensor, "batch width v u"]
 ) -> tuple[Float[Tensor, "cell width"], Float[Tensor, "cell width"]]:
@@ -90,24 +104,6 @@ def common_cells(
     n = min(first.shape[2], second.shape[2])
     rows = [F.adaptive_avg_pool2d(f, n).permute(0, 2, 3, 1).flatten(0, 2) for f in (first, second)]
     return rows[0], rows[1]
-
-
-def read_encoder(path: Path) -> dict[str, Tensor]:
-    """Weights of the encoder in a safetensors file of a network or of a whole run."""
-    from safetensors.torch import load_file  # noqa: PLC0415 -- an extra that only training needs
-
-    if not path.is_file():
-        raise InputError(
-            f"teacher = {str(path)!r}: there is no such file; give a network's weights"
-        )
-    found = {
-        k.rpartition("encoder.")[::2]: v for k, v in load_file(path).items() if "encoder." in k
-    }
-    for owner in ("network.", ""):
-        mine = {name: v for (before, name), v in found.items() if before == owner}
-        if mine:
-            return mine
-    raise InputError(f"{path} holds no encoder: give the weights of a network of this architecture")
 
 
 @final
@@ -143,40 +139,47 @@ class XStars:
         self.modules["old"] = self.old
 
     def terms(self, batch: StepBatch, rng: np.random.Generator, done: float) -> dict[str, Tensor]:  # noqa: ARG002
-        """`distillation` and `alignment`."""
+        """`distillation`, `alignment` and `gap`."""
         p = self.params
         chips = asked(batch.unlabelled, "xstars")
         other = asked(batch.other, "xstars", "other")
-        place = draw_places(chips, p.dino.view, rng)
-        first = draw_view(chips, p.dino.view, rng, place)
-        second = draw_view(other, p.dino.view, rng, place, same_side(first, other, self.stride))
+        view = p.dino.view
+        place = draw_places(chips, view, rng, alike=True)
+        first = draw_view(chips, view, rng, place)
+        second = draw_view(other, view, rng, place, same_side(first, other, self.stride))
         mine = see(self.encoder, first)
-        if self.old is not None:
-            with torch.no_grad():
-                theirs = see(self.old, second)
-            large = [first, draw_view(chips, p.dino.view, rng)]
-            features = [mine, see(self.encoder, large[1])]
-        else:
-            theirs = see(self.encoder, second)
-            large, features = [first, second], [mine, theirs]
-        distilled = (
-            self.dino.distil(large, features, chips, rng)
-            if p.distillation
-            else mine[-1].new_zeros(())
-        )
-        aligned = self.align(mine, theirs, rng)
-        total = p.distillation * distilled + p.alpha * aligned
-        return {"distillation": distilled, "alignment": aligned, "total": total}
+        theirs = see(self.encoder, second) if self.old is None else self._remember(second)
+        terms = self.align(mine, theirs, rng)
+        if p.distillation:
+            seen = [(first, mine, chips), (second, theirs, other)]
+            large, features, source = seen[int(rng.integers(2)) if self.old is None else 0]
+            pair, kept = [first, second], [mine, theirs]
+            if self.old is not None or not p.across:
+                again = draw_view(source, view, rng)
+                pair, kept = [large, again], [features, see(self.encoder, again)]
+            terms["distillation"] = self.dino.distil(pair, kept, source, rng)
+        weights = {"distillation": p.distillation, "alignment": p.alpha, "gap": p.gap}
+        total = torch.stack([weights[name] * value for name, value in terms.items()]).sum()
+        return {**terms, "total": total}
 
-    def align(self, mine: list[Tensor], theirs: list[Tensor], rng: np.random.Generator) -> Tensor:
-        """L_MSAD, the mean over the levels."""
-        p, losses = self.params, []
+    @torch.no_grad()
+    def _remember(self, view: View) -> list[Tensor]:
+        """What the old sensor's encoder makes of a view."""
+        assert self.old is not None
+        return see(self.old, view)
+
+    def align(
+        self, mine: list[Tensor], theirs: list[Tensor], rng: np.random.Generator
+    ) -> dict[str, Tensor]:
+        """L_MSAD and the gap, means over the levels."""
+        p, found = self.params, []
         for k in range(p.levels):
-            z = torch.stack(common_cells(mine[k - p.levels], theirs[k - p.levels]))
-            drawn = torch.from_numpy(rng.permutation(z.shape[1])[: p.cells]).to(z.device)
-            z = self.heads[k](z[:, drawn])
-            losses.append(msad(z[0], z[1], p))
-        return torch.stack(losses).mean()
+            h = torch.stack(common_cells(mine[k - p.levels], theirs[k - p.levels]))
+            h = h[:, torch.from_numpy(rng.permutation(h.shape[1])[: p.cells]).to(h.device)]
+            z_1, z_2 = self.heads[k](h)
+            found.append(torch.stack([msad(z_1, z_2, p), gap(h[0], h[1])]))
+        alignment, between = torch.stack(found).mean(0)
+        return {"alignment": alignment, "gap": between}
 
     def follow(self, done: float) -> None:
         """The teacher of L_DINO trails the student; the old sensor's encoder stays."""

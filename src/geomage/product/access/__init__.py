@@ -1,0 +1,1 @@
+"""Access after an event: streets with their states, routes, what is cut off and what is reached."""
