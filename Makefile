@@ -22,8 +22,8 @@ setup: $(FULL) ## make .venv with everything needed to run, train, test and lint
 demo: $(CORE) ## simulate a town, strike it, map it, score it, report it (DEMO=folder, default demo)
 	$(BIN)/geomage demo -o $(DEMO) --overwrite
 
-test: $(FULL) ## run the tests (TESTS=… for some of them)
-	$(BIN)/python -m pytest $(TESTS)
+test: $(FULL) ## run the tests, a file to each core (TESTS=… for some of them)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(TESTS)
 
 lint: $(FULL) ## ruff, mypy, and the order of rooms
 	$(BIN)/ruff check

@@ -34,8 +34,8 @@ LIGHT = ViewParams(gain=0.1, band_gain=0.05, offset=0.02, gamma=0.1, noise=0.01)
 class Budget:
     """Steps of a run, the same for every arm."""
 
-    pretraining: int = 600
-    labelled: int = 300
+    pretraining: int = 1500
+    labelled: int = 1200
     rate: float = 3e-3
     """Peak of the learning rate."""
 

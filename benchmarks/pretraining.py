@@ -47,7 +47,7 @@ from geomage.metrics import iou
 
 VIEW = ViewParams(side=64)
 DINO = DinoParams(view=VIEW, local=replace(VIEW, side=32))
-XSTARS = XStarsParams(dino=DINO, levels=4, projection=0)
+XSTARS = XStarsParams(dino=DINO, levels=4, projection=0, soft=0.0)
 APART = replace(XSTARS, alpha=0.0, gap=0.0)
 """The same self-distillation of both sensors, and nothing between them."""
 METHODS: dict[str, Any] = {

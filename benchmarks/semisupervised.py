@@ -51,6 +51,7 @@ FRACTIONS = (1 / 16, 1 / 8)
 WANTED = 0.03  # of mIoU
 DECAY = 0.99  # of teachers: a run is short
 CONFIDENCE = 0.9  # of DAFormer and MIC: weights of classes make a network less sure
+PATIENCE = 0.4  # share of a run in which DAFormer's teacher learns before it teaches
 ROOFS = (1.0, 3.0)  # weights of the classes where building is one of two
 DEFAULT = {
     "fractions": ("supervised", "fixmatch", "unimatch"),
@@ -62,7 +63,7 @@ Row = dict[str, Any]
 def methods(classes: int) -> dict[str, tuple[str, Any]]:
     """Objective and parameters by the name in the table; "mic" is DAFormer with masked images."""
     labels = SupervisedParams(ROOFS if classes == 2 else ())
-    across = DAFormerParams(labels, decay=DECAY, confidence=CONFIDENCE)
+    across = DAFormerParams(labels, decay=DECAY, confidence=CONFIDENCE, patience=PATIENCE)
     hidden = MaskParams(confidence=CONFIDENCE)
     return {
         "supervised": ("supervised", labels),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import threading
+import tempfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -135,8 +135,7 @@ def make_chips(
 
 
 def _write(path: Path, chip: Chip) -> None:
-    """Write one chip under a name of this thread, then move it."""
-    part = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.part")
+    """Write one chip under a name that no other thread or process has, then move it."""
     arrays: dict[str, Any] = {
         "pixels": chip.pixels.astype(np.float16),
         "valid": chip.valid,
@@ -146,13 +145,12 @@ def _write(path: Path, chip: Chip) -> None:
     if chip.labels is not None:
         arrays["labels"] = chip.labels
     try:
-        with part.open("wb") as file:
-            np.savez(file, **arrays)
-        part.replace(path)
+        with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as own:
+            part = Path(own) / path.name
+            np.savez(part, **arrays)
+            part.replace(path)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {why_unwritten(error, path.parent)}") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _read(path: Path, name: str, channels: tuple[Channel, ...]) -> Chip:

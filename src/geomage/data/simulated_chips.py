@@ -62,8 +62,7 @@ FLOOD_TASKS: Mapping[str, Task] = MappingProxyType(
 """Of landscapes: any water of the second date, or what is flooded between both."""
 _NUMBERS = {"count": (1, 10**6), "first": (0, 10**9)}
 _C_BAND_UM = 55_500.0
-_SEEN = 0.75  # of a cell shows water from above: who labels an optical image calls it water
-_DRAWN = 1.0  # pixels, of the bell within which such a label sums up: nobody draws single pixels
+_DRAWN = 1.0  # pixels, of the bell within which optical labels sum up: nobody draws single pixels
 
 
 @dataclass(frozen=True)
@@ -96,11 +95,14 @@ class SimulatedFloodParams:
     """Chips."""
     first: int = 0
     """Number of the first pair."""
+    seen: float = 0.6
+    """Share of a cell that shows water from above, from which an optical label says water."""
     pairs: FloodPairParams = field(default_factory=lambda: FloodPairParams(cells=256))
     """Landscapes and floods."""
 
     def __post_init__(self) -> None:
         _refuse("simulated-floods", self, FLOOD_TASKS)
+        refuse_outside("simulated-floods", vars(self), {"seen": (0.01, 1.0)})
         known = ("s1", "s2", "s1+s2")
         if self.sensors not in known:
             raise InputError(
@@ -235,7 +237,7 @@ class SimulatedFloodChips:
             self.channels,
             10.0,
             np.ones(pair.flood.shape, bool),
-            _water(pair, self.params.sensors) if dates == 1 else pair.flood,
+            _water(pair, self.params) if dates == 1 else pair.flood,
             event=self.names[index],
         )
 
@@ -254,15 +256,15 @@ def _seen_by(pair: FloodPair, sensors: str) -> np.ndarray:
     return np.concatenate([each[name] for name in sensors.split("+")], 1).astype(np.float32)
 
 
-def _water(pair: FloodPair, sensors: str) -> np.ndarray:
+def _water(pair: FloodPair, params: SimulatedFloodParams) -> np.ndarray:
     """Where water stands at the second date (y, x).
 
     Radar is asked for water on the day of the optical image, under plants too, as labels drawn on
     such an image ask it; an optical image for what it shows of water.
     """
-    if sensors == "s1":
+    if params.sensors == "s1":
         return np.where(pair.flood == UNKNOWN, UNKNOWN, pair.seen > 0).astype(np.uint8)
-    drawn = ndimage.gaussian_filter(pair.open, _DRAWN) >= _SEEN
+    drawn = ndimage.gaussian_filter(pair.open, _DRAWN) >= params.seen
     return np.asarray(drawn, np.uint8)
 
 

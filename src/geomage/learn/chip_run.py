@@ -266,7 +266,9 @@ def _refuse_other(paths: RunPaths, mark: str) -> None:
 def _write_recipe(paths: RunPaths, recipe: ChipRecipe, mark: str) -> None:
     paths.out.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"hash": mark, "recipe": asdict(recipe)}, indent=1)
-    paths.recipe.write_text(text, encoding="utf-8")
+    part = paths.recipe.with_suffix(".part")  # other processes may read it meanwhile
+    part.write_text(text, encoding="utf-8")
+    part.replace(paths.recipe)
 
 
 def is_chip_run(run: Path) -> bool:

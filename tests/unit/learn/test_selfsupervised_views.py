@@ -64,6 +64,16 @@ def test_no_view_looks_beyond_the_chip(side):
     assert (reach <= extent_m(chips)[:, 0] / 2 + 1e-4).all()
 
 
+def test_a_gsd_does_not_name_a_place():
+    """Chips of several GSD seen alike are told one, anew each time."""
+    chips = ramps(side=200)
+    chips = chips._replace(gsd=torch.linspace(0.4, 0.6, 6))
+    told = [draw_view(chips, STILL, rng(), draw_places(chips, STILL, rng(s), alike=True)).gsd
+            for s in (0, 1)]  # fmt: skip
+    assert all(torch.allclose(gsd, gsd[:1]) for gsd in told)
+    assert abs(told[0][0] - told[1][0]) > 0.01
+
+
 def test_every_way_round_and_its_mirror_are_drawn():
     places = draw_places(ramps(count=300, side=200), STILL, rng(3))[:, :, :2]
     turn = torch.atan2(places[:, 1, 1], places[:, 0, 1])

@@ -28,6 +28,7 @@ from geomage.learn.semisupervised import (
 )
 from geomage.learn.semisupervised.masked import hide_blocks, quality
 from geomage.learn.semisupervised.mean_teacher import ramp
+from geomage.learn.semisupervised.mixing import Mixable
 from geomage.learn.semisupervised.strong import strong_view
 from geomage.learn.semisupervised.supervised import class_entropy, class_overlap
 from geomage.learn.semisupervised.teacher import Teacher
@@ -216,9 +217,16 @@ def test_nothing_known_costs_nothing_and_keeps_the_graph():
 
 def test_believed_entropy_by_hand():
     # Two of four seen pixels are believed, at ln 2 each: a half of ln 2.
-    weights, seen = torch.tensor([[[1.0, 0, 1, 0, 0]]]), torch.tensor([[[1.0, 1, 1, 1, 0]]])
-    loss = believed_entropy(torch.zeros(1, 2, 1, 5), grid([0, 1, 1, 0, 0]), weights, seen)
+    weights, seen = torch.tensor([[[1.0, 0, 1, 0, 0]]]), torch.tensor([[[True] * 4 + [False]]])
+    labels, logits = grid([0, 1, 1, 0, 0]), torch.zeros(1, 2, 1, 5)
+    view = Mixable(torch.zeros(1, 1, 1, 1, 5), labels, weights)
+    assert believed_entropy(logits, view, seen) == pytest.approx(math.log(2) / 2)
+    # Class 1 weighs three times as much: (1 + 3) of (1 + 3 + 3 + 1); 255 asks nothing.
+    loss = believed_entropy(logits, view, seen, (1.0, 3.0))
     assert loss == pytest.approx(math.log(2) / 2)
+    view = view._replace(labels=grid([0, 1, 255, 0, 0]))
+    loss = believed_entropy(logits, view, seen, (1.0, 3.0))
+    assert loss == pytest.approx(math.log(2) / 5)
 
 
 def test_quality_by_hand():

@@ -74,13 +74,21 @@ def extent_m(batch: ChipBatch) -> Float[Tensor, "batch 2"]:
     return batch.gsd[:, None] * torch.tensor([x, y], device=batch.gsd.device)
 
 
-def draw_places(batch: ChipBatch, params: ViewParams, rng: np.random.Generator) -> Places:
-    """A square of each chip, turned and mirrored, never beyond its edges."""
-    n = len(batch.gsd)
+def draw_places(
+    batch: ChipBatch, params: ViewParams, rng: np.random.Generator, *, alike: bool = False
+) -> Places:
+    """A square of each chip, turned and mirrored, never beyond its edges.
+
+    alike: one GSD for all of them. Where two views of one place are told apart from those of other
+    places, a GSD of its own would name the place: the network is told it.
+    """
+    n, gsd = len(batch.gsd), batch.gsd.cpu().numpy().astype(float)
     extent = extent_m(batch).cpu().numpy().astype(float)
     low, high = params.scale
     scale = np.exp(rng.uniform(np.log(low), np.log(high), n))
-    half = np.minimum(params.side * batch.gsd.cpu().numpy() * scale, extent.min(1)) / 2
+    metres = params.side * gsd * scale
+    metres = np.full(n, params.side * np.exp(np.log(gsd).mean()) * scale[0]) if alike else metres
+    half = np.minimum(metres, extent.min(1)) / 2
     angle = rng.uniform(0, 2 * np.pi, n) * params.turn
     reach = half * (abs(np.cos(angle)) + abs(np.sin(angle)))
     quarter = np.round(angle / (np.pi / 2)) * (np.pi / 2)

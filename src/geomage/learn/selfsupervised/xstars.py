@@ -5,12 +5,14 @@ both sensors and learns from both. Continual: the encoder of the old sensor is f
 that starts from it learns the new one.
 
 The code the authors released averages its losses through a tensor made anew, which cuts L_MSAD from
-the graph; here the gradient is tested. Ours, where the paper aligns the last layer of a transformer
-through a head for each sensor: several levels, since a decoder reads them all; one head for both
+the graph; here the gradient is tested. The paper aligns the last layer of a transformer through a
+head for each sensor. Ours: several levels, since a decoder reads them all; one head for both
 sensors, so that the features have to agree and not the heads; cells of one ground size, the coarser
-sensor's, whatever the two GSD; all drawn cells of the batch are contrasted at once. And a third
-term, `gap`: a contrast between sensors does not see what all cells of a sensor have in common, for
-a softmax over the other sensor's cells cancels it; a decoder that learnt on one sensor does.
+sensor's; all drawn cells of the batch contrasted at once. The network is told the GSD: if each
+place had one of its own, it would name the place and the contrast would learn nothing else, so all
+places of a batch have one. And a third term, `gap`: a contrast between sensors does not see what
+all cells of a sensor have in common, for a softmax over the other sensor's cells cancels it; a
+decoder that learnt on one sensor does.
 """
 
 from __future__ import annotations
@@ -142,7 +144,7 @@ class XStars:
         chips = asked(batch.unlabelled, "xstars")
         other = asked(batch.other, "xstars", "other")
         view = p.dino.view
-        place = draw_places(chips, view, rng)
+        place = draw_places(chips, view, rng, alike=True)
         first = draw_view(chips, view, rng, place)
         second = draw_view(other, view, rng, place, same_side(first, other, self.stride))
         mine = see(self.encoder, first)

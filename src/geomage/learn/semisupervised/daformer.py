@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from geomage.learn.objective import ChipBatch, StepBatch
-from geomage.learn.semisupervised.masked import MaskParams, masked_entropy, quality
+from geomage.learn.semisupervised.masked import MaskParams, masked_view, quality
 from geomage.learn.semisupervised.mixing import (
     ClassShares,
     Mixable,
@@ -95,7 +95,9 @@ class DAFormer:
         found = believes(self.teacher.network, target)
         terms["mixed"] = p.weight * self._mixed(batch.labelled, target, found, rng)
         if p.masked > 0:
-            term = masked_entropy(self.network, target, found, p.mask, rng)
+            view = masked_view(target, found, p.mask, rng)
+            logits = logits_of(self.network, target, view.pixels)
+            term = believed_entropy(logits, view, found.seen, p.supervised.class_weights)
             terms["masked"] = p.masked * term
         return with_total(terms)
 
@@ -113,7 +115,7 @@ class DAFormer:
             view = paste(view, *self._pasted(source, len(target.labels), rng))
         pixels = strong_view(view.pixels, self.params.strong, rng)
         logits = logits_of(self.network, target, pixels)
-        return believed_entropy(logits, view.labels, view.weights, found.seen.float())
+        return believed_entropy(logits, view, found.seen, self.params.supervised.class_weights)
 
     def _pasted(
         self, source: ChipBatch, count: int, rng: np.random.Generator

@@ -1,9 +1,9 @@
 """FixMatch: the network's own confident word on the weak view is the label of the strong view.
 
 L = L_s + λ L_u, L_u = 1/N Σ_i [max q_i >= τ(c_i)] CE(p(strong view)_i, c_i), q = p(weak view)
-without gradient, c = argmax q, N pixels that hold data (Sohn et al. 2020, NeurIPS, section 2.2; on
-pixels with CutMix as French et al. 2020, BMVC). The weak view is the chip as the loop cut and
-turned it. τ may differ by class, see `thresholds`.
+without gradient, c = argmax q, N pixels that hold data, weighed by class like labels (Sohn et al.
+2020, NeurIPS, section 2.2; on pixels with CutMix as French et al. 2020, BMVC). The weak view is the
+chip as the loop cut and turned it. τ may differ by class, see `thresholds`.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class FixMatch:
         weak = Mixable(chips.pixels, found.labels, weights)
         view = learnt_view(weak, labelled, self.shares, self.params.views, rng)
         logits = logits_of(self.network, chips, view.pixels)
-        return believed_entropy(logits, view.labels, view.weights, found.seen.float())
+        return believed_entropy(logits, view, found.seen, self.params.supervised.class_weights)
 
     def follow(self, done: float) -> None:
         """Nothing follows: the network is its own teacher."""

@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 -- the name everybody knows
 
 from geomage.errors import InputError
 from geomage.learn.objective import ChipBatch, StepBatch
+from geomage.learn.semisupervised.mixing import Mixable
 from geomage.learn.semisupervised.strong import StrongParams, strong_view
 from geomage.learn.semisupervised.supervised import (
     SupervisedParams,
@@ -29,6 +29,7 @@ from geomage.learn.semisupervised.supervised import (
 )
 from geomage.learn.semisupervised.teacher import Teacher, believes
 from geomage.learn.semisupervised.thresholds import PseudoLabels
+from geomage.learn.semisupervised.weak_to_strong import believed_entropy
 from geomage.model.architecture import Architecture, EarthNetwork, build_network
 
 __all__ = [
@@ -37,7 +38,7 @@ __all__ = [
     "MaskedParams",
     "hide_blocks",
     "masked",
-    "masked_entropy",
+    "masked_view",
     "quality",
 ]
 
@@ -91,19 +92,13 @@ def quality(found: PseudoLabels, confidence: float) -> Float[Tensor, " batch"]:
     return sure.sum((1, 2)) / found.seen.sum((1, 2)).clamp(min=1)
 
 
-def masked_entropy(
-    network: nn.Module,
-    chips: ChipBatch,
-    found: PseudoLabels,
-    params: MaskParams,
-    rng: np.random.Generator,
-) -> Tensor:
-    """L_M over the pixels that hold data, hidden or not."""
+def masked_view(
+    chips: ChipBatch, found: PseudoLabels, params: MaskParams, rng: np.random.Generator
+) -> Mixable:
+    """The masked chips, and what is to be said of all their pixels that hold data."""
     view = strong_view(chips.pixels, params.strong, rng)
-    logits = logits_of(network, chips, hide_blocks(view, params, rng))
-    each = F.cross_entropy(logits, found.labels.long(), reduction="none")
     weights = quality(found, params.confidence)[:, None, None] * found.seen
-    return (each * weights).sum() / found.seen.sum().clamp(min=1)
+    return Mixable(hide_blocks(view, params, rng), found.labels, weights)
 
 
 class Masked:
@@ -121,7 +116,9 @@ class Masked:
         terms = labelled_terms(self.network, batch.labelled, p.supervised)
         if batch.unlabelled is not None:
             found = believes(self.teacher.network, batch.unlabelled)
-            term = masked_entropy(self.network, batch.unlabelled, found, p.mask, rng)
+            view = masked_view(batch.unlabelled, found, p.mask, rng)
+            logits = logits_of(self.network, batch.unlabelled, view.pixels)
+            term = believed_entropy(logits, view, found.seen, p.supervised.class_weights)
             terms["masked"] = p.weight * term
         return with_total(terms)
 

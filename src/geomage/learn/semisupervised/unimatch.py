@@ -111,16 +111,16 @@ class UniMatch:
         rng: np.random.Generator,
     ) -> tuple[Tensor, Tensor]:
         """L_1 and L_2; both views go through the network together, as one batch."""
-        seen = found.seen.float()
         weak = Mixable(chips.pixels, found.labels, self.thresholds.believed(found).float())
         views = [learnt_view(weak, labelled, self.shares, self.params.views, rng) for _ in range(2)]
         both = chips._replace(
             pixels=torch.cat([view.pixels for view in views]), gsd=chips.gsd.repeat(2)
         )
         first, second = self._dropped(both, rng).chunk(2)
+        weights = self.params.supervised.class_weights
         return (
-            believed_entropy(first, views[0].labels, views[0].weights, seen),
-            believed_entropy(second, views[1].labels, views[1].weights, seen),
+            believed_entropy(first, views[0], found.seen, weights),
+            believed_entropy(second, views[1], found.seen, weights),
         )
 
     def _dropped(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 -- the name everybody knows
 
@@ -98,10 +98,17 @@ def refuse_other_sizes(view: Mixable, labelled: ChipBatch) -> None:
 
 def believed_entropy(
     logits: Float[Tensor, "batch class y x"],
-    labels: UInt8[Tensor, "batch y x"],
-    weights: Float[Tensor, "batch y x"],
-    seen: Float[Tensor, "batch y x"],
+    view: Mixable,
+    seen: Bool[Tensor, "batch y x"],
+    class_weights: tuple[float, ...] = (),
 ) -> Tensor:
-    """Σ w CE / #{seen}: over all pixels that hold data, so that few believed ones weigh little."""
-    each = F.cross_entropy(logits, labels.long(), ignore_index=UNKNOWN, reduction="none")
-    return (each * weights).sum() / seen.sum().clamp(min=1)
+    """Σ w a CE / Σ a over all pixels that hold data, so that few believed ones weigh little.
+
+    a: weight of the class of a pixel, as for labelled chips: pseudo-labels that are not weighed
+    like labels undo what the weights are for.
+    """
+    each_class = torch.tensor(class_weights or (1.0,) * logits.shape[1], device=logits.device)
+    known = view.labels != UNKNOWN
+    a = each_class[torch.where(known, view.labels, 0).long()] * known
+    cost = F.cross_entropy(logits, view.labels.long(), ignore_index=UNKNOWN, reduction="none")
+    return (cost * view.weights * a).sum() / (a * seen).sum().clamp(min=1e-6)
