@@ -9,6 +9,7 @@ from geomage.model import load_model
 from geomage.product.folder import sha256_of
 from geomage.product.intervals import draw_truths, interval
 from geomage.product.measured import Errors, Measured, measured_of, without
+from geomage.product.order import EVENT_TYPES
 
 MAPS, DRAWS = 200, 1000
 
@@ -50,9 +51,11 @@ def test_the_weights_are_a_distribution_and_every_event_has_outlines(measured: M
 def test_calibrated_probabilities_are_probabilities(measured: Measured) -> None:
     p = np.random.default_rng(0).dirichlet([0.3] * 4, 500)
     p[0] = [1, 0, 0, 0]
-    honest = measured.calibration(p)
-    np.testing.assert_allclose(honest.sum(axis=1), 1)
-    assert (honest > 0).all()
+    assert {*measured.by_event} | {*measured.missed} <= {*EVENT_TYPES}
+    for event in (None, *measured.by_event):
+        honest = measured.calibration_of(event)(p)
+        np.testing.assert_allclose(honest.sum(axis=1), 1)
+        assert (honest > 0).all()
     assert np.isnan(measured.calibration(np.full((1, 4), np.nan))).all()
 
 

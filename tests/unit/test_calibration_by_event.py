@@ -5,17 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from benchmarks._simulated_maps import Outlines
-from benchmarks.calibration import folded, judge
+from benchmarks.calibration import better_apart, folded, judge
 
 BIAS = {"flood": 1.5, "fire": -1.5}
 """By how much the log-odds of any damage are off in what the model says."""
 
 
 @pytest.fixture(scope="module")
-def judged() -> dict:
+def held_out() -> dict:
     """40 events a hazard, held out in fifths."""
     found = {name: said_of(bias, seed) for seed, (name, bias) in enumerate(BIAS.items())}
-    return {name: judge(parts) for name, parts in folded(found, cap=True).items()}
+    return folded(found, cap=True)
+
+
+@pytest.fixture(scope="module")
+def judged(held_out: dict) -> dict:
+    return {name: judge(parts) for name, parts in held_out.items()}
 
 
 def said_of(bias: float, seed: int, events: int = 40, each: int = 50) -> Outlines:
@@ -40,3 +45,9 @@ def test_held_out_events_are_as_sure_as_it_is_said(judged: dict, hazard: str, wh
 
 def test_over_all_kinds_each_is_off(judged: dict) -> None:
     assert min(one["unstated"]["ece_any_damage"] for one in judged.values()) > 0.1
+
+
+def test_a_hazard_stands_apart_where_its_own_calibration_is_better(held_out: dict) -> None:
+    assert all(better_apart(parts) for parts in held_out.values())
+    swapped = [(one, own, whole) for one, whole, own in held_out["flood"]]
+    assert not better_apart(swapped)
