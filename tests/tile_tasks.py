@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -88,4 +89,5 @@ if __name__ == "__main__":
     import tile_tasks  # by its name, so that its tasks have a home that workers can import
 
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs of a shell are born deaf to it
     sys.exit(tile_tasks.main(*sys.argv[1:]))
