@@ -97,7 +97,7 @@ def test_nothing_valid_is_refused_and_such_chips_stay() -> None:
     @dataclass(frozen=True)
     class Blank(Some):
         def chip(self, index: int) -> Chip:
-            return replace(chip(), valid=empty)
+            return replace(Some.chip(self, index), valid=empty)
 
     seen = TranslatedChips(Blank(), Shifted()).chip(0)
     assert np.array_equal(seen.pixels, chip().pixels)
