@@ -207,9 +207,7 @@ def _translated(
             f"{'with' if translator.card.stretched else 'without'} the stretch: set stretch = "
             f"{str(translator.card.stretched).lower()}"
         )
-    return TranslatedChips(
-        source, translator, share=params.translated, looks=params.looks
-    )
+    return TranslatedChips(source, translator, share=params.translated, looks=params.looks)
 
 
 def _words(params: SourceParams) -> tuple[Path, str, str]:
