@@ -120,20 +120,14 @@ def open_translator(path: Path | str) -> Translator:
     return open_translator_file(path).translator
 
 
-def open_translator_file(path: Path | str, sha256: str | None = None) -> OpenedTranslator:
+def open_translator_file(path: Path | str) -> OpenedTranslator:
     """The same, with the sha256 of all that its answers hang on.
 
-    Args:
-        path: run folder or file.
-        sha256: what it must be, where work has begun with it.
-
     Raises:
-        ModelError: see `open_translator`; or it is another one.
+        ModelError: see `open_translator`.
     """
     file = translator_path(path)
     parts, found = read_parts(file)
-    if sha256 not in (None, found):
-        raise ModelError(f"{file} is another translator than the work began with: begin it again")
     with _blamed(file, f"its parts make no {parts.card.method} translator"):
         return OpenedTranslator(methods.METHODS[parts.card.method].build(parts), found)
 

@@ -81,7 +81,7 @@ class TranslatorCard:
     stride_px: rows and columns of windows are multiples of it.
     classes: of the label map that it is told, where it is told one; else empty.
     version: of geomage that made it.
-    stretched: whether images it takes and gives have gone through the line of `geomage.geo.stretch`.
+    stretched: whether what it takes and gives has gone through the line of `geomage.geo.stretch`.
     """
 
     name: str
