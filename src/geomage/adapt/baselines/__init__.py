@@ -1,0 +1,37 @@
+"""What any better translator must beat, under the same contract and given the same.
+
+`BASELINES[name]` holds parameters, how it learns and how it works. What needs torch is
+imported when it learns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from geomage.adapt.baselines.colour import ColourParams, build_colour, fit_colour
+from geomage.adapt.baselines.fourier import FourierParams, build_fourier, fit_fourier
+from geomage.adapt.baselines.histogram import HistogramParams, build_histogram, fit_histogram
+from geomage.adapt.baselines.identity import IdentityParams, build_identity, fit_identity
+from geomage.adapt.baselines.spectrum import SpectrumParams, build_spectrum, fit_spectrum
+from geomage.adapt.method import Method
+
+__all__ = [
+    "BASELINES",
+    "ColourParams",
+    "FourierParams",
+    "HistogramParams",
+    "IdentityParams",
+    "SpectrumParams",
+]
+
+BASELINES: Mapping[str, Method] = MappingProxyType(
+    {
+        "identity": Method(IdentityParams, fit_identity, build_identity),
+        "histogram": Method(HistogramParams, fit_histogram, build_histogram),
+        "colour": Method(ColourParams, fit_colour, build_colour),
+        "fourier": Method(FourierParams, fit_fourier, build_fourier),
+        "spectrum": Method(SpectrumParams, fit_spectrum, build_spectrum),
+    }
+)
+"""Parameters, how it learns and how it works, by name."""
