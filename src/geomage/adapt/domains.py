@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,8 @@ class DomainSurvey:
     """Names of chips that hold data in less than half of their pixels, left out."""
     unreadable: tuple[str, ...]
     """Names of chips that cannot be read, left out."""
+    gsd_m: tuple[float, float] = (math.inf, 0.0)
+    """Least and greatest of the chips that are learnt from, metres."""
 
 
 def open_domains(
@@ -94,21 +97,10 @@ def open_domains(
             without pairing, other places where they are paired, labels that are missing.
         RunError: too many chips cannot be read.
     """
-    source, target = (
-        JoinedChips(tuple(open_source(params, kept) for params in params_of_table))
-        for params_of_table in (recipe.source, recipe.target)
-    )
-    _refuse_empty(source, recipe.source, "source")
-    _refuse_empty(target, recipe.target, "target")
+    source, target = _joined(recipe.source, kept, "source"), _joined(recipe.target, kept, "target")
+    _refuse_unlike(source, target, recipe)
     if needs_labels and not source.classes:
         raise InputError(_no_labels(recipe, "its sources have no classes, or different ones"))
-    if recipe.paired and source.names != target.names:
-        raise InputError(
-            f"recipe: paired = true, but [[source]] has {len(source.names)} chips and [[target]] "
-            f"{len(target.names)} of other names: give both in the same order"
-        )
-    if not recipe.paired:
-        _refuse_other_bands(_bands_of(source), _bands_of(target))
     for one in (*source.sources, *target.sources):
         _simulate(one, jobs)
     found = {"source": _survey(source, "source"), "target": _survey(target, "target")}
@@ -119,21 +111,33 @@ def open_domains(
     for role, survey in found.items():
         _tell(role, survey, say)
         _refuse_few(role, survey)
-    domains = Domains(
+    chosen = (
         ChosenChips(source, found["source"].sound),
         ChosenChips(target, found["target"].sound),
-        recipe.paired,
     )
-    return domains, found
+    return Domains(*chosen, recipe.paired), found
 
 
 # ------------------------------------------------------------------------------ before any work
 
 
-def _refuse_empty(domain: JoinedChips, params: tuple[SourceParams, ...], table: str) -> None:
-    for source, one in zip(domain.sources, params, strict=True):
+def _joined(table: tuple[SourceParams, ...], kept: Path, role: str) -> JoinedChips:
+    domain = JoinedChips(tuple(open_source(params, kept) for params in table))
+    for source, params in zip(domain.sources, table, strict=True):
         if not source.names:
-            raise InputError(f"recipe: [[{table}]] {one.reader} {one.folder} holds no image")
+            raise InputError(f"recipe: [[{role}]] {params.reader} {params.folder} holds no image")
+    return domain
+
+
+def _refuse_unlike(source: JoinedChips, target: JoinedChips, recipe: AdaptRecipe) -> None:
+    """Pairs show the same places; what is not paired has the same bands."""
+    if not recipe.paired:
+        _refuse_other_bands(_bands_of(source), _bands_of(target))
+    elif source.names != target.names:
+        raise InputError(
+            f"recipe: paired = true, but [[source]] has {len(source.names)} chips and [[target]] "
+            f"{len(target.names)} that are not of the same names: give both in the same order"
+        )
 
 
 def _bands_of(domain: JoinedChips) -> tuple[Channel, ...]:
@@ -174,6 +178,7 @@ def _survey(domain: JoinedChips, role: str) -> DomainSurvey:
     empty: list[str] = []
     unreadable: dict[str, str] = {}
     bands: set[tuple[str, ...]] = set()
+    gsd_m = (math.inf, 0.0)
     for index, name, chip in _looks(domain, role, unreadable):
         bands.add(tuple(channel.name for channel in chip.channels))
         if len(bands) > 1:
@@ -183,12 +188,13 @@ def _survey(domain: JoinedChips, role: str) -> DomainSurvey:
             empty.append(name)
         else:
             sound.append(index)
+            gsd_m = min(gsd_m[0], chip.gsd_m), max(gsd_m[1], chip.gsd_m)
     if len(unreadable) > MOST_CORRUPT * len(domain.names):
         raise RunError(
             f"{len(unreadable)} of {len(domain.names)} chips of [[{role}]] cannot be read, "
             f"{MOST_CORRUPT:g} of all may be left out: {next(iter(unreadable.values()))}"
         )
-    return DomainSurvey(tuple(sound), tuple(empty), tuple(unreadable))
+    return DomainSurvey(tuple(sound), tuple(empty), tuple(unreadable), gsd_m)
 
 
 def _looks(
@@ -215,9 +221,7 @@ def _of_both(found: dict[str, DomainSurvey]) -> dict[str, DomainSurvey]:
     """Pairs of which both chips are sound."""
     both = np.intersect1d(found["source"].sound, found["target"].sound)
     sound = tuple(int(index) for index in both)
-    return {
-        role: DomainSurvey(sound, survey.empty, survey.unreadable) for role, survey in found.items()
-    }
+    return {role: replace(survey, sound=sound) for role, survey in found.items()}
 
 
 def _tell(role: str, survey: DomainSurvey, say: Callable[[str], None]) -> None:

@@ -69,7 +69,8 @@ def make_translator(
     )
     _write_facts(paths, recipe, mark, found)
     fitting = Fitting(domains, out, recipe.seed, recipe.loop, recipe.crop, recipe.batch)
-    file = write_parts(out, _named(_fit(method, asked, fitting), recipe))
+    parts = _fit(method, asked, fitting)
+    file = write_parts(out, _named(parts, recipe, found["source"]))
     draw_translated(picture, list(_rows(domains, open_translator(file), recipe.seed)))
     return file
 
@@ -82,9 +83,16 @@ def _fit(method: Method, asked: Any, fitting: Fitting) -> Parts:
         raise
 
 
-def _named(parts: Parts, recipe: AdaptRecipe) -> Parts:
-    """What the recipe knows of a translator, and its method does not."""
-    card = replace(parts.card, name=recipe.name, version=__version__, stretched=recipe.stretched)
+def _named(parts: Parts, recipe: AdaptRecipe, source: DomainSurvey) -> Parts:
+    """What the run knows of a translator: its name, and every GSD of the domain it is for."""
+    least, most = parts.card.gsd_m
+    card = replace(
+        parts.card,
+        name=recipe.name,
+        version=__version__,
+        stretched=recipe.stretched,
+        gsd_m=(min(least, source.gsd_m[0]), max(most, source.gsd_m[1])),
+    )
     return parts._replace(card=card)
 
 

@@ -241,6 +241,8 @@ def _table(name: str, facts: Any) -> np.ndarray:
         raise ModelError(f"table {name!r}: shape {shape} cannot be")
     if not isinstance(values, list) or math.prod(shape) != len(values):
         raise ModelError(f"table {name!r}: its values do not fill {shape}")
+    if not all(isinstance(value, int | float) for value in values):
+        raise ModelError(f"table {name!r} holds what is no number")
     array = np.array(values, dtype).reshape(shape)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise ModelError(f"table {name!r} holds a number that is not finite")

@@ -127,19 +127,22 @@ class Radiometry:
             raise InputError("the image holds the same value everywhere: nothing can be translated")
         return replace(self, stretch=line)
 
-    def taken(
-        self, stored: np.ndarray, seen: Bool[np.ndarray, ...]
-    ) -> Float[np.ndarray, "band ..."]:
-        """What the translator takes of stored numbers; 0 where nothing is seen."""
+    def taken(self, stored: np.ndarray, seen: Bool[np.ndarray, " *place"]) -> np.ndarray:
+        """Float32 that the translator takes of stored numbers (band, …); 0 where not seen."""
         if self.stretch is not None:
             values = to_counts(self.stretch, stored, seen).astype("float32") / np.float32(255)
             return np.where(seen, values, np.float32(0))
-        scale, offset = self.line
-        values = np.where(seen, stored, 0).astype("float32") * np.float32(scale)
-        values += np.float32(offset)
+        values = self._in_units(np.where(seen, stored, stored.dtype.type(0)))
         for band in np.flatnonzero(self.radar):
             values[band] = radar_share(values[band])
         return np.where(seen, values, np.float32(0))
+
+    def _in_units(self, stored: np.ndarray) -> np.ndarray:
+        """Reflectance or dB."""
+        if stored.dtype == np.uint8:
+            return np.asarray(stored / np.float32(255))
+        scale, offset = map(np.float32, self.line)
+        return np.asarray(stored.astype("float32") * scale + offset)
 
     def given(
         self, made: Float[np.ndarray, "band y x"], seen: Bool[np.ndarray, "y x"]

@@ -121,7 +121,7 @@ def _bands(dataset: DatasetReader, facts: RasterFacts, card: TranslatorCard) -> 
     alien = _alien(named, card.channels)
     if len(usable) == len(wanted) and not alien:
         return tuple(usable)
-    has = ", ".join(name for name in named if name) or f"{len(usable)} without names"
+    has = ", ".join(name for name in reversed(named) if name) or f"{len(usable)} without names"
     missing = next((name for name in wanted if name not in named), "")
     near = near_names(missing, [name for name in named if name])
     raise InputError(
