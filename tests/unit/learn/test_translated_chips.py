@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from made_chips import MadeChips
-from made_floods import write_floods
 
 from geomage.adapt.recipe import AdaptRecipe
 from geomage.adapt.run import make_translator
@@ -20,6 +19,7 @@ from geomage.errors import InputError, ModelError
 from geomage.learn import train_recipe
 from geomage.learn.chip_recipe import BatchParams, ChipRecipe
 from geomage.learn.loop_params import LoopParams
+from made_floods import write_floods
 from toy_translators import RADAR, Constant, Same, Wide, card
 
 MADE = MadeChips(side=32)
