@@ -90,37 +90,60 @@ def translate_raster(
         OutputError: the output exists, is being made by another run, or cannot be written.
         ModelError: the translator cannot be opened, or gives what it must not.
     """
-    out = job.out.absolute()
     _refuse_output(job)
     _refuse_numbers(job)
     give_back()
+    ready, out = _prepare(job, say), job.out.absolute()
+    rows, columns = ready.subject.facts.shape
+    refuse_full(out, rows * columns * len(ready.card.made) * _PER_STORED_VALUE)
+    identity = {**ready.identity, "side_px": ready.side, "made_by": makers()}
+    with open_workers(Workers(job.jobs), say) as run, open_work(out, identity) as work:
+        if work.resumed:
+            say(f"note: going on with the work that an earlier run left in {work.folder}")
+        radiometry, figures = measure_subject(ready.subject)
+        subject = replace(ready.subject, radiometry=radiometry)
+        store = _store(work, subject, ready.card, ready.side)
+        task = TranslateTiles(
+            subject, figures, ready.labels, store, job.opens, ready.opened.sha256, job.style,
+            ready.depth,
+        )  # fmt: skip
+        _fill(task, ready.opened, job.jobs, run, work)
+        stretch = None if radiometry.stretch is None else asdict(radiometry.stretch)
+        facts = {**ready.identity, "stretch": stretch}
+        _write(store, subject, ready.card, out, facts)
+        work.scratch.discard()
+    return facts
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A job that nothing speaks against."""
+
+    opened: OpenedTranslator
+    subject: Subject
+    labels: LabelMap | None
+    side: int
+    """Of tiles, pixels."""
+    depth: int
+    """Windows read ahead."""
+    identity: dict[str, Any]
+    """What the bytes of the translation depend on."""
+
+    @property
+    def card(self) -> TranslatorCard:
+        """Of the translator."""
+        return self.opened.translator.card
+
+
+def _prepare(job: TranslateJob, say: Callable[[str], None]) -> _Ready:
+    """Check image, labels, translator and budget against each other; no pixel is read."""
     opened = job.opens()
     card = opened.translator.card
     subject = look_at_subject(job.image, card, gsd=job.gsd, scale=job.scale)
     labels = _labels(job, subject, card, say)
     side = _side(job, card)
     depth = _depth(job, card, side)
-    rows, columns = subject.facts.shape
-    refuse_full(out, rows * columns * len(card.made) * _PER_STORED_VALUE)
-    identity = _identity(job, subject, opened, labels)
-    with (
-        open_workers(Workers(job.jobs), say) as run,
-        open_work(out, {**identity, "side_px": side, "made_by": makers()}) as work,
-    ):
-        if work.resumed:
-            say(f"note: going on with the work that an earlier run left in {work.folder}")
-        radiometry, figures = measure_subject(subject)
-        subject = replace(subject, radiometry=radiometry)
-        store = _store(work, subject, card, side)
-        task = TranslateTiles(
-            subject, figures, labels, store, job.opens, opened.sha256, job.style, depth
-        )
-        _fill(task, opened, job.jobs, run, work)
-        stretch = None if radiometry.stretch is None else asdict(radiometry.stretch)
-        facts = {**identity, "stretch": stretch}
-        _write(store, subject, card, out, facts)
-        work.scratch.discard()
-    return facts
+    return _Ready(opened, subject, labels, side, depth, _identity(job, subject, opened, labels))
 
 
 def _refuse_output(job: TranslateJob) -> None:
@@ -151,7 +174,7 @@ def _labels(
 
 def _side(job: TranslateJob, card: TranslatorCard) -> int:
     """Side of tiles in whole strides: by the card alone, so that budgets change no byte."""
-    wanted = job.side_px or min(_LARGEST_SIDE, max(_SIDE, 4 * card.halo_px))
+    wanted = job.side_px or min(_LARGEST_SIDE, max(_SIDE, 2 * card.halo_px))
     return -(-wanted // card.stride_px) * card.stride_px
 
 
