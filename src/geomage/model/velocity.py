@@ -163,8 +163,8 @@ class AdaptiveBlock(nn.Module):
         """Keep the shape."""
         shift_a, scale_a, gate_a, shift_b, scale_b, gate_b = self.steer(told)[:, None].chunk(6, 2)
         tokens = tokens + gate_a * self._attend(self.norm(tokens) * (1 + scale_a) + shift_a)
-        thought: Tensor = self.think(self.norm(tokens) * (1 + scale_b) + shift_b)
-        return tokens + gate_b * thought
+        thought: Tensor = gate_b * self.think(self.norm(tokens) * (1 + scale_b) + shift_b)
+        return tokens + thought
 
     def _attend(self, tokens: Tensor) -> Tensor:
         shape = (tokens.shape[0], tokens.shape[1], 3, self.heads, -1)
