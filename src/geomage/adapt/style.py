@@ -6,8 +6,9 @@
 
 A style is a vector of statistics (`style_statistics`) or of parameters of the simulator. Its
 density p is learnt for either domain, and a simulated style x is taken w(x) = p_real(x) / p_sim(x)
-times as often (sampling, importance resampling; Rubin 1987). Given these weights, `fit_style` learns the
-density of the simulator's own parameters in the same way, and its samples drive the simulator.
+times as often (sampling, importance resampling; Rubin 1987). Given these weights, `fit_style`
+learns the density of the simulator's own parameters in the same way, and its samples drive the
+simulator.
 
 The flow is whitening and affine couplings (Dinh, Sohl-Dickstein and Bengio 2017, Real NVP, section
 3): z = f(x), log p(x) = log N(f(x); 0, I) + log |det df / dx|, both exact. Real chips are few: a
@@ -18,7 +19,8 @@ as that noise.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -209,8 +211,20 @@ def fit_style(
     with torch.no_grad():
         white, each = flow.whiten(torch.as_tensor(styles)), torch.as_tensor(w)
     if params.couplings:
-        _fit_couplings(flow, white, each, params, np.random.default_rng([seed, 31]))
+        with _one_thread():
+            _fit_couplings(flow, white, each, params, np.random.default_rng([seed, 31]))
     return flow.requires_grad_(requires_grad=False)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """So small matrices gain nothing by more, and sums round the same on any machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _refuse_styles(styles: Styles, weights: Weights | None) -> Weights:

@@ -27,7 +27,7 @@ from geomage.adapt.style_statistics import (
 )
 from geomage.errors import InputError
 
-QUICK = StyleParams(steps=150, width=16)
+QUICK = StyleParams(steps=60, width=16, learning_rate=1e-2)
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +46,7 @@ def bent(count: int, seed: int = 0) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def flow() -> StyleFlow:
-    return fit_style(bent(300), StyleParams(steps=400, noise=0.1), 3)
+    return fit_style(bent(300), StyleParams(steps=200, learning_rate=2e-2, noise=0.1), 3)
 
 
 def test_the_density_integrates_to_one(flow: StyleFlow):
@@ -128,31 +128,34 @@ class Mixed:
     """Chips of many brightnesses."""
 
     classes = ()
-    names = tuple(f"mixed_{k}" for k in range(60))
+    names = tuple(f"mixed_{k}" for k in range(30))
 
     def chip(self, index: int):
         rng = np.random.default_rng([3, index])
         return Scenes(level=rng.uniform(0.1, 0.7), spread=rng.uniform(0.02, 0.12)).chip(index)
 
 
-def test_chosen_chips_are_nearer_to_the_real_ones():
-    real = survey_style(replace(SOURCE, count=25, seed=8, level=0.5, spread=0.1))
-    made = survey_style(Mixed())
-    found = resample_chips(Mixed(), made, real, ResampleParams(80, 0.15, QUICK))
+@pytest.fixture(scope="module")
+def mixed() -> StyleStatistics:
+    return survey_style(Mixed())
+
+
+def test_chosen_chips_are_nearer_to_the_real_ones(mixed: StyleStatistics):
+    real = survey_style(replace(SOURCE, count=15, seed=8, level=0.5, spread=0.1))
+    found = resample_chips(Mixed(), mixed, real, ResampleParams(80, 0.15, QUICK))
     assert found.after < 0.6 * found.before
     assert len(found.chips.names) == 80
-    assert found.effective >= 0.15 * 60 - 1e-6
+    assert found.effective >= 0.15 * 30 - 1e-6
     assert found.chips.chip(0).name == Mixed().chip(int(found.indices[0])).name
-    again = resample_chips(Mixed(), made, real, ResampleParams(80, 0.15, QUICK))
+    again = resample_chips(Mixed(), mixed, real, ResampleParams(80, 0.15, QUICK))
     assert np.array_equal(found.indices, again.indices)
 
 
-def test_each_chip_is_drawn_as_often_as_it_weighs():
-    made = survey_style(Mixed())
-    found = resample_chips(Mixed(), made, made, ResampleParams(90, 0.0, QUICK))
-    times = np.bincount(found.indices, minlength=60)
+def test_each_chip_is_drawn_as_often_as_it_weighs(mixed: StyleStatistics):
+    found = resample_chips(Mixed(), mixed, mixed, ResampleParams(90, 0.0, QUICK))
+    times = np.bincount(found.indices, minlength=30)
     assert (np.abs(times - 90 * found.weights) < 1).all()
-    np.testing.assert_allclose(found.weights, 1 / 60)
+    np.testing.assert_allclose(found.weights, 1 / 30)
 
 
 # ------------------------------------------------------------------------------ statistics

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from geomage.adapt.baselines.colour import ColourParams, build_colour, fit_colour
 from geomage.adapt.baselines.cut import CutParams, build_generated, fit_cut
+from geomage.adapt.baselines.cyclegan import CycleParams, fit_cycle
 from geomage.adapt.baselines.fourier import FourierParams, build_fourier, fit_fourier
 from geomage.adapt.baselines.histogram import HistogramParams, build_histogram, fit_histogram
 from geomage.adapt.baselines.identity import IdentityParams, build_identity, fit_identity
@@ -22,6 +23,7 @@ __all__ = [
     "BASELINES",
     "ColourParams",
     "CutParams",
+    "CycleParams",
     "FourierParams",
     "HistogramParams",
     "IdentityParams",
@@ -37,6 +39,7 @@ BASELINES: Mapping[str, Method] = MappingProxyType(
         "fourier": Method(FourierParams, fit_fourier, build_fourier),
         "spectrum": Method(SpectrumParams, fit_spectrum, build_spectrum),
         "cut": Method(CutParams, fit_cut, build_generated),
+        "cyclegan": Method(CycleParams, fit_cycle, build_generated),
         "sdedit": Method(SdeditParams, fit_sdedit, build_sdedit),
     }
 )

@@ -1,13 +1,9 @@
 """How CUT learns (Park et al. 2020, ECCV, arXiv 2007.15651).
 
-L = L_adversary + L_critic + λ (L_contrast(x) + L_contrast(y)) / 2, in one step of one optimiser:
-
-- L_adversary = E (D(G(x)) - 1)², whose gradient reaches the generator G alone;
-- L_critic = ½ E (D(y) - 1)² + ½ E D(G(x))², whose gradient reaches the critic D alone (least
-  squares; Mao et al. 2017, ICCV, equation 9);
-- L_contrast, PatchNCE (equations 3 and 4): of `places` patches of an image, the one that lies where
-  a patch of G(x) lies must be the most like it, in features of the generator's own way down. The
-  same for images of the target, which G shall leave alone (their identity term).
+L = L_adversary + L_critic + λ (L_contrast(x) + L_contrast(y)) / 2, the first two of `adversary`.
+L_contrast is PatchNCE (equations 3 and 4): of `places` patches of an image, the one that lies where
+a patch of G(x) lies must be the most like it, in features of the generator's own way down. The same
+for images of the target, which G shall leave alone (their identity term).
 """
 
 from __future__ import annotations
@@ -20,66 +16,23 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 -- the name everybody knows
 
+from geomage.adapt.baselines.adversary import (
+    Generator,
+    PatchCritic,
+    adversary_loss,
+    build_generator,
+    critic_loss,
+    export_generator,
+)
 from geomage.adapt.baselines.cut import CutParams
-from geomage.adapt.baselines.learnt import Images, Learnt, as_seen, learn, reach_of
+from geomage.adapt.baselines.learnt import Images, Learnt, as_seen, learn
 from geomage.adapt.baselines.pools import open_pools
 from geomage.adapt.baselines.scale import Scale
 from geomage.adapt.method import Fitting
 from geomage.data.chip import Channel
 from geomage.learn.objective import StepBatch
-from geomage.model.layers import ChannelNorm
-from geomage.model.velocity import VelocityUNet, build_velocity
-from geomage.model.velocity_onnx import export_module
 
-__all__ = ["Cut", "Generator", "PatchCritic", "export_generator", "learn_cut", "patch_contrast"]
-
-
-
-class Generator(nn.Module):
-    """The U-Net of a velocity at t = 0, added to the image."""
-
-    def __init__(self, unet: VelocityUNet) -> None:
-        super().__init__()
-        self.unet = unet
-
-    def forward(self, z: Images, gsd: Float[Tensor, " batch"]) -> Images:
-        """The image as the target would show it."""
-        moved: Tensor = z + self.unet(z, 0 * gsd, gsd)
-        return moved
-
-    def features(self, z: Images, gsd: Float[Tensor, " batch"]) -> list[Tensor]:
-        """What it sees on the way down, from fine to coarse."""
-        told, x = self.unet.told(0 * gsd, gsd), self.unet.stem(z)
-        seen: list[Tensor] = []
-        for level, blocks in enumerate(self.unet.down):
-            x = self.unet.halve[level - 1](x) if level else x
-            for block in blocks:  # type: ignore[union-attr]
-                x = block(x, told)
-            seen.append(x)
-        return seen
-
-
-class PatchCritic(nn.Module):
-    """Says of each patch of 26 px whether it is of the target (PatchGAN; Isola et al. 2017)."""
-
-    def __init__(self, bands: int, width: int) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Conv2d(bands, width, 4, 2, 1),
-            nn.LeakyReLU(0.2),
-            nn.Conv2d(width, 2 * width, 4, 2, 1),
-            ChannelNorm(2 * width),
-            nn.LeakyReLU(0.2),
-            nn.Conv2d(2 * width, 4 * width, 3, 1, 1),
-            ChannelNorm(4 * width),
-            nn.LeakyReLU(0.2),
-            nn.Conv2d(4 * width, 1, 3, 1, 1),
-        )
-
-    def forward(self, z: Images) -> Tensor:
-        """One number for each patch, 1 for the target."""
-        said: Tensor = self.layers(z)
-        return said.float()
+__all__ = ["Cut", "learn_cut", "patch_contrast"]
 
 
 class PatchHeads(nn.Module):
@@ -120,9 +73,7 @@ class Cut:
     def __init__(self, params: CutParams, scale: Scale, seed: int) -> None:
         self.params, self.scale = params, scale
         bands = len(scale.mean)
-        unet = build_velocity(params.network, bands, 0, seed)
-        assert isinstance(unet, VelocityUNet)
-        self.network = Generator(unet)
+        self.network = build_generator(params.network, bands, seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed + 1)
             self.critic = PatchCritic(bands, params.critic)
@@ -143,23 +94,12 @@ class Cut:
         same = self.network(y, batch.unlabelled.gsd) * in_y
         half = self.params.contrast / 2
         terms = {
-            "adversary": (self._judged(fake) - 1).square().mean(),
-            "critic": self._critic_loss(y, fake),
+            "adversary": adversary_loss(self.critic, fake),
+            "critic": critic_loss(self.critic, y, fake),
             "contrast": half * self._contrast(x, fake, in_x, batch.labelled.gsd, rng),
             "identity": half * self._contrast(y, same, in_y, batch.unlabelled.gsd, rng),
         }
         return {**terms, "total": torch.stack(list(terms.values())).sum()}
-
-    def _judged(self, fake: Images) -> Tensor:
-        """By the critic as it stands: the gradient passes through it, and leaves it alone."""
-        still = {name: values.detach() for name, values in self.critic.named_parameters()}
-        said: Tensor = torch.func.functional_call(self.critic, still, (fake,))
-        return said
-
-    def _critic_loss(self, y: Images, fake: Images) -> Tensor:
-        real, made = self.critic(y), self.critic(fake.detach())
-        loss: Tensor = ((real - 1).square().mean() + made.square().mean()) / 2
-        return loss
 
     def _contrast(
         self,
@@ -203,11 +143,3 @@ def learn_cut(
     network = learn(Cut(params, scale, fitting.seed), batches, fitting, params)
     assert isinstance(network, Generator)
     return export_generator(network)
-
-
-def export_generator(network: Generator) -> Learnt:
-    """Inputs `z` and `gsd`, output `made`."""
-    stride = network.unet.stride
-    z = torch.zeros(2, network.unet.bands, 2 * stride, 3 * stride)
-    samples = {"z": z, "gsd": torch.ones(2)}
-    return Learnt(export_module(network, samples, "made"), reach_of(network.unet))

@@ -1,7 +1,7 @@
 """How a diffusion model of target images learns: it says which noise was added.
 
-L = E ‖ε - ε_θ(α_t x + σ_t ε, t)‖² over the pixels that hold data, t even in 0..0.98 (Ho et al. 2020,
-NeurIPS, equation 14; beyond 0.98 an image is all noise, and DDIM divides by what is left of it).
+L = E ‖ε - ε_θ(α_t x + σ_t ε, t)‖² over the pixels that hold data, t even in 0..0.98 (Ho et al.
+2020, NeurIPS, equation 14; beyond 0.98 an image is all noise, and DDIM divides by what is left).
 """
 
 from __future__ import annotations

@@ -51,9 +51,7 @@ class PooledCrops:
         )
 
 
-def open_pools(
-    fitting: Fitting, count: int, channels: tuple[Channel, ...]
-) -> PooledCrops:
+def open_pools(fitting: Fitting, count: int, channels: tuple[Channel, ...]) -> PooledCrops:
     """Cut `count` crops of either domain.
 
     Raises:

@@ -12,7 +12,10 @@ Noise is drawn by place and style, so that windows join; strength 0 is the ident
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import onnxruntime as ort
@@ -29,8 +32,9 @@ from geomage.model.run_onnxruntime import open_session
 from geomage.model.velocity_blueprint import VelocityUNetParams
 from geomage.workers.cores import threads_here
 
-__all__ = ["Sdedit", "SdeditParams", "build_sdedit", "fit_sdedit", "levels"]
+__all__ = ["Sdedit", "SdeditParams", "build_sdedit", "denoise", "fit_sdedit", "levels"]
 
+Batch = Float[np.ndarray, "1 band y x"]
 _LIMITS = {
     "strength": (0.0, 0.95),
     "steps": (1, 1000),
@@ -63,6 +67,15 @@ def levels(t: float) -> tuple[float, float]:
     return float(np.cos(np.pi * t / 2)), float(np.sin(np.pi * t / 2))
 
 
+def denoise(noise: Callable[[Batch, float], Batch], x: Batch, strength: float, steps: int) -> Batch:
+    """From x_t at t = `strength` to x_0 in even steps of DDIM, by ε(x_t, t)."""
+    for t, s in pairwise(np.linspace(strength, 0, steps + 1).tolist()):
+        (alpha, sigma), (alpha_s, sigma_s) = levels(t), levels(s)
+        said = noise(x, t)
+        x = (alpha_s * (x - sigma * said) / alpha + sigma_s * said).astype(np.float32)
+    return x
+
+
 @dataclass(frozen=True)
 class Sdedit:
     """`Translator` that noises and denoises."""
@@ -83,21 +96,14 @@ class Sdedit:
         z = filled_to_stride(self.scale.seen(window), self.card.stride_px)
         noise = place_noise(style, window.row, window.column, z.shape[1:])
         alpha, sigma = levels(self.strength)
+        said = partial(self._noise, gsd_m=window.gsd_m)
         x = (alpha * z + sigma * noise).astype(np.float32)
-        times = np.linspace(self.strength, 0, self.steps + 1).tolist()
-        for t, s in zip(times[:-1], times[1:], strict=True):
-            x = self._step(x, t, s, window.gsd_m)
-        return self.scale.pixels(x[0], window)
+        return self.scale.pixels(denoise(said, x, self.strength, self.steps)[0], window)
 
-    def _step(
-        self, x: Float[np.ndarray, "1 band y x"], t: float, s: float, gsd_m: float
-    ) -> Float[np.ndarray, "1 band y x"]:
-        """From x_t to x_s."""
+    def _noise(self, x: Batch, t: float, gsd_m: float) -> Batch:
         told = {"x": x, "t": np.array([t], np.float32), "gsd": np.array([gsd_m], np.float32)}
         (noise,) = self.session.run(None, told)
-        (alpha, sigma), (alpha_s, sigma_s) = levels(t), levels(s)
-        clean = (x - sigma * noise) / alpha
-        return np.asarray(alpha_s * clean + sigma_s * noise, np.float32)
+        return np.asarray(noise)
 
 
 def fit_sdedit(params: SdeditParams, fitting: Fitting) -> Parts:
