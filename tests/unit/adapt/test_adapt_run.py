@@ -159,6 +159,12 @@ def test_a_method_that_needs_labels_is_given_labels(
         make_translator(replace(recipe, source=mixed), tmp_path / "mixed")
 
 
+def test_a_run_that_its_method_refuses_leaves_the_folder_free(floods: Path, tmp_path: Path):
+    with pytest.raises(InputError):
+        make_translator(recipe_for(floods, method="fourier", params={"side": 1024}), tmp_path)
+    make_translator(recipe_for(floods), tmp_path)
+
+
 class Bare(Scenes):
     """Classes, and not one label."""
 
