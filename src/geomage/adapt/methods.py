@@ -11,5 +11,5 @@ from geomage.adapt.method import Method
 
 __all__ = ["METHODS"]
 
-METHODS: Mapping[str, Method] = MappingProxyType({**FLOWS, **BASELINES})
+METHODS: Mapping[str, Method] = MappingProxyType({**BASELINES, **FLOWS})
 """Name -> parameters, how it learns, how it works."""
