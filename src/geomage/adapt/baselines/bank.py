@@ -1,0 +1,106 @@
+"""A bank of target images, each kept as its figures; a style draws one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from geomage.adapt.baselines.domain import Image
+from geomage.data.translation import QUANTILES, Figures, measure_figures
+
+__all__ = ["Bank", "Weighed", "draw_row", "make_bank", "pool_figures", "weigh"]
+
+_PURPOSE = 21  # of draws from a bank
+
+
+class Weighed(NamedTuple):
+    """Figures of one image."""
+
+    figures: Figures
+    pixels: int
+    """Valid pixels."""
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Figures of some images, or, as a bank of one, of a whole domain."""
+
+    quantiles: Float[np.ndarray, "image band share"]
+    mean: Float[np.ndarray, "image band"]
+    covariance: Float[np.ndarray, "image band band"]
+
+    def draw(self, style: int) -> Figures:
+        """Figures of the image of a style, every image as likely."""
+        row = draw_row(style, len(self.mean))
+        return Figures(self.quantiles[row], self.mean[row], self.covariance[row])
+
+    def tables(self) -> dict[str, np.ndarray]:
+        """As `Parts` keep them."""
+        return vars(self).copy()
+
+    @classmethod
+    def of(cls, tables: Mapping[str, np.ndarray]) -> Bank:
+        """Back from `tables`."""
+        return cls(
+            *(np.asarray(tables[name], float) for name in ("quantiles", "mean", "covariance"))
+        )
+
+
+def draw_row(style: int, rows: int) -> int:
+    """The row that a style draws, of so many."""
+    return int(np.random.default_rng([style, _PURPOSE]).integers(rows))
+
+
+def weigh(image: Image) -> Weighed:
+    """Measure an image."""
+    return Weighed(measure_figures(image.pixels, image.valid), int(image.valid.sum()))
+
+
+def make_bank(images: Sequence[Weighed], *, pooled: bool) -> Bank:
+    """Keep images one by one, or all of them as one."""
+    kept = [pool_figures(images)] if pooled else [image.figures for image in images]
+    return Bank(*(np.stack(rows) for rows in zip(*map(_rows, kept), strict=True)))
+
+
+def _rows(figures: Figures) -> tuple[np.ndarray, ...]:
+    return figures.quantiles, figures.mean, figures.covariance
+
+
+def pool_figures(images: Sequence[Weighed]) -> Figures:
+    """Figures of the pixels of all images together.
+
+    Mean and covariance are exact (but for n and n - 1); quantiles invert the mixture of the images'
+    distributions, each linear between its own quantiles.
+    """
+    w = np.array([image.pixels for image in images], float)
+    w /= w.sum()
+    means = np.stack([image.figures.mean for image in images])
+    within = np.einsum("i,iab->ab", w, np.stack([i.figures.covariance for i in images]))
+    mean = w @ means
+    off = means - mean
+    quantiles = np.stack([i.figures.quantiles for i in images], axis=1)
+    mixed = np.stack([_mixed_quantiles(band, w) for band in quantiles])
+    return Figures(mixed, mean, within + (off * w[:, None]).T @ off)
+
+
+def _mixed_quantiles(
+    quantiles: Float[np.ndarray, "image share"], w: Float[np.ndarray, " image"]
+) -> Float[np.ndarray, " share"]:
+    """Quantiles of a mixture whose parts have shares `w`."""
+    shares = np.linspace(0, 1, QUANTILES)
+    values = np.unique(quantiles)
+    below = sum(
+        part * np.interp(values, *_distinct(row, shares), left=0.0, right=1.0)
+        for part, row in zip(w, quantiles, strict=True)
+    )
+    return np.asarray(np.interp(shares, *_distinct(np.asarray(below), values)))
+
+
+def _distinct(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A rising line through points whose equal `x` are one point, at the mean of their `y`."""
+    once, of = np.unique(x, return_inverse=True)
+    return once, np.bincount(of, y) / np.bincount(of)
