@@ -341,6 +341,13 @@ def test_a_blurred_domain_is_sharpened_and_a_sharp_one_blurred(tmp_path: Path):
     assert roughness(translate_chip(back, TARGET.chip(0), 0).pixels) < wanted
 
 
+def test_sharpness_costs_no_contrast(tmp_path: Path):
+    one = replace(TARGET, count=1, side=96)
+    spectrum = made("spectrum", SpectrumParams(16), tmp_path, target=one)
+    seen = translate_chip(spectrum, Scenes(side=96).chip(0), 0).pixels
+    np.testing.assert_allclose(seen.std(axis=(2, 3)), one.chip(0).pixels.std(axis=(2, 3)), rtol=0.2)
+
+
 def test_parts_name_no_network(tmp_path: Path):
     for name, params in PLAIN.items():
         parts = BASELINES[name].fit(params, fitting(tmp_path))
