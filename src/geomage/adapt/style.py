@@ -63,7 +63,7 @@ class StyleParams:
     """Of AdamW."""
     weight_decay: float = 1e-2
     """Towards the Gaussian."""
-    noise: float = 0.2
+    noise: float = 0.5
     """Standard deviation of what is added to whitened styles while it learns."""
     shrink: float = 0.05
     """Share of the covariance's diagonal in the covariance that whitens (Ledoit and Wolf 2004)."""
@@ -373,7 +373,9 @@ def resample_chips(
     )
 
 
-def _on_axes(real: Styles, made: Styles, axes: int) -> tuple[Styles, Styles]:
+def _on_axes(
+    real: Float[np.ndarray, "chip statistic"], made: Float[np.ndarray, "other statistic"], axes: int
+) -> tuple[Float[np.ndarray, "chip axis"], Float[np.ndarray, "other axis"]]:
     """Both along the principal axes of both together, each statistic in its deviations."""
     every = np.concatenate([real, made])
     spread = np.maximum(every.std(axis=0), 1e-9)
