@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,9 +10,11 @@ from jaxtyping import Float
 
 from geomage.adapt.baselines.domain import Image
 from geomage.data.translation import QUANTILES, Figures, measure_figures
+from geomage.errors import InputError
 
-__all__ = ["Weighed", "draw_row", "kept_figures", "pool_figures", "weigh"]
+__all__ = ["Weighed", "draw_row", "kept_figures", "pool_figures", "refuse_large", "weigh"]
 
+_MOST_VALUES = 10**6
 _PURPOSE = 21  # of draws from a bank
 
 
@@ -27,6 +29,16 @@ class Weighed(NamedTuple):
 def draw_row(style: int, rows: int) -> int:
     """The row that a style draws, of so many."""
     return int(np.random.default_rng([style, _PURPOSE]).integers(rows))
+
+
+def refuse_large(tables: Mapping[str, np.ndarray]) -> None:
+    """Raise InputError at more numbers than a translator's file holds."""
+    count = sum(table.size for table in tables.values())
+    if count > _MOST_VALUES:
+        raise InputError(
+            f"what is kept of the target are {count:,} numbers, and a translator holds "
+            f"{_MOST_VALUES:,}: choose fewer images, or a smaller beta where there is one"
+        )
 
 
 def weigh(image: Image) -> Weighed:

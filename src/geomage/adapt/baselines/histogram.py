@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from jaxtyping import Float
 
-from geomage.adapt.baselines.bank import draw_row, kept_figures, weigh
+from geomage.adapt.baselines.bank import draw_row, kept_figures, refuse_large, weigh
 from geomage.adapt.baselines.domain import gather
 from geomage.adapt.method import Fitting, Parts
 from geomage.data.limits import CHANCE, refuse_outside
@@ -85,6 +85,7 @@ def fit_histogram(params: HistogramParams, fitting: Fitting) -> Parts:
     gathered = gather(fitting, params.images, weigh)
     kept = kept_figures(gathered.found, pooled=params.pooled)
     quantiles = np.stack([figures.quantiles for figures in kept]).round(_DIGITS)
+    refuse_large({"quantiles": quantiles})
     return Parts(gathered.card("histogram"), {"quantiles": quantiles}, {}, asdict(params))
 
 
