@@ -30,6 +30,7 @@ TOWN = 256  # pixels, of simulated ones
 BUILDING = 8  # land cover
 EAST, WEST = 0.625, 0.25  # where the tested part of a real image begins, or ends
 BANEPA_GSD = 0.5  # metres, that the drone mosaic of 0.15 m is brought to
+SETS = ("banepa", "mexico", "tornado_suburb", "xbd")
 COVER = ("bareland", "rangeland", "developed", "road", "tree", "water", "agriculture", "building")
 
 
