@@ -46,11 +46,10 @@ class Gathered(Generic[_T]):
     gsd_m: tuple[float, float]
     found: list[_T]
 
-    def card(self, method: str, halo_px: int = 0) -> TranslatorCard:
+    def card(self, method: str, halo_px: int = 0, stride_px: int = 1) -> TranslatorCard:
         """Of a translator made from it."""
-        return TranslatorCard(
-            method, method, self.channels, self.made, self.gsd_m, halo_px, version=__version__
-        )
+        bands, gsd = (self.channels, self.made), self.gsd_m
+        return TranslatorCard(method, method, *bands, gsd, halo_px, stride_px, version=__version__)
 
 
 def gather(fitting: Fitting, most: int, measure: Callable[[Image], _T]) -> Gathered[_T]:
