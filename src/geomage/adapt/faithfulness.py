@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -23,6 +23,7 @@ from geomage.data.chip import UNKNOWN, Chip, ChipSource
 from geomage.data.limits import refuse_outside
 from geomage.data.translation import TranslatedChips, Translator
 from geomage.errors import InputError
+from geomage.geo import stretch_counts
 from geomage.metrics import BinaryCounts, binary_counts
 
 __all__ = [
@@ -71,6 +72,8 @@ class FaithfulnessParams:
     """Of KID."""
     side_px: int = 64
     """Of blocks whose drift is measured, pixels."""
+    stretch: bool = True
+    """Show the encoder what mapping shows its model: images on the line of `geo.stretch`."""
     seed: int = 0
     """Of styles, and of the blocks of KID."""
 
@@ -199,9 +202,23 @@ def _add(
     if by.segmenter is not None:
         _add_masks(tally, before, by.segmenter(before), by.segmenter(after), params.positive)
     if by.features is not None:
-        for kept, chip in zip(tally.vectors, (before, after), strict=True):
-            kept.append(by.features.vectors(chip))
-        tally.layers.append(layer_distance(by.features.layers(before), by.features.layers(after)))
+        _add_looks(tally, by.features, [_shown(chip, params) for chip in (before, after)])
+
+
+def _shown(chip: Chip, params: FaithfulnessParams) -> Chip:
+    """The chip as the encoder is shown it."""
+    if not params.stretch:
+        return chip
+    counts = np.stack([stretch_counts(np.where(chip.valid, date, 0)) for date in chip.pixels])
+    return replace(chip, pixels=(counts / 255).astype(np.float32))
+
+
+def _add_looks(tally: _Tally, features: Features, chips: Sequence[Chip]) -> None:
+    """What the encoder sees in a chip and its translation."""
+    for kept, chip in zip(tally.vectors, chips, strict=True):
+        kept.append(features.vectors(chip))
+    before, after = (features.layers(chip) for chip in chips)
+    tally.layers.append(layer_distance(before, after))
 
 
 def _add_places(tally: _Tally, before: Chip, after: Chip, params: FaithfulnessParams) -> None:
@@ -274,7 +291,10 @@ def _looks(
     """How near the target translation and source come, and how far apart they lie."""
     count = len(target.names)
     there = np.concatenate(
-        [features.vectors(target.chip(k)) for k in _spread(count, params.target_chips)]
+        [
+            features.vectors(_shown(target.chip(k), params))
+            for k in _spread(count, params.target_chips)
+        ]
     )
     before, after = (np.concatenate(kept) for kept in tally.vectors)
     return {

@@ -198,7 +198,7 @@ def test_features_of_identity_and_of_another_colour(features):
     same = measure(lambda image: image, features=features, blocks=2)
     assert same.perceptual == 0
     assert same.kid == same.kid_untranslated
-    assert same.fid == pytest.approx(0, abs=1e-6)
+    assert same.fid == pytest.approx(0, abs=1e-4)
     other = measure(recoloured, features=features, blocks=2)
     assert other.perceptual > 0
     assert other.fid > 100 * abs(same.fid)
@@ -243,7 +243,7 @@ def test_a_sensor_the_model_does_not_know():
 
 def test_nothing_to_measure():
     empty = replace(scene(0), valid=np.zeros((SIDE, SIDE), bool))
-    with pytest.raises(InputError, match="no.* valid pixel"):
+    with pytest.raises(InputError, match="none of the source"):
         measure(lambda image: image, source=Scenes((empty,)))
     with pytest.raises(InputError, match="chips = 0 is outside"):
         FaithfulnessParams(chips=0)
