@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from geomage.adapt.baselines import BASELINES
+METHODS: Mapping[str, Method] = MappingProxyType({**BASELINES, **FLOWS})
 from geomage.adapt.method import Method
 
 __all__ = ["METHODS"]
 
-METHODS: Mapping[str, Method] = MappingProxyType({**BASELINES})
+METHODS: Mapping[str, Method] = MappingProxyType({**BASELINES, **FLOWS})
 """Name -> parameters, how it learns, how it works."""
