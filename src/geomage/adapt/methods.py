@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-METHODS: Mapping[str, Method] = MappingProxyType({**BASELINES, **FLOWS})
+from geomage.adapt.baselines import BASELINES
+from geomage.adapt.flow.method_rows import FLOWS
 from geomage.adapt.method import Method
 
 __all__ = ["METHODS"]
