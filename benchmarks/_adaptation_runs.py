@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +35,13 @@ class Arm:
     method: a name of `METHODS`.
     params: fields of its parameters that are not as they are.
     steps: of the solver, of a method that has one; the translator is learnt once for all.
+    share: of the chips that are translated; the others stay as they are.
     """
 
     method: str
-    params: Mapping[str, Any]
+    params: Mapping[str, Any] = field(default_factory=dict)
     steps: int | None = None
+    share: float = 1.0
 
     @property
     def learnt(self) -> str:

@@ -18,18 +18,20 @@ _SHOWN, _SIDE = 6, 128
 
 
 def table(rows: Sequence[Row]) -> Iterator[str]:
-    """Markdown: of each part a line an arm, mean over seeds; then what the translation keeps."""
-    for part in dict.fromkeys(row["part"] for row in rows):
-        mine = [row for row in rows if row["part"] == part]
+    """Markdown: of each part a line an arm, mean over seeds; what translations keep; verdicts."""
+    kept = [row for row in rows if row["part"] == "kept"]
+    if kept:
+        yield from _faithful(kept)
+    scored = [row for row in rows if row["part"] != "kept"]
+    for part in dict.fromkeys(row["part"] for row in scored):
+        mine = [row for row in scored if row["part"] == part]
         sets = list(mine[0]["sets"])
         yield f"\n| {part} | {' | '.join(sets)} | mean | each seed | gain |"
         yield "|" + "---|" * (len(sets) + 4)
         base = {r["seed"]: r["score"] for r in mine if r["arm"] == "identity"}
         for arm in dict.fromkeys(row["arm"] for row in mine):
             yield _score_line(arm, [r for r in mine if r["arm"] == arm], base)
-    kept = [row for row in rows if "faithfulness" in row]
-    if kept:
-        yield from _faithful(kept)
+    if kept and any(row["part"] == "buildings" for row in rows):
         yield verdict(rows)
 
 
@@ -61,19 +63,17 @@ def _faithful(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def verdict(rows: Sequence[Row]) -> str:
-    """Which arm is best by mean F1 among those that keep masks."""
+    """Which arm is best by mean F1 of all seeds, and which among those that keep masks."""
     mine = [row for row in rows if row["part"] == "buildings"]
-    kept = {
-        r["arm"] for r in mine
-        if (r.get("faithfulness") or {}).get("mask_consistency", 0) >= FAITHFUL
-    }  # fmt: skip
-    means = {
-        arm: float(np.mean([r["score"] for r in mine if r["arm"] == arm]))
-        for arm in dict.fromkeys(r["arm"] for r in mine)
-    }
-    best, true = max(means, key=means.__getitem__), {a: v for a, v in means.items() if a in kept}
-    faithful = max(true, key=true.__getitem__) if true else "none"
-    return f"\nbest: {best}; best of those with mask consistency of {FAITHFUL} or more: {faithful}"
+    seeds = {row["seed"] for row in mine}
+    scores: dict[str, dict[int, float]] = {}
+    for row in mine:
+        scores.setdefault(row["arm"], {})[row["seed"]] = row["score"]
+    means = {a: float(np.mean(list(s.values()))) for a, s in scores.items() if set(s) == seeds}
+    faithful = {r["arm"] for r in rows if r["part"] == "kept" and r["score"] >= FAITHFUL}
+    true = {arm: mean for arm, mean in means.items() if arm in faithful}
+    best = [max(m, key=m.__getitem__) if m else "none" for m in (means, true)]
+    return f"\nbest: {best[0]}; best of those that keep {FAITHFUL:.0%} of masks: {best[1]}"
 
 
 def picture(path: Path, source: ChipSource, shown: ChipSource, target: ChipSource) -> None:

@@ -1,11 +1,11 @@
 """What translating simulated chips is worth to a network that is tested on real images.
 
-    python -m benchmarks.adaptation [buildings] [damage] [temporal] [paired] [--arms …]
+    python -m benchmarks.adaptation [kept] [buildings] [damage] [temporal] [paired] [--arms …]
 
 `buildings`: a translator learns from simulated towns and unlabelled real images; a small network
 learns buildings from the translated towns and is tested on each real set, at the same steps, crops
-and first weights whatever the translator. Beside the F1 stands what the translation keeps
-(`geomage.adapt.faithfulness`) and what it costs. `damage`: the same
+and first weights whatever the translator. `kept`: what the
+translation keeps (`geomage.adapt.faithfulness`) and what it costs. `damage`: the same
 with both dates of the pairs, and where damage is bad. `temporal`: networks of `buildings` that saw
 simulated first dates, on real second dates as they are, and shown as first dates. `paired`: water
 on Sen1Floods11, by an optical network on translated radar, on real optical, and by a radar network.
@@ -51,27 +51,36 @@ from geomage.data.chip import ChipSource
 from geomage.data.translation import TranslatedChips, Translator
 from geomage.metrics import f1
 from geomage.model.architecture import build_network
+from geomage.model.velocity_blueprint import VelocityUNetParams
 
 Row = dict[str, Any]
 Done = set[tuple[str, str, int]]
+SMALL = {"unet": VelocityUNetParams((16, 24, 32))}
+"""Of flows: minutes of one core."""
 ARMS = {
-    "identity": Arm("identity", {}),
-    "histogram": Arm("histogram", {}),
-    "histogram, half": Arm("histogram", {"strength": 0.5}),
-    "colour": Arm("colour", {}),
-    "fourier": Arm("fourier", {}),
-    "spectrum": Arm("spectrum", {}),
-    "flow, 2 steps": Arm("flow", {}, 2),
-    "flow, 4 steps": Arm("flow", {}, 4),
-    "flow, 20 steps": Arm("flow", {}, 20),
-    "flow, 4 steps, half": Arm("flow", {"strength": 0.5}, 4),
-    "cut": Arm("cut", {}),
-    "cyclegan": Arm("cyclegan", {}),
-    "sdedit": Arm("sdedit", {}),
+    "identity": Arm("identity"),
+    "histogram": Arm("histogram"),
+    "colour": Arm("colour"),
+    "fourier": Arm("fourier"),
+    "spectrum": Arm("spectrum"),
+    "histogram, pooled": Arm("histogram", {"pooled": True}),
+    "colour, pooled": Arm("colour", {"pooled": True}),
+    "colour, pooled, every other chip": Arm("colour", {"pooled": True}, share=0.5),
+    "colour, every other chip": Arm("colour", share=0.5),
+    "fourier, every other chip": Arm("fourier", share=0.5),
+    "spectrum, every other chip": Arm("spectrum", share=0.5),
+    "flow, 2 steps": Arm("flow", SMALL, 2),
+    "flow, 4 steps": Arm("flow", SMALL, 4),
+    "flow, 20 steps": Arm("flow", SMALL, 20),
+    "flow, half-way": Arm("flow", SMALL | {"strength": 0.5}, 4),
+    "flow, every other chip": Arm("flow", SMALL, 4, share=0.5),
+    "cut": Arm("cut", {"network": SMALL["unet"]}),
+    "cyclegan": Arm("cyclegan"),
+    "sdedit": Arm("sdedit"),
 }
 TEMPORAL = ("identity", "histogram", "colour", "fourier")
-PARTS = ("buildings", "damage", "temporal", "paired")
-JUDGED = 24  # chips whose translation is measured
+PARTS = ("kept", "buildings", "damage", "temporal", "paired")
+JUDGED = 16  # chips whose translation is measured
 
 
 @dataclass
@@ -110,7 +119,11 @@ class Bench:
     def folder(self, arm: Arm, seed: int) -> Path:
         """Where a translator learns."""
         name = "".join(c if c.isalnum() else "-" for c in arm.learnt)
-        return self.args.out.parent / "adaptation" / f"{name}-{seed}"
+        return self.beside(f"{name}-{seed}")
+
+    def beside(self, name: str) -> Path:
+        """A file or folder of this benchmark."""
+        return Path(self.args.out.parent) / "adaptation" / name
 
     def translator(self, name: str, seed: int) -> tuple[Translator, float]:
         """Of an arm, and processor seconds it took to learn; arms that share it learn once."""
@@ -135,42 +148,49 @@ def _cut(chips: Chips, side: int = 128) -> Chips:
     return Chips(chips.pixels[..., :side, :side], chips.labels[:, :side, :side], chips.sets)
 
 
+# ------------------------------------------------------------------------------ kept
+
+
+def kept(bench: Bench, done: Done) -> Iterator[Row]:
+    """What the translator of the first seed keeps, and a picture of it; the score is of masks."""
+    asked = FaithfulnessParams(chips=JUDGED, target_chips=200)
+    for name, seed in bench.due("kept", done):
+        if seed == bench.args.seeds[0]:
+            translator, seconds = bench.translator(name, seed)
+            found = measure_faithfulness(
+                translator, bench.source, bench.target, asked, bench.instruments
+            )
+            shown = TranslatedChips(bench.source, translator, seed)
+            picture(bench.beside(f"{name}.png"), bench.source, shown, bench.target)
+            facts = {"faithfulness": found.as_dict(), "fit_seconds": seconds}
+            row = {"part": "kept", "arm": name, "seed": seed, "score": found.mask_consistency}
+            yield row | facts
+
+
 # ------------------------------------------------------------------------------ buildings
 
 
 def buildings(bench: Bench, done: Done) -> Iterator[Row]:
-    """F1 of building on real images, by arm and seed; what seed 0 keeps."""
+    """F1 of building on real images, by arm and seed."""
     for name, seed in bench.due("buildings", done):
-        translator, seconds = bench.translator(name, seed)
-        yield _building_row(bench, name, seed, translator) | {"fit_seconds": seconds}
+        yield _building_row(bench, name, seed, bench.translator(name, seed)[0])
 
 
 def _building_row(bench: Bench, name: str, seed: int, translator: Translator) -> Row:
-    """One network, tested on each set; with seed 0 faithfulness and a picture."""
-    shown = TranslatedChips(bench.source, translator, seed)
+    """One network, tested on each set."""
+    shown = TranslatedChips(bench.source, translator, seed, ARMS[name].share)
     params = replace(LOOP, steps=bench.args.steps, seed=seed)
     network, facts = trained(methods(2)["supervised"], 2, (stretched(shown), None), params)
-    keep_network(network, bench.args.out.parent / f"adaptation/{name}-{seed}.npz")
+    keep_network(network, bench.beside(f"{name}-{seed}.npz"))
     sets = scores(network, bench.out)
     row = {"part": "buildings", "arm": name, "seed": seed, **facts, "sets": sets}
-    row["score"] = float(np.mean(list(sets.values())))
-    if seed == bench.args.seeds[0]:
-        row["faithfulness"] = faithfulness(bench, translator)
-        picture(bench.args.out.parent / f"adaptation/{name}.png", bench.source, shown, bench.target)
-    return row
+    return row | {"score": float(np.mean(list(sets.values())))}
 
 
 def scores(network: nn.Module, out: Chips) -> dict[str, float]:
     """F1 of building on each set."""
     names = sorted(set(out.sets.tolist()))
     return {s: float(f1(tested(network, out.of(out.sets == s), 2))[1]) for s in names}
-
-
-def faithfulness(bench: Bench, translator: Translator) -> Row:
-    """What a translation keeps, ready for JSON."""
-    params = FaithfulnessParams(chips=JUDGED, target_chips=200)
-    found = measure_faithfulness(translator, bench.source, bench.target, params, bench.instruments)
-    return found.as_dict()
 
 
 def keep_network(network: nn.Module, path: Path) -> None:
@@ -197,7 +217,7 @@ def damage(bench: Bench, done: Done) -> Iterator[Row]:
     pairs = real_pairs(bench.args.data)
     for name, seed in bench.due("damage", done):
         translator, _ = bench.translator(name, seed)
-        chips = struck(TranslatedChips(bench.pairs, translator, seed))
+        chips = struck(TranslatedChips(bench.pairs, translator, seed, ARMS[name].share))
         network = trained_on(chips, FORM, WEIGHTS, bench.args.steps, seed)
         sets = damage_scores(network, pairs)
         mean = float(np.mean(list(sets.values())))
@@ -212,7 +232,7 @@ def temporal(bench: Bench, done: Done) -> Iterator[Row]:
     data = bench.args.data
     second, raw = real(data, date="after")[2], real(data, stretched=False, date="after")[2]
     for seed in bench.args.seeds:
-        network = kept_network(bench.args.out.parent / f"adaptation/identity-{seed}.npz")
+        network = kept_network(bench.beside(f"identity-{seed}.npz"))
         for name in TEMPORAL:
             if ("temporal", name, seed) in done:
                 continue
@@ -241,7 +261,7 @@ def main() -> None:
     parser.add_argument("--pool", type=Path, default=root / "out/adaptation_towns")
     parser.add_argument("--pairs", type=int, default=200, help="simulated pairs to learn from")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS)[:4])
+    parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS)[:5])
     parser.add_argument("--steps", type=int, default=400, help="of networks that find buildings")
     parser.add_argument("--fit-steps", type=int, default=400, help="of translators that train")
     parser.add_argument("--encoder-steps", type=int, default=200, help="of the encoder of KID")
@@ -253,7 +273,13 @@ def main() -> None:
     rows = json.loads(args.out.read_text("utf-8"))["runs"] if args.out.exists() else []
     done = {(row["part"], row["arm"], row["seed"]) for row in rows}
     bench = Bench(args)
-    runs = {"buildings": buildings, "damage": damage, "temporal": temporal, "paired": paired}
+    runs = {
+        "kept": kept,
+        "buildings": buildings,
+        "damage": damage,
+        "temporal": temporal,
+        "paired": paired,
+    }
     for part in args.parts or PARTS:
         for row in runs[part](bench, done):
             rows.append(row)

@@ -255,6 +255,7 @@ def _add_masks(
 # ------------------------------------------------------------------------------ figures
 
 _Table = dict[str, Any]
+_TINY = 1e-6  # of a deviation, so that a dead feature stays 0
 
 
 def _places(tally: _Tally) -> _Table:
@@ -288,7 +289,11 @@ def _masks(tally: _Tally) -> _Table:
 def _looks(
     tally: _Tally, target: ChipSource, params: FaithfulnessParams, features: Features
 ) -> _Table:
-    """How near the target translation and source come, and how far apart they lie."""
+    """How near the target translation and source come, and how far apart they lie.
+
+    Features have mean 0 and deviation 1 in the target: those of a small encoder have lengths of
+    their own, and the kernel of KID takes the third power.
+    """
     count = len(target.names)
     there = np.concatenate(
         [
@@ -296,7 +301,11 @@ def _looks(
             for k in _spread(count, params.target_chips)
         ]
     )
-    before, after = (np.concatenate(kept) for kept in tally.vectors)
+    middle, spread = there.mean(0), there.std(0) + _TINY
+    there, before, after = (
+        (vectors - middle) / spread
+        for vectors in (there, *(np.concatenate(kept) for kept in tally.vectors))
+    )
     return {
         "perceptual": float(np.mean(tally.layers)),
         "kid": kernel_distance(after, there, params.blocks, params.seed),
