@@ -28,7 +28,7 @@ def find_edges(
     if not valid.any() or np.ptp(grey[valid]) < 1e-6:
         return np.zeros(grey.shape, bool)
     low, high = _EDGE_SHARES
-    found = canny(grey.astype(np.float64), _SMOOTH_PX, low, high, mask=valid, use_quantiles=True)
+    found = canny(  # type: ignore[no-untyped-call]grey.astype(np.float64), _SMOOTH_PX, low, high, mask=valid, use_quantiles=True)
     return np.asarray(found, bool)
 
 
