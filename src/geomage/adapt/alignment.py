@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 from scipy import ndimage
-from skimage.feature import canny
+from skimage import feature
 
 from geomage.geo.shift import shift_of_blocks
 from geomage.metrics import BinaryCounts
@@ -28,7 +29,9 @@ def find_edges(
     if not valid.any() or np.ptp(grey[valid]) < 1e-6:
         return np.zeros(grey.shape, bool)
     low, high = _EDGE_SHARES
-    found = canny(  # type: ignore[no-untyped-call]grey.astype(np.float64), _SMOOTH_PX, low, high, mask=valid, use_quantiles=True)
+    image = grey.astype(np.float64)
+    canny: Any = feature.canny
+    found = canny(image, _SMOOTH_PX, low, high, mask=valid, use_quantiles=True)
     return np.asarray(found, bool)
 
 
