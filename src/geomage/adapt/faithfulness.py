@@ -8,9 +8,11 @@ to the target (KID, FID) never stands alone, but beside what became of masks, ed
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -32,6 +34,7 @@ __all__ = [
     "Features",
     "Instruments",
     "measure_faithfulness",
+    "write_faithfulness",
 ]
 
 
@@ -250,6 +253,14 @@ def _add_masks(
         masks = (before, after)
         pairs = zip(tally.labels, masks, strict=True)
         tally.labels = [sums + binary_counts(true, mask[known]) for sums, mask in pairs]
+
+
+def write_faithfulness(found: Faithfulness, folder: Path) -> Path:
+    """Write `faithfulness.json` into a run folder; it appears when it is complete."""
+    file = folder / "faithfulness.json"
+    part = file.with_suffix(".part")
+    part.write_text(json.dumps(found.as_dict(), indent=1) + "\n", encoding="utf-8")
+    return part.replace(file)
 
 
 # ------------------------------------------------------------------------------ figures

@@ -1,5 +1,6 @@
 """What is measured with a translation: 1 and 0 for identity, and each lie by its own figure."""
 
+import json
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from geomage.adapt.faithfulness import (
     FaithfulnessParams,
     Instruments,
     measure_faithfulness,
+    write_faithfulness,
 )
 from geomage.adapt.segmenter import shipped_segmenter
 from geomage.data.chip import UNKNOWN, Channel, Chip
@@ -249,5 +251,10 @@ def test_nothing_to_measure():
         FaithfulnessParams(chips=0)
 
 
-def test_the_same_twice():
-    assert measure(recoloured).edge_f1 == measure(recoloured).edge_f1
+def test_the_same_twice_and_kept_as_json(tmp_path):
+    one, two = measure(recoloured), measure(recoloured)
+    same = replace(two, seconds_per_megapixel=one.seconds_per_megapixel)
+    assert one == same
+    file = write_faithfulness(one, tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["faithfulness.json"]
+    assert json.loads(file.read_text("utf-8")) == one.as_dict()
