@@ -14,13 +14,13 @@ import numpy as np
 
 from benchmarks._semisupervised_chips import UNKNOWN, Chips, joined, real
 from benchmarks._semisupervised_runs import GSD
-from geomage.data.chip import Channel, Chip, ChipSource
+from geomage.data.chip import Chip, ChipSource
 from geomage.data.kept_chips import keep_chips
+from geomage.data.readers.bands import RGB
 from geomage.data.simulated_chips import SimulatedPairChips, SimulatedPairParams
 from geomage.data.stream import StreamParams
 from geomage.geo import stretch_counts
 
-RGB = tuple(Channel(n, w) for n, w in (("red", 0.66), ("green", 0.56), ("blue", 0.48)))
 STREAM = StreamParams(size_px=192, no_data=0.0, cloudy=0.0, calm=0.3)
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from benchmarks._adaptation_chips import RGB
 from benchmarks._adaptation_runs import answer
 from benchmarks._semisupervised_chips import CHIP, UNKNOWN, is_tested, real_images
 from benchmarks._semisupervised_runs import GSD
 from geomage.data.chip import Chip, ChipSource
+from geomage.data.readers.bands import RGB
 from geomage.geo import stretch_counts
 from geomage.metrics import confusion, f1
 from geomage.model.architecture import Architecture
