@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from benchmarks._semisupervised_chips import Chips
-from benchmarks._semisupervised_runs import BATCH, LOOP, SIDE, architecture, crops
+from benchmarks._semisupervised_runs import BATCH, GSD, KEYS, LOOP, SIDE, architecture, crops
 from geomage.adapt.encoder_features import EncoderFeatures
 from geomage.adapt.method import Domains, Fitting, Parts
 from geomage.adapt.methods import METHODS
@@ -26,6 +26,9 @@ from geomage.learn.processes import Group
 from geomage.learn.selfsupervised import SELFSUPERVISED, SimClrParams, ViewParams
 from geomage.learn.semisupervised import SEMISUPERVISED, SupervisedParams
 from geomage.model.architecture import Architecture
+
+
+_LEVELS = 1000
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,32 @@ def encoder(chips: Chips, steps: int, seed: int) -> EncoderFeatures:
         training_step(state, StepBatch(None, bare), params, alone)
     network: Any = state.averaged
     return EncoderFeatures(network.encoder.eval())
+
+
+# ------------------------------------------------------------------------------ thresholds
+
+
+@torch.no_grad()
+def average_precision(network: nn.Module, chips: Chips) -> float:
+    """Sum over thresholds of precision times what recall gains, of 1000 thresholds of building."""
+    counts = np.zeros((2, _LEVELS), np.int64)
+    for k in range(0, len(chips), 8):
+        pixels = torch.from_numpy(chips.pixels[k : k + 8]).float()[:, None] / 255
+        gsd = torch.full((len(pixels),), GSD)
+        said = network(pixels, torch.tensor(KEYS), gsd)["classes"].softmax(1)[:, 1].numpy()
+        level = np.minimum((said * _LEVELS).astype(int), _LEVELS - 1)
+        for label in (0, 1):
+            here = level[chips.labels[k : k + 8] == label]
+            counts[label] += np.bincount(here, minlength=_LEVELS)
+    return precision_area(counts)
+
+
+def precision_area(counts: np.ndarray) -> float:
+    """Average precision from pixels (label, level of what was said), levels rising."""
+    fp, tp = np.cumsum(counts[:, ::-1], axis=1)
+    precision = tp / np.maximum(tp + fp, 1)
+    gained = np.diff(tp, prepend=0) / max(int(tp[-1]), 1)
+    return float((precision * gained).sum())
 
 
 # ------------------------------------------------------------------------------ any chips

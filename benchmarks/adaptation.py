@@ -1,11 +1,11 @@
 """What translating simulated chips is worth to a network that is tested on real images.
 
-    python -m benchmarks.adaptation [kept] [buildings] [damage] [temporal] [paired] [--arms …]
+    python -m benchmarks.adaptation [kept] [buildings] [ranked] [damage] [temporal] [paired] [--arms …]
 
 `buildings`: a translator learns from simulated towns and unlabelled real images; a small network
 learns buildings from the translated towns and is tested on each real set, at the same steps, crops
 and first weights whatever the translator. `kept`: what the
-translation keeps (`geomage.adapt.faithfulness`) and what it costs. `damage`: the same
+translation keeps (`geomage.adapt.faithfulness`) and what it costs. `ranked`: average precision of these networks. `damage`: the same
 with both dates of the pairs, and where damage is bad. `temporal`: networks of `buildings` that saw
 simulated first dates, on real second dates as they are, and shown as first dates. `paired`: water
 on Sen1Floods11, by an optical network on translated radar, on real optical, and by a radar network.
@@ -39,7 +39,15 @@ from benchmarks._adaptation_chips import (
 )
 from benchmarks._adaptation_damage import FORM, WEIGHTS, damage_scores, real_pairs, struck
 from benchmarks._adaptation_paired import paired
-from benchmarks._adaptation_runs import Arm, built, encoder, fitted, fitting_of, trained_on
+from benchmarks._adaptation_runs import (
+    Arm,
+    average_precision,
+    built,
+    encoder,
+    fitted,
+    fitting_of,
+    trained_on,
+)
 from benchmarks._adaptation_table import picture, table
 from benchmarks._semisupervised_chips import Chips, joined, real
 from benchmarks._semisupervised_runs import LOOP, architecture, tested, trained
@@ -79,7 +87,7 @@ ARMS = {
     "sdedit": Arm("sdedit"),
 }
 TEMPORAL = ("identity", "histogram", "colour", "fourier")
-PARTS = ("kept", "buildings", "damage", "temporal", "paired")
+PARTS = ("kept", "buildings", "ranked", "damage", "temporal", "paired")
 JUDGED = 16  # chips whose translation is measured
 
 
@@ -202,11 +210,27 @@ def keep_network(network: nn.Module, path: Path) -> None:
 def kept_network(path: Path) -> nn.Module:
     """Read weights that `keep_network` wrote."""
     if not path.exists():
-        raise SystemExit(f"{path} is not there: run the part buildings with the arm identity first")
+        raise SystemExit(f"{path} is not there: run the part buildings of this arm and seed first")
     network = build_network(architecture(2), 0)
     with np.load(path, allow_pickle=False) as kept:
         network.load_state_dict({name: torch.from_numpy(kept[name]) for name in kept.files})
     return network.eval()
+
+
+# ------------------------------------------------------------------------------ ranked
+
+
+def ranked(bench: Bench, done: Done) -> Iterator[Row]:
+    """Average precision of the networks of `buildings`: the same without a threshold.
+
+    A short run that is unsure says building too seldom; what it ranks shows what it has learnt.
+    """
+    for name, seed in bench.due("ranked", done):
+        network = kept_network(bench.beside(f"{name}-{seed}.npz"))
+        names = sorted(set(bench.out.sets.tolist()))
+        each = {s: average_precision(network, bench.out.of(bench.out.sets == s)) for s in names}
+        mean = float(np.mean(list(each.values())))
+        yield {"part": "ranked", "arm": name, "seed": seed, "score": mean, "sets": each}
 
 
 # ------------------------------------------------------------------------------ damage

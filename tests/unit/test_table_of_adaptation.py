@@ -1,5 +1,9 @@
 """The table and the verdict of the adaptation benchmark, on runs made up."""
 
+import numpy as np
+import pytest
+
+from benchmarks._adaptation_runs import precision_area
 from benchmarks._adaptation_table import table, verdict
 
 NOTHING = dict.fromkeys(
@@ -47,3 +51,9 @@ def test_the_best_needs_every_seed_and_the_default_masks_too():
 def test_what_was_not_measured_is_a_dash():
     line = next(line for line in table(ROWS) if line.startswith("| liar | 0.700"))
     assert line == "| liar | 0.700 | - | - | - | - | - | - | - | 1.000 ± 0.100 | 2.00 | 0.50 | 3 |"
+
+
+def test_average_precision_by_hand():
+    # at the highest level 1 right and 1 wrong, below it 1 right: 1/2 · 1/2 + 2/3 · 1/2
+    assert precision_area(np.array([[5, 0, 1], [0, 1, 1]])) == pytest.approx(1 / 4 + 1 / 3)
+    assert precision_area(np.array([[9, 0, 0], [0, 0, 4]])) == 1
