@@ -27,7 +27,6 @@ from geomage.learn.selfsupervised import SELFSUPERVISED, SimClrParams, ViewParam
 from geomage.learn.semisupervised import SEMISUPERVISED, SupervisedParams
 from geomage.model.architecture import Architecture
 
-
 _LEVELS = 1000
 
 

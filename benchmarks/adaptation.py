@@ -1,14 +1,16 @@
 """What translating simulated chips is worth to a network that is tested on real images.
 
-    python -m benchmarks.adaptation [kept] [buildings] [ranked] [damage] [temporal] [paired] [--arms …]
+    python -m benchmarks.adaptation [PART …] [--arms ARM …] [--seeds 0 1 2] [-o FILE]
 
+`kept`: what each translation keeps (`geomage.adapt.faithfulness`), and what it costs.
 `buildings`: a translator learns from simulated towns and unlabelled real images; a small network
 learns buildings from the translated towns and is tested on each real set, at the same steps, crops
-and first weights whatever the translator. `kept`: what the
-translation keeps (`geomage.adapt.faithfulness`) and what it costs. `ranked`: average precision of these networks. `damage`: the same
-with both dates of the pairs, and where damage is bad. `temporal`: networks of `buildings` that saw
-simulated first dates, on real second dates as they are, and shown as first dates. `paired`: water
-on Sen1Floods11, by an optical network on translated radar, on real optical, and by a radar network.
+and first weights whatever the translator. `ranked`: average precision of these networks.
+`damage`: the same with both dates of the pairs, and where damage is bad. `temporal`: networks of
+`buildings` that saw simulated first dates, on real second dates as they are, and shown as first
+dates. `paired`: water on Sen1Floods11, by an optical network on translated radar, on real optical,
+and by a radar network.
+
 Runs that the output file holds are not done again, so that arms can be added.
 """
 

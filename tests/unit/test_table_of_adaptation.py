@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from benchmarks._adaptation_runs import precision_area
 from benchmarks._adaptation_table import table, verdict
 
