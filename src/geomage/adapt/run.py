@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -67,9 +67,9 @@ def make_translator(
         needs_labels=method.needs_labels(asked),
         say=say,
     )
-    _write_facts(paths, recipe, mark, found)
     fitting = Fitting(domains, out, recipe.seed, recipe.loop, recipe.crop, recipe.batch)
-    parts = _fit(method, asked, fitting)
+    with _noted(paths, recipe, mark, found):
+        parts = _fit(method, asked, fitting)
     file = write_parts(out, _named(parts, recipe, found["source"]))
     draw_translated(picture, list(_rows(domains, open_translator(file), recipe.seed)))
     return file
@@ -121,10 +121,25 @@ def _refuse_other(paths: RunPaths, mark: str) -> None:
         raise InputError(f"{paths.out}: holds a run of another recipe; choose another folder")
 
 
+@contextmanager
+def _noted(
+    paths: RunPaths, recipe: AdaptRecipe, mark: str, found: dict[str, DomainSurvey]
+) -> Iterator[None]:
+    """Write `recipe.json`; where a new run is refused by its method, the folder stays free."""
+    fresh = not paths.recipe.exists()
+    _write_facts(paths, recipe, mark, found)
+    try:
+        yield
+    except InputError:
+        if fresh:
+            paths.recipe.unlink(missing_ok=True)
+        raise
+
+
 def _write_facts(
     paths: RunPaths, recipe: AdaptRecipe, mark: str, found: dict[str, DomainSurvey]
 ) -> None:
-    """Write `recipe.json`: the recipe, its hash, and how many chips were left out."""
+    """The recipe, its hash, and how many chips were left out."""
     paths.out.mkdir(parents=True, exist_ok=True)
     chips = {
         role: {

@@ -63,7 +63,7 @@ class StyleParams:
     """Of AdamW."""
     weight_decay: float = 1e-2
     """Towards the Gaussian."""
-    noise: float = 0.2
+    noise: float = 0.5
     """Standard deviation of what is added to whitened styles while it learns."""
     shrink: float = 0.05
     """Share of the covariance's diagonal in the covariance that whitens (Ledoit and Wolf 2004)."""
@@ -141,7 +141,8 @@ class StyleFlow(nn.Module):
 
     def whiten(self, x: Float[Tensor, "chip statistic"]) -> Float[Tensor, "chip statistic"]:
         """root⁻¹ (x - mean)."""
-        return torch.linalg.solve_triangular(self.root, (x - self.mean).T, upper=False).T
+        white: Tensor = torch.linalg.solve_triangular(self.root, (x - self.mean).T, upper=False).T
+        return white
 
     def forward(self, white: Tensor) -> tuple[Tensor, Tensor]:
         """From whitened styles to z, and log |det dz / dwhite|."""
@@ -154,7 +155,8 @@ class StyleFlow(nn.Module):
     def log_white(self, white: Tensor) -> Tensor:
         """Log density of whitened styles."""
         z, log_det = self(white)
-        return log_det - 0.5 * z.square().sum(1) - 0.5 * self.size * math.log(2 * math.pi)
+        log_p: Tensor = log_det - 0.5 * z.square().sum(1)
+        return log_p - 0.5 * self.size * math.log(2 * math.pi)
 
     @torch.no_grad()
     def encode(self, x: Styles) -> Styles:
@@ -275,6 +277,8 @@ class ResampleParams:
 
     count: int = 100
     """Chips that are drawn; one may be drawn several times."""
+    axes: int = 4
+    """Principal axes of the statistics that densities are learnt in: few chips fill few."""
     effective: float = 0.2
     """Least effective share of the chips: w^τ takes the place of w, τ up to 1 as that allows."""
     style: StyleParams = field(default_factory=StyleParams)
@@ -282,7 +286,9 @@ class ResampleParams:
     """Of flows and draws."""
 
     def __post_init__(self) -> None:
-        refuse_outside("resample", vars(self), {"count": (1, 10**7), "effective": CHANCE})
+        refuse_outside(
+            "resample", vars(self), {"count": (1, 10**7), "axes": (2, 10**4), "effective": CHANCE}
+        )
 
 
 @dataclass(frozen=True)
@@ -350,8 +356,9 @@ def resample_chips(
             f"styles differ: {', '.join(made.names)} of the simulated, {', '.join(real.names)} of "
             "the real chips: choose the same bands of both"
         )
-    flows = [fit_style(one.values, params.style, params.seed) for one in (real, made)]
-    logs = [flow.log_density(made.values) for flow in flows]
+    parts = _on_axes(real.values, made.values, params.axes)
+    flows = [fit_style(part, params.style, params.seed) for part in parts]
+    logs = [flow.log_density(parts[1]) for flow in flows]
     w, power = style_weights(logs[0] - logs[1], params.effective)
     rows = _drawn(w, params.count, np.random.default_rng([params.seed, 32]))
     indices = made.indices[rows]
@@ -364,6 +371,16 @@ def resample_chips(
         energy_distance(made.values, real.values),
         energy_distance(made.values[rows], real.values),
     )
+
+
+def _on_axes(
+    real: Float[np.ndarray, "chip statistic"], made: Float[np.ndarray, "other statistic"], axes: int
+) -> tuple[Float[np.ndarray, "chip axis"], Float[np.ndarray, "other axis"]]:
+    """Both along the principal axes of both together, each statistic in its deviations."""
+    every = np.concatenate([real, made])
+    spread = np.maximum(every.std(axis=0), 1e-9)
+    turned = np.linalg.svd((every - every.mean(axis=0)) / spread, full_matrices=False)[2][:axes]
+    return real / spread @ turned.T, made / spread @ turned.T
 
 
 def _drawn(w: Weights, count: int, rng: np.random.Generator) -> Int64[np.ndarray, " drawn"]:

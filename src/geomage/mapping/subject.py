@@ -32,7 +32,6 @@ __all__ = ["Subject", "look_at_subject", "measure_subject"]
 NEAR = 1.05
 """How far the GSD of an image may lie outside what a translator has learnt, as a factor."""
 _SIDE = 1024  # pixels, of the lattice that figures are measured on
-_COLOURS = ("red", "green", "blue")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -41,11 +42,12 @@ from geomage.workers import Run, Workers, give_back, makers, open_workers
 __all__ = ["LARGEST_STYLE", "TranslateJob", "translate_raster"]
 
 LARGEST_STYLE = 2**31 - 1
-_SIDE = 512  # px of a tile; more where the halo is large, up to the next
-_LARGEST_SIDE = 2048
+_SIDE = 512  # px of a tile, at least
+_WINDOW = 1280  # px of a tile and its halo, else: the halo is lost work, memory is the price
 _BASE = 400 * 2**20  # bytes: libraries, a translator, GDAL's cache
-_PER_PIXEL = 120  # bytes of a window, of what is read ahead and waits to be written (ours)
-_PER_NETWORK_PIXEL = 1200  # bytes of a window more, in what looks beyond a pixel (ours)
+_PER_VALUE = 16  # bytes of a number of a window that is read ahead or waits to be written (ours)
+_PER_WORK = 32  # bytes of a number of a window in work (ours)
+_PER_NETWORK_PIXEL = 600  # bytes of a window more, in what looks beyond a pixel: a flow, measured
 _DEEPEST = 2  # windows read ahead, at most
 _RUN = 8  # tiles a task, at most
 _PER_STORED_VALUE = 3  # bytes on disk, tiles and image together, compressed: a guess
@@ -90,37 +92,60 @@ def translate_raster(
         OutputError: the output exists, is being made by another run, or cannot be written.
         ModelError: the translator cannot be opened, or gives what it must not.
     """
-    out = job.out.absolute()
     _refuse_output(job)
     _refuse_numbers(job)
     give_back()
+    ready, out = _prepare(job, say), job.out.absolute()
+    rows, columns = ready.subject.facts.shape
+    refuse_full(out, rows * columns * len(ready.card.made) * _PER_STORED_VALUE)
+    identity = {**ready.identity, "side_px": ready.side, "made_by": makers()}
+    with open_workers(Workers(job.jobs), say) as run, open_work(out, identity) as work:
+        if work.resumed:
+            say(f"note: going on with the work that an earlier run left in {work.folder}")
+        radiometry, figures = measure_subject(ready.subject)
+        subject = replace(ready.subject, radiometry=radiometry)
+        store = _store(work, subject, ready.card, ready.side)
+        task = TranslateTiles(
+            subject, figures, ready.labels, store, job.opens, ready.opened.sha256, job.style,
+            ready.depth,
+        )  # fmt: skip
+        _fill(task, ready.opened, job.jobs, run, work)
+        stretch = None if radiometry.stretch is None else asdict(radiometry.stretch)
+        facts = {**ready.identity, "stretch": stretch}
+        _write(store, subject, ready.card, out, facts)
+        work.scratch.discard()
+    return facts
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A job that nothing speaks against."""
+
+    opened: OpenedTranslator
+    subject: Subject
+    labels: LabelMap | None
+    side: int
+    """Of tiles, pixels."""
+    depth: int
+    """Windows read ahead."""
+    identity: dict[str, Any]
+    """What the bytes of the translation depend on."""
+
+    @property
+    def card(self) -> TranslatorCard:
+        """Of the translator."""
+        return self.opened.translator.card
+
+
+def _prepare(job: TranslateJob, say: Callable[[str], None]) -> _Ready:
+    """Check image, labels, translator and budget against each other; no pixel is read."""
     opened = job.opens()
     card = opened.translator.card
     subject = look_at_subject(job.image, card, gsd=job.gsd, scale=job.scale)
     labels = _labels(job, subject, card, say)
     side = _side(job, card)
-    depth = _depth(job, card, side)
-    rows, columns = subject.facts.shape
-    refuse_full(out, rows * columns * len(card.made) * _PER_STORED_VALUE)
-    identity = _identity(job, subject, opened, labels)
-    with (
-        open_workers(Workers(job.jobs), say) as run,
-        open_work(out, {**identity, "side_px": side, "made_by": makers()}) as work,
-    ):
-        if work.resumed:
-            say(f"note: going on with the work that an earlier run left in {work.folder}")
-        radiometry, figures = measure_subject(subject)
-        subject = replace(subject, radiometry=radiometry)
-        store = _store(work, subject, card, side)
-        task = TranslateTiles(
-            subject, figures, labels, store, job.opens, opened.sha256, job.style, depth
-        )
-        _fill(task, opened, job.jobs, run, work)
-        stretch = None if radiometry.stretch is None else asdict(radiometry.stretch)
-        facts = {**identity, "stretch": stretch}
-        _write(store, subject, card, out, facts)
-        work.scratch.discard()
-    return facts
+    depth = _depth(job, card, side, subject.facts.shape)
+    return _Ready(opened, subject, labels, side, depth, _identity(job, subject, opened, labels))
 
 
 def _refuse_output(job: TranslateJob) -> None:
@@ -151,16 +176,16 @@ def _labels(
 
 def _side(job: TranslateJob, card: TranslatorCard) -> int:
     """Side of tiles in whole strides: by the card alone, so that budgets change no byte."""
-    wanted = job.side_px or min(_LARGEST_SIDE, max(_SIDE, 4 * card.halo_px))
+    wanted = job.side_px or max(_SIDE, _WINDOW - 2 * halo_of(card))
     return -(-wanted // card.stride_px) * card.stride_px
 
 
-def _depth(job: TranslateJob, card: TranslatorCard, side: int) -> int:
+def _depth(job: TranslateJob, card: TranslatorCard, side: int, shape: tuple[int, int]) -> int:
     """How many windows are read ahead in the budget, which the processes share."""
-    pixels = (side + 2 * halo_of(card)) ** 2
-    values = len(card.channels) + len(card.made)
-    ahead = pixels * values * _PER_PIXEL // 4
-    fixed = _BASE + ahead + (pixels * _PER_NETWORK_PIXEL if card.halo_px else 0)
+    pixels = math.prod(min(side, one) + 2 * halo_of(card) for one in shape)
+    values = pixels * (len(card.channels) + len(card.made))
+    network = pixels * _PER_NETWORK_PIXEL if card.halo_px else 0
+    fixed, ahead = _BASE + values * _PER_WORK + network, values * _PER_VALUE
     depth = (job.memory_bytes // job.jobs - fixed) // ahead
     if depth < 1:
         least = -(-job.jobs * (fixed + ahead) // 2**20)

@@ -84,15 +84,15 @@ class VelocityUNet(nn.Module):
     def __init__(self, params: VelocityUNetParams, bands: int, planes: int) -> None:
         super().__init__()
         self.bands, self.planes, self.stride = bands, planes, params.stride
-        widths, self.depth = params.widths, params.depth
+        widths, self.fold = params.widths, params.fold
         self.told = Told(params.told)
-        self.stem = nn.Conv2d(bands + planes, widths[0], 3, padding=1)
+        self.stem = nn.Conv2d((bands + planes) * self.fold**2, widths[0], 3, padding=1)
         self.down = nn.ModuleList(_blocks(w, params) for w in widths)
         self.halve = nn.ModuleList(Downsample(a, b) for a, b in pairwise(widths))
         self.narrow = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in pairwise(widths))
         self.up = nn.ModuleList(_blocks(w, params) for w in widths[:-1])
         self.norm = ChannelNorm(widths[0])
-        self.head = nn.Conv2d(widths[0], bands, 3, padding=1)
+        self.head = nn.Conv2d(widths[0], bands * self.fold**2, 3, padding=1)
         _scale_down(self.head)
 
     def forward(
@@ -104,7 +104,7 @@ class VelocityUNet(nn.Module):
     ) -> Float[Tensor, "batch band y x"]:
         """v(x, t); y and x are multiples of `stride`."""
         told = self.told(t, gsd)
-        x = self.stem(_with_planes(x, given))
+        x = self.stem(F.pixel_unshuffle(_with_planes(x, given), self.fold))
         beside: list[Tensor] = []
         for level, blocks in enumerate(self.down):
             x = self.halve[level - 1](x) if level else x
@@ -113,8 +113,7 @@ class VelocityUNet(nn.Module):
         for level in reversed(range(len(self.up))):
             x = beside[level] + double(self.narrow[level](x))
             x = _through(self.up[level], x, told)
-        said: Tensor = self.head(F.silu(self.norm(x)))
-        return said
+        return F.pixel_shuffle(self.head(F.silu(self.norm(x))), self.fold)
 
 
 def _blocks(width: int, params: VelocityUNetParams) -> nn.ModuleList:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -10,16 +11,19 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 import rasterio
-from made_floods import write_floods
+from made_domains import Scenes
 from PIL import Image
 
-from geomage.adapt import methods
+from geomage.adapt import domains, methods
 from geomage.adapt.domains import open_domains
 from geomage.adapt.recipe import AdaptRecipe, adapt_recipe_from_dict, find_adapt_recipe
 from geomage.adapt.run import make_translator
 from geomage.adapt.translator_file import open_translator
+from geomage.data.chip import Chip
 from geomage.data.chip_sources import SourceParams
+from geomage.data.tables import build
 from geomage.errors import InputError, RunError
+from made_floods import write_floods
 
 
 @pytest.fixture(scope="module")
@@ -88,9 +92,9 @@ def test_half_empty_chips_are_left_out_and_counted(tmp_path: Path):
     folder = write_floods(tmp_path / "floods", count=6)
     blank(folder, "Spain_1")
     told: list[str] = []
-    domains, found = open_domains(recipe_for(folder), tmp_path / "kept", say=told.append)
-    assert found["target"].empty == (domains.target.source.names[0],)
-    assert len(domains.target.names) == 2
+    opened, found = open_domains(recipe_for(folder), tmp_path / "kept", say=told.append)
+    assert found["target"].empty == (opened.target.source.names[0],)
+    assert len(opened.target.names) == 2
     assert told == ["note: target: 1 chips hold data in less than half, left out"]
     blank(folder, "Spain_3")
     with pytest.raises(
@@ -105,21 +109,21 @@ def test_pairs_lose_both_where_one_is_half_empty(tmp_path: Path):
     other = write_floods(tmp_path / "other", count=6)
     blank(other, "Ghana_2")
     recipe = recipe_for(folder, target=(source(other, "Ghana"),), paired=True)
-    domains, _ = open_domains(recipe, tmp_path / "kept")
-    assert domains.source.names == domains.target.names
-    assert len(domains.source.names) == 2
+    opened, _ = open_domains(recipe, tmp_path / "kept")
+    assert opened.source.names == opened.target.names
+    assert len(opened.source.names) == 2
     with pytest.raises(InputError, match="not of the same names"):
         open_domains(recipe_for(folder, paired=True), tmp_path / "kept")
 
 
 def test_several_sources_are_one_domain(floods: Path, tmp_path: Path):
     both = (source(floods, "Ghana"), source(floods, "Spain"))
-    domains, _ = open_domains(recipe_for(floods, source=both), tmp_path)
-    names = domains.source.names
+    opened, _ = open_domains(recipe_for(floods, source=both), tmp_path)
+    names = opened.source.names
     assert len(set(names)) == 6
     assert names[0].startswith("1_")
-    assert domains.source.classes == ("dry", "water")
-    assert domains.source.chip(5).name in names[5]
+    assert opened.source.classes == ("dry", "water")
+    assert opened.source.chip(5).name in names[5]
 
 
 def test_too_many_chips_that_cannot_be_read_end_the_run(tmp_path: Path):
@@ -145,13 +149,38 @@ def test_other_bands_are_refused_before_anything_is_read(floods: Path, tmp_path:
 def test_a_method_that_needs_labels_is_given_labels(
     floods: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    told = methods.METHODS["histogram"]._replace(needs_labels=lambda _: True)
-    monkeypatch.setattr(methods, "METHODS", MappingProxyType({"told": told}))
+    known = methods.METHODS
+    told = known["histogram"]._replace(needs_labels=lambda _: True)
+    monkeypatch.setattr(methods, "METHODS", MappingProxyType({**known, "told": told}))
     recipe = recipe_for(floods, method="told")
-    open_domains(recipe, tmp_path, needs_labels=True)
-    bare = (replace(recipe.source[0], reader="levir", product="", events=()),)
+    make_translator(recipe, tmp_path / "labelled")
+    mixed = (*recipe.source, SourceParams("simulated-floods", simulated={"task": "flood"}))
+    with pytest.raises(
+        InputError, match=r"label map of \[\[source\]\]: its sources have no classes"
+    ):
+        make_translator(replace(recipe, source=mixed), tmp_path / "mixed")
+
+
+def test_a_run_that_its_method_refuses_leaves_the_folder_free(floods: Path, tmp_path: Path):
     with pytest.raises(InputError):
-        open_domains(replace(recipe, source=bare), tmp_path, needs_labels=True)
+        make_translator(recipe_for(floods, method="fourier", params={"side": 1024}), tmp_path)
+    make_translator(recipe_for(floods), tmp_path)
+
+
+class Bare(Scenes):
+    """Classes, and not one label."""
+
+    def chip(self, index: int) -> Chip:
+        return replace(super().chip(index), labels=None)
+
+
+def test_chips_without_labels_are_refused_where_they_are_needed(
+    floods: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(domains, "open_source", lambda *_: Bare(classes=("low", "high")))
+    open_domains(recipe_for(floods), tmp_path)
+    with pytest.raises(InputError, match="scene_0 has no labels"):
+        open_domains(recipe_for(floods), tmp_path, needs_labels=True)
 
 
 # ------------------------------------------------------------------------------ recipes
@@ -160,7 +189,7 @@ def test_a_method_that_needs_labels_is_given_labels(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"method": "histgram"}, r"no method 'histgram' \(near: histogram\)"),
+        ({"method": "histgram"}, r"no method 'histgram' \(near: histogram, spectrum\)"),
         ({"params": {"strenght": 1.0}}, r"params of histogram: unknown key.*near: strength"),
         ({"params": {"strength": 2.0}}, "strength = 2.0 is outside"),
         ({"crop": 2}, "crop = 2 is outside"),
@@ -204,6 +233,17 @@ def test_recipes_are_found_by_name_or_read(floods: Path, tmp_path: Path):
     path.write_text('methd = "colour"\n')
     with pytest.raises(InputError, match=r"mine\.toml: unknown key 'methd' \(near: method\)"):
         find_adapt_recipe(str(path))
+
+
+def test_the_page_knows_every_method_and_its_recipe_can_be_read(project: Path):
+    page = (project / "docs/adapt.md").read_text("utf-8")
+    recipe, source = (part.split("```")[0] for part in page.split("```toml\n")[1:])
+    made = adapt_recipe_from_dict(tomllib.loads(recipe), "docs/adapt.md")
+    assert made.asked().strength == 0.8
+    table = tomllib.loads(source)["labelled"][0]
+    assert build(SourceParams, table, "docs/adapt.md").looks == 4
+    for name in methods.METHODS:
+        assert name in page
 
 
 def test_the_shipped_recipe_can_be_begun():

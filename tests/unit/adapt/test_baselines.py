@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from geomage.adapt.baselines import (
     IdentityParams,
     SpectrumParams,
 )
-from geomage.adapt.baselines.bank import Weighed, pool_figures
+from geomage.adapt.baselines.bank import Weighed, pool_figures, refuse_large
 from geomage.adapt.baselines.colour import MAPS
 from geomage.adapt.baselines.domain import Image
 from geomage.adapt.baselines.fourier import low_amplitudes, swap_amplitude
@@ -27,7 +27,7 @@ from geomage.adapt.baselines.spectrum import radial_mean
 from geomage.adapt.method import Parts
 from geomage.adapt.methods import METHODS
 from geomage.data.translation import Translator, Window, measure_figures, translate_chip
-from geomage.errors import InputError
+from geomage.errors import CorruptError, InputError, RunError
 
 PLAIN = {
     "identity": IdentityParams(),
@@ -147,6 +147,31 @@ def test_bad_domains_are_named(name: str, tmp_path: Path):
         fit(PLAIN[name], fitting(tmp_path, target=replace(TARGET, seen=0.05)))
     with pytest.raises(InputError, match="the bands red, green, blue, the target vv, vh"):
         fit(PLAIN[name], fitting(tmp_path, target=replace(TARGET, channels=RADAR)))
+
+
+@dataclass(frozen=True)
+class Broken(Scenes):
+    """Some chips cannot be read."""
+
+    bad: tuple[int, ...] = ()
+
+    def chip(self, index: int):
+        if index in self.bad:
+            raise CorruptError(f"scene_{index}.tif cannot be read")
+        return super().chip(index)
+
+
+def test_a_chip_that_cannot_be_read_is_left_out_and_many_are_not(tmp_path: Path):
+    parts = BASELINES["colour"].fit(ColourParams(), fitting(tmp_path, target=Broken(bad=(2,))))
+    assert len(parts.tables["mean"]) == 3
+    with pytest.raises(RunError, match=r"target: 2 chips cannot be read: scene_\d.tif"):
+        BASELINES["colour"].fit(ColourParams(), fitting(tmp_path, target=Broken(bad=(1, 2))))
+
+
+def test_more_numbers_than_a_file_holds_are_refused():
+    refuse_large({"a": np.zeros(10**6)})
+    with pytest.raises(InputError, match="1,000,001 numbers, and a translator holds 1,000,000"):
+        refuse_large({"a": np.zeros(10**6), "b": np.zeros(1)})
 
 
 def test_bad_parameters_are_named():
@@ -339,6 +364,13 @@ def test_a_blurred_domain_is_sharpened_and_a_sharp_one_blurred(tmp_path: Path):
     assert roughness(before.pixels) < roughness(after.pixels) < 1.2 * wanted
     back = made("spectrum", SpectrumParams(16, bound=4), tmp_path, source=TARGET, target=SOURCE)
     assert roughness(translate_chip(back, TARGET.chip(0), 0).pixels) < wanted
+
+
+def test_sharpness_costs_no_contrast(tmp_path: Path):
+    one = replace(TARGET, count=1, side=96)
+    spectrum = made("spectrum", SpectrumParams(16), tmp_path, target=one)
+    seen = translate_chip(spectrum, Scenes(side=96).chip(0), 0).pixels
+    np.testing.assert_allclose(seen.std(axis=(2, 3)), one.chip(0).pixels.std(axis=(2, 3)), rtol=0.2)
 
 
 def test_parts_name_no_network(tmp_path: Path):

@@ -142,17 +142,17 @@ def mixed() -> StyleStatistics:
 
 def test_chosen_chips_are_nearer_to_the_real_ones(mixed: StyleStatistics):
     real = survey_style(replace(SOURCE, count=15, seed=8, level=0.5, spread=0.1))
-    found = resample_chips(Mixed(), mixed, real, ResampleParams(80, 0.15, QUICK))
+    found = resample_chips(Mixed(), mixed, real, ResampleParams(80, 4, 0.15, QUICK))
     assert found.after < 0.6 * found.before
     assert len(found.chips.names) == 80
     assert found.effective >= 0.15 * 30 - 1e-6
     assert found.chips.chip(0).name == Mixed().chip(int(found.indices[0])).name
-    again = resample_chips(Mixed(), mixed, real, ResampleParams(80, 0.15, QUICK))
+    again = resample_chips(Mixed(), mixed, real, ResampleParams(80, 4, 0.15, QUICK))
     assert np.array_equal(found.indices, again.indices)
 
 
 def test_each_chip_is_drawn_as_often_as_it_weighs(mixed: StyleStatistics):
-    found = resample_chips(Mixed(), mixed, mixed, ResampleParams(90, 0.0, QUICK))
+    found = resample_chips(Mixed(), mixed, mixed, ResampleParams(90, 4, 0.0, QUICK))
     times = np.bincount(found.indices, minlength=30)
     assert (np.abs(times - 90 * found.weights) < 1).all()
     np.testing.assert_allclose(found.weights, 1 / 30)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -79,6 +80,15 @@ def test_a_translator_comes_of_it(name: str, parts):
     assert not np.array_equal(seen, chip.pixels)
     drawn = {translate_chip(translator, chip, style).pixels.tobytes() for style in range(3)}
     assert len(drawn) == (3 if name == "sdedit" else 1)
+
+
+@EACH
+def test_it_travels_to_workers_and_says_the_same(name: str, parts):
+    translator = BASELINES[name].build(parts[name])
+    chip = SOURCE.chip(0)
+    seen = translate_chip(translator, chip, 1).pixels
+    there = pickle.loads(pickle.dumps(translator))  # noqa: S301 -- our own bytes
+    assert np.array_equal(translate_chip(there, chip, 1).pixels, seen)
 
 
 @EACH

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -61,8 +64,8 @@ def image(tmp_path: Path) -> Path:
 
 
 def test_no_side_of_windows_can_be_seen(image: Path, tmp_path: Path):
-    outs = [tmp_path / f"{side}.tif" for side in (8, 44, 64, 512)]
-    for out, side in zip(outs, (8, 44, 64, 512), strict=True):
+    outs = [tmp_path / f"{side}.tif" for side in (20, 44, 64, 512)]
+    for out, side in zip(outs, (20, 44, 64, 512), strict=True):
         translated(image, Wide(), out, side_px=side, style=5)
     first, *others = (out.read_bytes() for out in outs)
     assert all(other == first for other in others)
@@ -368,6 +371,34 @@ def test_a_run_that_broke_goes_on_and_ends_with_the_same_bytes(image: Path, tmp_
     translate_raster(job, told.append)
     assert "going on" in told[0]
     assert breaks.calls == 4 + 6
+    translated(image, Wide(), tmp_path / "other.tif", side_px=64)
+    assert out.read_bytes() == (tmp_path / "other.tif").read_bytes()
+    assert not list(tmp_path.glob(".*"))
+
+
+class Kills(Breaks):
+    """Ends its process instead."""
+
+    def translate(self, window, figures, style):
+        try:
+            return super().translate(window, figures, style)
+        except RunError:
+            os.kill(os.getpid(), signal.SIGKILL)
+            raise
+
+
+def test_a_run_that_was_killed_goes_on(image: Path, tmp_path: Path):
+    out = tmp_path / "out.tif"
+    job = TranslateJob(image=image, out=out, opens=opener(Kills()), side_px=64)
+    process = multiprocessing.get_context("fork").Process(target=translate_raster, args=(job,))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert not out.exists()
+    whole = Breaks()
+    whole.calls = 4
+    translate_raster(replace(job, opens=opener(whole)))
+    assert whole.calls < 4 + 9
     translated(image, Wide(), tmp_path / "other.tif", side_px=64)
     assert out.read_bytes() == (tmp_path / "other.tif").read_bytes()
     assert not list(tmp_path.glob(".*"))

@@ -47,7 +47,8 @@ class Generator(nn.Module):
         seen: list[Tensor] = []
         for level, blocks in enumerate(self.unet.down):
             x = self.unet.halve[level - 1](x) if level else x
-            for block in blocks:  # type: ignore[union-attr]
+            assert isinstance(blocks, nn.ModuleList)
+            for block in blocks:
                 x = block(x, told)
             seen.append(x)
         return seen

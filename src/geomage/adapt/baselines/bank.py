@@ -1,9 +1,8 @@
-"""A bank of target images, each kept as its figures; a style draws one of them."""
+"""Target images, each kept as its figures; a style draws one of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -11,9 +10,11 @@ from jaxtyping import Float
 
 from geomage.adapt.baselines.domain import Image
 from geomage.data.translation import QUANTILES, Figures, measure_figures
+from geomage.errors import InputError
 
-__all__ = ["Bank", "Weighed", "draw_row", "make_bank", "pool_figures", "weigh"]
+__all__ = ["Weighed", "draw_row", "kept_figures", "pool_figures", "refuse_large", "weigh"]
 
+_MOST_VALUES = 10**6
 _PURPOSE = 21  # of draws from a bank
 
 
@@ -25,34 +26,19 @@ class Weighed(NamedTuple):
     """Valid pixels."""
 
 
-@dataclass(frozen=True)
-class Bank:
-    """Figures of some images, or, as a bank of one, of a whole domain."""
-
-    quantiles: Float[np.ndarray, "image band share"]
-    mean: Float[np.ndarray, "image band"]
-    covariance: Float[np.ndarray, "image band band"]
-
-    def draw(self, style: int) -> Figures:
-        """Figures of the image of a style, every image as likely."""
-        row = draw_row(style, len(self.mean))
-        return Figures(self.quantiles[row], self.mean[row], self.covariance[row])
-
-    def tables(self) -> dict[str, np.ndarray]:
-        """As `Parts` keep them."""
-        return vars(self).copy()
-
-    @classmethod
-    def of(cls, tables: Mapping[str, np.ndarray]) -> Bank:
-        """Back from `tables`."""
-        return cls(
-            *(np.asarray(tables[name], float) for name in ("quantiles", "mean", "covariance"))
-        )
-
-
 def draw_row(style: int, rows: int) -> int:
     """The row that a style draws, of so many."""
     return int(np.random.default_rng([style, _PURPOSE]).integers(rows))
+
+
+def refuse_large(tables: Mapping[str, np.ndarray]) -> None:
+    """Raise InputError at more numbers than a translator's file holds."""
+    count = sum(table.size for table in tables.values())
+    if count > _MOST_VALUES:
+        raise InputError(
+            f"what is kept of the target are {count:,} numbers, and a translator holds "
+            f"{_MOST_VALUES:,}: choose fewer images, or a smaller beta where there is one"
+        )
 
 
 def weigh(image: Image) -> Weighed:
@@ -60,14 +46,9 @@ def weigh(image: Image) -> Weighed:
     return Weighed(measure_figures(image.pixels, image.valid), int(image.valid.sum()))
 
 
-def make_bank(images: Sequence[Weighed], *, pooled: bool) -> Bank:
+def kept_figures(images: Sequence[Weighed], *, pooled: bool) -> list[Figures]:
     """Keep images one by one, or all of them as one."""
-    kept = [pool_figures(images)] if pooled else [image.figures for image in images]
-    return Bank(*(np.stack(rows) for rows in zip(*map(_rows, kept), strict=True)))
-
-
-def _rows(figures: Figures) -> tuple[np.ndarray, ...]:
-    return figures.quantiles, figures.mean, figures.covariance
+    return [pool_figures(images)] if pooled else [image.figures for image in images]
 
 
 def pool_figures(images: Sequence[Weighed]) -> Figures:

@@ -13,21 +13,31 @@ x → μ_t + T (x - μ_s), with T Σ_s T' = Σ_t. Three maps do that, or nearly:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from geomage.adapt.baselines.bank import Bank, make_bank, weigh
+from geomage.adapt.baselines.bank import draw_row, kept_figures, weigh
 from geomage.adapt.baselines.domain import gather
 from geomage.adapt.method import Fitting, Parts
 from geomage.data.limits import CHANCE, refuse_outside
 from geomage.data.translation import Figures, TranslatorCard, Window
 from geomage.errors import InputError, near_names
 
-__all__ = ["MAPS", "Colour", "ColourParams", "build_colour", "fit_colour", "match_colours"]
+__all__ = [
+    "MAPS",
+    "Colour",
+    "ColourBank",
+    "ColourParams",
+    "Colours",
+    "build_colour",
+    "fit_colour",
+    "match_colours",
+]
 
 Covariance = Float[np.ndarray, "band band"]
 _FLOOR = 1e-8  # variance along an axis over the largest, below which an image has none
@@ -82,8 +92,42 @@ class ColourParams:
             )
 
 
+class Colours(NamedTuple):
+    """Mean and covariance of the bands of an image."""
+
+    mean: Float[np.ndarray, " band"]
+    covariance: Covariance
+
+
+@dataclass(frozen=True)
+class ColourBank:
+    """Colours of target images, or of a domain as one."""
+
+    mean: Float[np.ndarray, "image band"]
+    covariance: Float[np.ndarray, "image band band"]
+
+    def draw(self, style: int) -> Colours:
+        """Of the image of a style, every image as likely."""
+        row = draw_row(style, len(self.mean))
+        return Colours(self.mean[row], self.covariance[row])
+
+    def tables(self) -> dict[str, np.ndarray]:
+        """As `Parts` keep them."""
+        return {"mean": self.mean, "covariance": self.covariance}
+
+    @classmethod
+    def of_tables(cls, tables: Mapping[str, np.ndarray]) -> ColourBank:
+        """Back from `tables`."""
+        return cls(*(np.asarray(tables[name], float) for name in ("mean", "covariance")))
+
+    @classmethod
+    def of_figures(cls, kept: Sequence[Figures]) -> ColourBank:
+        """Of images that were measured."""
+        return cls(np.stack([f.mean for f in kept]), np.stack([f.covariance for f in kept]))
+
+
 def match_colours(
-    pixels: Float[np.ndarray, "band y x"], source: Figures, target: Figures, name: str
+    pixels: Float[np.ndarray, "band y x"], source: Figures, target: Colours, name: str
 ) -> Float[np.ndarray, "band y x"]:
     """μ_t + T (x - μ_s), T of `MAPS[name]`; where the source has no variance μ_t alone is left."""
     T = MAPS[name](source.covariance, target.covariance)
@@ -96,7 +140,7 @@ class Colour:
     """`Translator` by mean and covariance."""
 
     card: TranslatorCard
-    bank: Bank
+    bank: ColourBank
     map: str
     strength: float
 
@@ -112,11 +156,13 @@ class Colour:
 def fit_colour(params: ColourParams, fitting: Fitting) -> Parts:
     """Measure target images."""
     gathered = gather(fitting, params.images, weigh)
-    bank = make_bank(gathered.found, pooled=params.pooled)
+    bank = ColourBank.of_figures(kept_figures(gathered.found, pooled=params.pooled))
     return Parts(gathered.card("colour"), bank.tables(), {}, asdict(params))
 
 
 def build_colour(parts: Parts) -> Colour:
     """From the bank."""
     numbers = parts.numbers
-    return Colour(parts.card, Bank.of(parts.tables), numbers["map"], float(numbers["strength"]))
+    return Colour(
+        parts.card, ColourBank.of_tables(parts.tables), numbers["map"], float(numbers["strength"])
+    )

@@ -10,18 +10,15 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
-import onnxruntime as ort
 from jaxtyping import Float
 
 from geomage.adapt.baselines.bank import weigh
 from geomage.adapt.baselines.domain import gather, measure_source
-from geomage.adapt.baselines.scale import Scale, filled_to_stride, scale_of
+from geomage.adapt.baselines.scale import Network, Scale, filled_to_stride, scale_of
 from geomage.adapt.method import Fitting, Parts
 from geomage.data.limits import refuse_outside
 from geomage.data.translation import Figures, TranslatorCard, Window
-from geomage.model.run_onnxruntime import open_session
 from geomage.model.velocity_blueprint import VelocityUNetParams
-from geomage.workers.cores import threads_here
 
 __all__ = ["CutParams", "Generated", "build_generated", "fit_cut"]
 
@@ -66,7 +63,7 @@ class Generated:
     """`Translator` by one pass of a network."""
 
     card: TranslatorCard
-    session: ort.InferenceSession
+    network: Network
     scale: Scale
 
     def translate(
@@ -76,8 +73,7 @@ class Generated:
         del figures, style
         z = filled_to_stride(self.scale.seen(window), self.card.stride_px)
         gsd = np.array([window.gsd_m], np.float32)
-        (made,) = self.session.run(None, {"z": z, "gsd": gsd})
-        return self.scale.pixels(made[0], window)
+        return self.scale.pixels(self.network.run(z=z, gsd=gsd)[0], window)
 
 
 def fit_cut(params: CutParams, fitting: Fitting) -> Parts:
@@ -92,6 +88,5 @@ def fit_cut(params: CutParams, fitting: Fitting) -> Parts:
 
 
 def build_generated(parts: Parts) -> Generated:
-    """Open the generator."""
-    session = open_session(parts.networks["generator"], threads_here())
-    return Generated(parts.card, session, Scale.of(parts.tables))
+    """From the generator."""
+    return Generated(parts.card, Network(parts.networks["generator"]), Scale.of(parts.tables))

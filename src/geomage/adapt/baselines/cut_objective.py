@@ -126,7 +126,12 @@ def _drawn_places(
     valid: Bool[Tensor, "batch 1 y x"], level: Tensor, count: int, rng: np.random.Generator
 ) -> Tensor:
     """Places (image, place) that hold data, at the resolution of a level."""
-    share = F.adaptive_avg_pool2d(valid.float(), level.shape[2:]).flatten(1).cpu().numpy()
+    share = (
+        F.adaptive_avg_pool2d(valid.float(), (level.shape[2], level.shape[3]))
+        .flatten(1)
+        .cpu()
+        .numpy()
+    )
     count = min(count, share.shape[1])
     rows = []
     for one in share:

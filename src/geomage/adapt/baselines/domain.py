@@ -11,14 +11,15 @@ from jaxtyping import Bool, Float
 
 from geomage import __version__
 from geomage.adapt.method import Fitting
-from geomage.data.chip import Channel, ChipSource
+from geomage.data.chip import Channel, Chip, ChipSource
 from geomage.data.translation import TranslatorCard
-from geomage.errors import InputError
+from geomage.errors import CorruptError, InputError, RunError
 
 __all__ = ["LEAST_VALID", "Gathered", "Image", "gather", "images_of", "measure_source"]
 
 LEAST_VALID = 0.1
 """Share of an image that must hold data for it to say what its domain looks like."""
+_MOST_CORRUPT = 0.02
 _SOURCE, _TARGET = 0, 1
 _T = TypeVar("_T")
 
@@ -83,11 +84,11 @@ def images_of(source: ChipSource, most: int, seed: list[int], domain: str) -> It
 
     Raises:
         InputError: none is left; `domain` names it.
+        RunError: more than 2 % of the chips, and more than one, cannot be read.
     """
-    order = np.random.default_rng(seed).permutation(len(source.names))
+    order = np.random.default_rng(seed).permutation(len(source.names)).tolist()
     chips = 0
-    for index in order.tolist():
-        chip = source.chip(index)
+    for chip in _readable(source, order, domain):
         if chip.valid.mean() < LEAST_VALID:
             continue
         for date in chip.pixels:
@@ -96,8 +97,21 @@ def images_of(source: ChipSource, most: int, seed: list[int], domain: str) -> It
         if chips == most:
             return
     if not chips:
-        why = f"{len(order)} chips, of which none holds data" if len(order) else "no chips"
+        why = f"{len(order)} chips, of which none holds data" if order else "no chips"
         raise InputError(f"the {domain} domain has {why}: give a folder with images of it")
+
+
+def _readable(source: ChipSource, order: list[int], domain: str) -> Iterator[Chip]:
+    corrupt = 0
+    for index in order:
+        try:
+            chip = source.chip(index)
+        except CorruptError as error:
+            corrupt += 1
+            if corrupt > max(1, _MOST_CORRUPT * len(order)):
+                raise RunError(f"{domain}: {corrupt} chips cannot be read: {error}") from error
+            continue
+        yield chip
 
 
 def _refuse_bands(source: tuple[Channel, ...], target: tuple[Channel, ...]) -> None:

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from geomage.adapt.baselines.bank import draw_row
+from geomage.adapt.baselines.bank import draw_row, refuse_large
 from geomage.adapt.baselines.domain import Image, gather, measure_source
 from geomage.adapt.baselines.spectra import (
     filled,
@@ -188,7 +188,9 @@ def fit_fourier(params: FourierParams, fitting: Fitting) -> Parts:
     target = [amplitudes for amplitudes, _ in gathered.found]
     low = _low_gains(target, params, fitting) if gains else _low_swaps(target)
     reach = params.side // 2 - 1 if gains else 0
-    return Parts(gathered.card("fourier", reach), {"low": low, "mean": mean}, {}, asdict(params))
+    tables = {"low": low, "mean": mean}
+    refuse_large(tables)
+    return Parts(gathered.card("fourier", reach), tables, {}, asdict(params))
 
 
 def _measure(image: Image, params: FourierParams) -> _Measured:

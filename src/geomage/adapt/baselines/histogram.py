@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from jaxtyping import Float
 
-from geomage.adapt.baselines.bank import Bank, make_bank, weigh
+from geomage.adapt.baselines.bank import draw_row, kept_figures, refuse_large, weigh
 from geomage.adapt.baselines.domain import gather
 from geomage.adapt.method import Fitting, Parts
 from geomage.data.limits import CHANCE, refuse_outside
@@ -25,6 +25,9 @@ __all__ = [
     "fit_histogram",
     "match_quantiles",
 ]
+
+
+_DIGITS = 6  # of a quantile: a file of them is read by people, too
 
 
 @dataclass(frozen=True)
@@ -62,14 +65,15 @@ class Histogram:
     """`Translator` by quantiles."""
 
     card: TranslatorCard
-    bank: Bank
+    quantiles: Float[np.ndarray, "image band share"]
+    """Of target images, or of the domain as one."""
     strength: float
 
     def translate(
         self, window: Window, figures: Figures, style: int
     ) -> Float[np.ndarray, "made y x"]:
         """Each pixel by the quantiles of the whole image it is cut from."""
-        target = self.bank.draw(style).quantiles
+        target = self.quantiles[draw_row(style, len(self.quantiles))]
         bands = zip(window.pixels, figures.quantiles, target, strict=True)
         moved = np.stack([match_quantiles(*band) for band in bands])
         mixed = window.pixels + self.strength * (moved - window.pixels)
@@ -79,10 +83,13 @@ class Histogram:
 def fit_histogram(params: HistogramParams, fitting: Fitting) -> Parts:
     """Measure target images."""
     gathered = gather(fitting, params.images, weigh)
-    bank = make_bank(gathered.found, pooled=params.pooled)
-    return Parts(gathered.card("histogram"), bank.tables(), {}, asdict(params))
+    kept = kept_figures(gathered.found, pooled=params.pooled)
+    quantiles = np.stack([figures.quantiles for figures in kept]).round(_DIGITS)
+    refuse_large({"quantiles": quantiles})
+    return Parts(gathered.card("histogram"), {"quantiles": quantiles}, {}, asdict(params))
 
 
 def build_histogram(parts: Parts) -> Histogram:
-    """From the bank."""
-    return Histogram(parts.card, Bank.of(parts.tables), float(parts.numbers["strength"]))
+    """From quantiles."""
+    quantiles = np.asarray(parts.tables["quantiles"], float)
+    return Histogram(parts.card, quantiles, float(parts.numbers["strength"]))

@@ -57,9 +57,12 @@ def open_pools(fitting: Fitting, count: int, channels: tuple[Channel, ...]) -> P
     Raises:
         InputError: a domain is empty, holds no data, or is one image that is too small.
     """
-    domains = {"source": fitting.domains.source, "target": fitting.domains.target}
+    domains, crop = fitting.domains, fitting.crop
     pools = []
-    for kind, (what, source) in zip((_SOURCE, _TARGET), domains.items(), strict=True):
-        refuse_unfit(source, fitting.crop, what)
-        pools.append(cut_pool(source, count, fitting.crop, [fitting.seed, kind], what))
-    return PooledCrops(*pools, channels, fitting.batch, fitting.seed)
+    for kind, what, source in (
+        (_SOURCE, "source", domains.source),
+        (_TARGET, "target", domains.target),
+    ):
+        refuse_unfit(source, crop, what)
+        pools.append(cut_pool(source, count, crop, [fitting.seed, kind], what))
+    return PooledCrops(pools[0], pools[1], channels, fitting.batch, fitting.seed)

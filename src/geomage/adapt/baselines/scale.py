@@ -1,18 +1,23 @@
-"""The units a network sees: each band less a mean, over a deviation; 0 where not valid."""
+"""A network at work, and the units it sees: bands less a mean, over a deviation."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
+import onnxruntime as ort
 from jaxtyping import Float
 
 from geomage.adapt.baselines.bank import Weighed, pool_figures
 from geomage.data.translation import Window
+from geomage.model.run_onnxruntime import open_session
 
-__all__ = ["Scale", "filled_to_stride", "scale_of"]
+__all__ = ["Network", "Scale", "filled_to_stride", "scale_of"]
 
+_THREADS = 1  # another number rounds differently
 _LEAST = 1e-3  # deviation of a band, reflectance
 
 
@@ -44,6 +49,25 @@ class Scale:
     def of(cls, tables: Mapping[str, np.ndarray]) -> Scale:
         """Back from `tables`."""
         return cls(*(np.asarray(tables[f"scale_{name}"], float) for name in ("mean", "deviation")))
+
+
+@dataclass(frozen=True)
+class Network:
+    """An ONNX file that is opened when it is first run, in each process that it travels to."""
+
+    content: bytes
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Open sessions stay at home."""
+        return {"content": self.content}
+
+    @cached_property
+    def _session(self) -> ort.InferenceSession:
+        return open_session(self.content, _THREADS)
+
+    def run(self, **told: np.ndarray) -> np.ndarray:
+        """Its one output."""
+        return np.asarray(self._session.run(None, told)[0])
 
 
 def scale_of(images: Sequence[Weighed]) -> Scale:

@@ -18,19 +18,16 @@ from functools import partial
 from itertools import pairwise
 
 import numpy as np
-import onnxruntime as ort
 from jaxtyping import Float
 
 from geomage.adapt.baselines.bank import weigh
 from geomage.adapt.baselines.domain import gather
-from geomage.adapt.baselines.scale import Scale, filled_to_stride, scale_of
+from geomage.adapt.baselines.scale import Network, Scale, filled_to_stride, scale_of
 from geomage.adapt.flow.place_noise import place_noise
 from geomage.adapt.method import Fitting, Parts
 from geomage.data.limits import refuse_outside
 from geomage.data.translation import Figures, TranslatorCard, Window
-from geomage.model.run_onnxruntime import open_session
 from geomage.model.velocity_blueprint import VelocityUNetParams
-from geomage.workers.cores import threads_here
 
 __all__ = ["Sdedit", "SdeditParams", "build_sdedit", "denoise", "fit_sdedit", "levels"]
 
@@ -81,7 +78,7 @@ class Sdedit:
     """`Translator` that noises and denoises."""
 
     card: TranslatorCard
-    session: ort.InferenceSession
+    network: Network
     scale: Scale
     strength: float
     steps: int
@@ -102,8 +99,7 @@ class Sdedit:
 
     def _noise(self, x: Batch, t: float, gsd_m: float) -> Batch:
         told = {"x": x, "t": np.array([t], np.float32), "gsd": np.array([gsd_m], np.float32)}
-        (noise,) = self.session.run(None, told)
-        return np.asarray(noise)
+        return self.network.run(**told)
 
 
 def fit_sdedit(params: SdeditParams, fitting: Fitting) -> Parts:
@@ -118,12 +114,11 @@ def fit_sdedit(params: SdeditParams, fitting: Fitting) -> Parts:
 
 
 def build_sdedit(parts: Parts) -> Sdedit:
-    """Open the network."""
-    session = open_session(parts.networks["noise"], threads_here())
+    """From what says the noise."""
     numbers = parts.numbers
     return Sdedit(
         parts.card,
-        session,
+        Network(parts.networks["noise"]),
         Scale.of(parts.tables),
         float(numbers["strength"]),
         int(numbers["steps"]),

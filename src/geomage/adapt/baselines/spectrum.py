@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from geomage.adapt.baselines.bank import Bank, Weighed, make_bank, pool_figures, weigh
-from geomage.adapt.baselines.colour import match_colours
+from geomage.adapt.baselines.bank import Weighed, kept_figures, pool_figures, weigh
+from geomage.adapt.baselines.colour import ColourBank, Colours, match_colours
 from geomage.adapt.baselines.domain import Image, gather, measure_source
 from geomage.adapt.baselines.spectra import (
     filled,
@@ -63,8 +63,7 @@ def radial_mean(
     side = amplitudes.shape[-2]
     fy, fx = frequencies(side)
     ring = np.rint(np.hypot(fy, fx) * side).astype(int)
-    # a column stands for its mirror image too, but for the first and the last
-    twice = np.broadcast_to(np.where((fx == 0) | (fx == 0.5), 1.0, 2.0), ring.shape).ravel()
+    twice = _counted(side).ravel()
     power = [np.bincount(ring.ravel(), twice * band.ravel() ** 2) for band in amplitudes]
     return np.asarray(np.sqrt(np.stack(power) / np.bincount(ring.ravel(), twice))[:, ring])
 
@@ -79,7 +78,7 @@ class Spectral:
     """`Translator` by colours and a kernel."""
 
     card: TranslatorCard
-    bank: Bank
+    bank: ColourBank
     kernels: Float[np.ndarray, "band v u"]
 
     def translate(
@@ -97,13 +96,12 @@ def fit_spectrum(params: SpectrumParams, fitting: Fitting) -> Parts:
     """Measure both domains, the source in the target's colours."""
     gathered = gather(fitting, params.images, partial(_measure, side=params.side))
     colours = [one.weighed for one in gathered.found]
-    recoloured = partial(_recoloured, whole=pool_figures(colours), side=params.side)
+    pooled = pool_figures(colours)
+    whole = Colours(pooled.mean, pooled.covariance)
+    recoloured = partial(_recoloured, whole=whole, side=params.side)
     source = _domain(measure_source(fitting, params.images, recoloured))
-    ratio = _domain([one.amplitudes for one in gathered.found]) / np.maximum(source, 1e-12)
-    gains = np.clip(ratio, 1 / params.bound, params.bound)
-    # squares say nothing of their mean, which colours have settled
-    gains[:, 0, 0] = 1.0
-    tables = make_bank(colours, pooled=params.pooled).tables()
+    gains = _gains(source, _domain([one.amplitudes for one in gathered.found]), params.bound)
+    tables = ColourBank.of_figures(kept_figures(colours, pooled=params.pooled)).tables()
     tables |= {"kernels": zero_phase_kernel(gains)}
     return Parts(gathered.card("spectrum", params.side // 2 - 1), tables, {}, asdict(params))
 
@@ -112,7 +110,7 @@ def _measure(image: Image, side: int) -> _Measured:
     return _Measured(weigh(image), measure_amplitudes(image, side))
 
 
-def _recoloured(image: Image, whole: Figures, side: int) -> np.ndarray:
+def _recoloured(image: Image, whole: Colours, side: int) -> np.ndarray:
     moved = match_colours(image.pixels, weigh(image).figures, whole, _MAP).astype(np.float32)
     return measure_amplitudes(image._replace(pixels=moved), side)
 
@@ -121,6 +119,28 @@ def _domain(amplitudes: Sequence[np.ndarray]) -> np.ndarray:
     return radial_mean(np.sqrt(np.mean(np.square(amplitudes), axis=0)))
 
 
+def _gains(source: np.ndarray, target: np.ndarray, bound: float) -> np.ndarray:
+    """Gains to the target's shape; the power of the source stays, for colours have settled it."""
+    ratio = _even(target / np.maximum(source, 1e-12), source)
+    gains = _even(np.clip(ratio, 1 / bound, bound), source)
+    gains[:, 0, 0] = 1.0  # of the mean, of which squares say nothing
+    return gains
+
+
+def _even(gains: np.ndarray, source: np.ndarray) -> np.ndarray:
+    twice = _counted(gains.shape[-2])
+    before, after = ((twice * a**2).sum((1, 2), keepdims=True) for a in (source, gains * source))
+    return np.asarray(gains * np.sqrt(before / np.maximum(after, 1e-12)))
+
+
+def _counted(side: int) -> np.ndarray:
+    """How often a place of the half spectrum stands in the whole."""
+    fx = frequencies(side)[1]
+    return np.broadcast_to(np.where((fx == 0) | (fx == 0.5), 1.0, 2.0), (side, side // 2 + 1))
+
+
 def build_spectrum(parts: Parts) -> Spectral:
     """From the bank and the kernels."""
-    return Spectral(parts.card, Bank.of(parts.tables), np.asarray(parts.tables["kernels"], float))
+    return Spectral(
+        parts.card, ColourBank.of_tables(parts.tables), np.asarray(parts.tables["kernels"], float)
+    )

@@ -10,7 +10,14 @@ import torch
 
 from geomage.adapt.flow.coupling import TURNS
 from geomage.adapt.flow.crops import Crops
-from geomage.adapt.flow.pairs import PairParams, Pairs, channels_of, make_pairs, turn_crops
+from geomage.adapt.flow.pairs import (
+    PairParams,
+    Pairs,
+    band_names,
+    channels_of,
+    make_pairs,
+    turn_crops,
+)
 from geomage.adapt.method import Domains
 from geomage.data.chip import Channel
 from geomage.errors import InputError
@@ -36,7 +43,9 @@ class FlowBatches:
         self.domains, self.params, self.crop, self.size, self.seed = (
             domains, params, crop, batch, seed,
         )  # fmt: skip
-        self.channels = channels_of(domains.source), channels_of(domains.target)
+        ours, theirs = channels_of(domains.source), channels_of(domains.target)
+        same = band_names(ours) == band_names(theirs)
+        self.channels = ours, ours if same else theirs
         self._lock, self._held = threading.Lock(), _Held(0, self._make(0))
 
     def _make(self, number: int) -> Pairs:

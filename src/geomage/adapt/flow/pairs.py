@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -26,9 +27,17 @@ from geomage.adapt.flow.crops import (
 )
 from geomage.adapt.method import Domains
 from geomage.data.chip import Channel, ChipSource
-from geomage.errors import InputError
+from geomage.errors import CorruptError, InputError, RunError
 
-__all__ = ["PairParams", "Pairs", "channels_of", "make_pairs", "refuse_domains", "turn_crops"]
+__all__ = [
+    "PairParams",
+    "Pairs",
+    "band_names",
+    "channels_of",
+    "make_pairs",
+    "refuse_domains",
+    "turn_crops",
+]
 
 
 class Pairs(NamedTuple):
@@ -47,8 +56,16 @@ class PairParams:
 
 
 def channels_of(source: ChipSource) -> tuple[Channel, ...]:
-    """Bands of the first image of a domain."""
-    return source.chip(0).channels
+    """Bands of the first image of a domain that can be read."""
+    for index in range(len(source.names)):
+        with suppress(CorruptError):
+            return source.chip(index).channels
+    raise RunError("no image of a domain can be read: unpack the dataset again")
+
+
+def band_names(channels: tuple[Channel, ...]) -> tuple[str, ...]:
+    """What two domains must share to be of the same bands: red is red, whatever the sensor."""
+    return tuple(channel.name for channel in channels)
 
 
 def refuse_domains(domains: Domains, params: PairParams, crop: int) -> None:
@@ -60,8 +77,7 @@ def refuse_domains(domains: Domains, params: PairParams, crop: int) -> None:
     for what, source in (("source", domains.source), ("target", domains.target)):
         refuse_unfit(source, crop, what)
     names = [
-        ", ".join(c.name for c in channels_of(source))
-        for source in (domains.source, domains.target)
+        ", ".join(band_names(channels_of(source))) for source in (domains.source, domains.target)
     ]
     if names[0] != names[1] and not domains.paired:
         raise InputError(

@@ -87,6 +87,10 @@ class FlowTranslator:
                 f"strength must be 1, not {self.numbers.strength:g}"
             )
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Open sessions stay at home when it travels to a worker."""
+        return {"card": self.card, "numbers": self.numbers, "networks": self.networks}
+
     @cached_property
     def _sessions(self) -> dict[str, ort.InferenceSession]:
         return {name: open_session(part, _THREADS) for name, part in self.networks.items()}
