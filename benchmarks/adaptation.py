@@ -299,13 +299,7 @@ def main() -> None:
     rows = json.loads(args.out.read_text("utf-8"))["runs"] if args.out.exists() else []
     done = {(row["part"], row["arm"], row["seed"]) for row in rows}
     bench = Bench(args)
-    runs = {
-        "kept": kept,
-        "buildings": buildings,
-        "damage": damage,
-        "temporal": temporal,
-        "paired": paired,
-    }
+    runs = dict(zip(PARTS, (kept, buildings, ranked, damage, temporal, paired), strict=True))
     for part in args.parts or PARTS:
         for row in runs[part](bench, done):
             rows.append(row)
