@@ -9,7 +9,7 @@ LEVIR has no labels of buildings and is unlabelled throughout.
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -108,19 +108,29 @@ def buildings_alone(chips: Chips) -> Chips:
 # ------------------------------------------------------------------------------ real
 
 
-def real(data: Path) -> tuple[Chips, Chips, Chips]:
-    """To learn from with labels, without, and to test on; 1 building, 0 anything else."""
+def real(data: Path, *, stretched: bool = True, date: str = "before") -> tuple[Chips, Chips, Chips]:
+    """To learn from with labels, without, and to test on; 1 building before, 0 anything else.
+
+    stretched: counts as mapping takes them, else those of the files.
+    date: before or after; Banepa has no second one.
+    """
     learnt, tested, bare = [], [], []
-    for name, image, label in _images(data):
-        for west, chip in _tiles(image, label):
-            middle = (west + CHIP / 2) / image.shape[2]
-            out = middle < WEST if name == "tornado_suburb" else middle > EAST
+    bring = stretch_counts if stretched else np.asarray
+    for name, image, label in real_images(data, bring, date):
+        for west, chip in _tiles(image, (label > 0).astype(np.uint8)):
+            out = is_tested(name, west, image.shape[2])
             (tested if out else learnt).append((name, *chip))
-    for path in sorted((data / "change/levir").glob("*_before.png")):
-        image = stretch_counts(_png(path)).astype(np.uint8)
+    for path in sorted((data / "change/levir").glob(f"*_{date}.png")):
+        image = bring(_png(path)).astype(np.uint8)
         nothing = np.full(image.shape[1:], UNKNOWN, np.uint8)
         bare += [("levir", *chip) for _, chip in _tiles(image, nothing)]
     return _stacked(learnt), _stacked(bare), _stacked(tested)
+
+
+def is_tested(name: str, west: int, width: int) -> bool:
+    """Whether a chip of a set is tested on, by its west edge and the width of its image."""
+    middle = (west + CHIP / 2) / width
+    return middle < WEST if name == "tornado_suburb" else middle > EAST
 
 
 def _stacked(rows: list[tuple[str, np.ndarray, np.ndarray]]) -> Chips:
@@ -139,19 +149,23 @@ def _tiles(
                 yield x, (square, np.where(square.any(0), truth, UNKNOWN).astype(np.uint8))
 
 
-def _images(data: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Name of the set, counts (3, y, x), and label (y, x) of every real image."""
+def real_images(
+    data: Path, bring: Callable[[np.ndarray], np.ndarray], date: str
+) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Name of the set, counts (3, y, x), and label (y, x), 0 no building, of every real image."""
     for name, folder in (("xbd", "xbd"), ("mexico", "mexico_2017")):
-        for path in sorted((data / "damage" / folder).glob("*_before.png")):
-            label = np.array(Image.open(str(path).replace("_before", "_damage")))
-            yield name, stretch_counts(_png(path)).astype(np.uint8), (label > 0).astype(np.uint8)
+        for path in sorted((data / "damage" / folder).glob(f"*_{date}.png")):
+            label = np.array(Image.open(str(path).replace(f"_{date}", "_damage")))
+            yield name, bring(_png(path)).astype(np.uint8), label
     suburb = data / "damage/tornado_suburb"
-    with rasterio.open(suburb / "before.tif") as file:
+    with rasterio.open(suburb / f"{date}.tif") as file:
         image = file.read((1, 2, 3))
     with rasterio.open(suburb / "damage.tif") as file:
-        label = (file.read(1) > 0).astype(np.uint8)
-    yield "tornado_suburb", stretch_counts(image).astype(np.uint8), label
-    yield ("banepa", *_banepa(data / "buildings/banepa"))
+        label = file.read(1)
+    yield "tornado_suburb", bring(image).astype(np.uint8), label
+    if date == "before":
+        image, label = _banepa(data / "buildings/banepa")
+        yield "banepa", bring(image).astype(np.uint8), label
 
 
 def _png(path: Path) -> np.ndarray:
@@ -169,4 +183,4 @@ def _banepa(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     houses = gpd.read_file(folder / "buildings_osm.geojson").to_crs(crs)
     grid = grid if isinstance(grid, rasterio.Affine) else rasterio.Affine(*grid[:6])
     label = features.rasterize(houses.geometry, shape, transform=grid, dtype="uint8")
-    return stretch_counts(image).astype(np.uint8), label
+    return image, label
