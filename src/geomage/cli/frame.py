@@ -24,6 +24,7 @@ _NOT_OURS = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOSPC, errno.EDQUOT, errno.
 _RESUMED = {
     "train": "the run folder stays (pairs, recipe, last checkpoint): the same command resumes it",
     "map": "what is done stays: the same command goes on",
+    "plausibility": "what is done stays: the same command goes on",
     "dataset": "the samples that are whole stay: the same command goes on",
 }
 PARTLY = 3  # exit code: done, some areas not analysed
