@@ -25,6 +25,9 @@ ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = ROOT / "src/geomage/model/weights/plausibility-line-1.json"
 FIRST = 100_000  # number of the first pair; the shipped model learnt from those below 1,200
 
+KEPT = ("before", "after", "damage", "water", "obscured")
+"""Layers of a pair that stay in the pool; `benchmarks.plausibility` reads them too."""
+
 
 def kept_pairs(folder: Path, first: int, count: int) -> Iterator[Pair]:
     """Pairs of today's simulator, each made once."""
@@ -34,13 +37,13 @@ def kept_pairs(folder: Path, first: int, count: int) -> Iterator[Pair]:
         path = folder / f"{index:06d}.npz"
         if not path.exists():
             sample = source.pair(index)
-            obscured = sample.obscured == 1
+            layers = {name: getattr(sample, name) for name in KEPT}
             part = path.with_name(f".{path.name}.part")
             with part.open("wb") as file:
-                np.savez(file, before=sample.before, after=sample.after, obscured=obscured)
+                np.savez(file, **layers)
             part.replace(path)
         with np.load(path, allow_pickle=False) as kept:
-            yield Pair(kept["before"], kept["after"], kept["obscured"])
+            yield Pair(kept["before"], kept["after"], kept["obscured"] == 1)
 
 
 def params_of(card: ModelCard) -> CheapParams:

@@ -66,14 +66,16 @@ class RelativeMahalanobis:
     background: Mahalanobis
 
     @classmethod
-    def fit(cls, features: Vectors, others: Vectors, shrink: float = 0.05) -> Self:
+    def fit(
+        cls, features: Vectors, others: Float[np.ndarray, "other feature"], shrink: float = 0.05
+    ) -> Self:
         """Fit to a domain, and to a background of the domain and other images together."""
         both = np.concatenate([features, others])
         return cls(Mahalanobis.fit(features, shrink), Mahalanobis.fit(both, shrink))
 
     def distance(self, features: Vectors) -> Float[np.ndarray, " chip"]:
         """Difference of both d²."""
-        return self.domain.distance(features) - self.background.distance(features)
+        return np.asarray(self.domain.distance(features) - self.background.distance(features))
 
 
 @dataclass(frozen=True)

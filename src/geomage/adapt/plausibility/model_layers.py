@@ -32,8 +32,13 @@ def open_layers(model: Path | None = None, batch: int = 32) -> Layers:
     names = _ends(proto.graph)
     if not names:
         raise ModelError(f"{path}: no encoder is found in its graph")
-    cut = onnx.utils.Extractor(proto).extract_model(["before", "after"], names)
-    session = open_session(cut.SerializeToString(), 1)
+    del proto.graph.output[:]
+    del proto.graph.node[1 + _last(proto.graph, names) :]
+    floats = onnx.TensorProto.FLOAT
+    proto.graph.output.extend(
+        onnx.helper.make_tensor_value_info(name, floats, [None] * 4) for name in names
+    )
+    session = open_session(proto.SerializeToString(), 1)
     counts = session.get_inputs()[0].type == "tensor(uint8)"
 
     def see(chips: np.ndarray) -> list[np.ndarray]:
@@ -47,6 +52,11 @@ def open_layers(model: Path | None = None, batch: int = 32) -> Layers:
         return [np.concatenate(layers) for layers in zip(*parts, strict=True)]
 
     return see
+
+
+def _last(graph: onnx.GraphProto, names: list[str]) -> int:
+    """Place of the node behind which none makes what is wanted; nodes stand in order of work."""
+    return max(k for k, node in enumerate(graph.node) if set(node.output) & set(names))
 
 
 def _ends(graph: onnx.GraphProto) -> list[str]:

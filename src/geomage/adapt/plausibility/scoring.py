@@ -49,7 +49,7 @@ def calibrate(scorer: Scorer, held_out: Chips) -> Score:
     return Score(scorer, Calibration.measure(scorer.score(held_out).astype(np.float64)))
 
 
-def separate(scorer: Scorer, inside: Chips, outside: Chips) -> float:
+def separate(scorer: Scorer, inside: Chips, outside: Float[np.ndarray, "other band y x"]) -> float:
     """AUROC of a scorer between chips within the domain and chips beyond it.
 
     Raises:

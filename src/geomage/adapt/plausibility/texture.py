@@ -75,7 +75,7 @@ class Texture(nn.Module):
 
 def _opponent(share: Tensor) -> Tensor:
     """Brightness, red against blue, green against both."""
-    r, g, b = share.split(1, 1)
+    r, g, b = share[:, :1], share[:, 1:2], share[:, 2:]
     return torch.cat([(r + g + b) / 3, r - b, g - (r + b) / 2], 1)
 
 
@@ -160,6 +160,11 @@ class TextureScorer(nn.Module):
             ranges: median and the high quantile of both measures in the domain.
         """
         super().__init__()
+        self.weight: Tensor
+        self.bias: Tensor
+        self.offset: Tensor
+        self.median: Tensor
+        self.spread: Tensor
         self.texture = Texture()
         self.values = scale.mean.size
         inverse = np.diag(scale.whitening)
@@ -175,7 +180,8 @@ class TextureScorer(nn.Module):
     def measures(self, texture: Float[Tensor, "batch k rows cols"]) -> Tensor:
         """(batch, 2, rows, cols): deviance from the domain, and from it against the others."""
         whitened = F.conv2d(texture, self.weight, self.bias)
-        squares = whitened.unflatten(1, (-1, self.values)).square().mean(2)
+        parts = whitened.unflatten(1, (-1, self.values))  # type: ignore[no-untyped-call]
+        squares: Tensor = parts.square().mean(2)
         deviance = squares + self.offset
         own = deviance[:, :1]
         return torch.cat([own, own - deviance[:, 1:].amin(1, keepdim=True)], 1)
@@ -185,7 +191,8 @@ class TextureScorer(nn.Module):
         texture, seen = self.texture(counts.float(), valid.float())
         score = ((self.measures(texture) - self.median) / self.spread).amax(1, keepdim=True)
         enough = (seen >= LEAST_SEEN).float()
-        return score.clamp_min(0) * enough + UNSEEN * (1 - enough)
+        marked: Tensor = score.clamp_min(0) * enough + UNSEEN * (1 - enough)
+        return marked
 
 
 def _tensor(values: Float[np.ndarray, "*shape"]) -> Tensor:
@@ -203,7 +210,7 @@ def write_graph(scorer: TextureScorer) -> bytes:
         torch.onnx.export(
             scorer.eval(),
             (sample, sample[:, :1]),
-            buffer,
+            buffer,  # type: ignore[arg-type] -- the exporter writes to streams too
             input_names=["counts", "valid"],
             output_names=["score"],
             dynamic_axes={"counts": sides, "valid": sides, "score": {2: "rows", 3: "cols"}},
