@@ -210,7 +210,7 @@ def write_graph(scorer: TextureScorer) -> bytes:
         torch.onnx.export(
             scorer.eval(),
             (sample, sample[:, :1]),
-            buffer,  # type: ignore[arg-type] -- the exporter writes to streams too
+            buffer,  # type: ignore[arg-type]
             input_names=["counts", "valid"],
             output_names=["score"],
             dynamic_axes={"counts": sides, "valid": sides, "score": {2: "rows", 3: "cols"}},
