@@ -25,7 +25,7 @@ def tif(path: Path, values: np.ndarray, crs: str | None = None, **profile) -> Pa
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         kind = {"driver": "GTiff", "dtype": stack.dtype}
-        with rasterio.open(path, "w", **kind, **size, **place, **profile) as file:
+        with rasterio.open(path, "w", **{**kind, **size, **place, **profile}) as file:
             file.write(stack)
     return path
 

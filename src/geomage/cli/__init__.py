@@ -13,6 +13,7 @@ import typer
 
 from geomage import __version__
 from geomage.cli import (
+    adapting,
     datasets,
     frame,
     importing,
@@ -39,7 +40,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 striking.strikes.registered_commands.sort(key=lambda verb: striking.ORDER.index(verb.name))
-for part in (showing, simulate, datasets, learning, judging, maps, routes, serving):
+for part in (showing, simulate, datasets, learning, adapting, judging, maps, routes, serving):
     app.add_typer(part.verbs)
 
 

@@ -23,6 +23,8 @@ INTERRUPTED = 130  # what typer makes of Ctrl-C
 _NOT_OURS = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _RESUMED = {
     "train": "the run folder stays (pairs, recipe, last checkpoint): the same command resumes it",
+    "adapt": "the run folder stays (chips, recipe, last checkpoint): the same command resumes it",
+    "translate": "what is done stays: the same command goes on",
     "map": "what is done stays: the same command goes on",
     "plausibility": "what is done stays: the same command goes on",
     "dataset": "the samples that are whole stay: the same command goes on",

@@ -42,12 +42,19 @@ def pretrain(
 
     Ends with RUN/network.safetensors; a recipe of `train` begins with it by `start = "RUN"`.
     """
+    from geomage.adapt.translator_file import open_translator_file
     from geomage.geo import refuse_unwritable
     from geomage.learn import find_training_recipe, pretrain_recipe
 
     for folder in filter(None, (out, pool)):
         refuse_unwritable(folder.absolute())
-    weights = pretrain_recipe(find_training_recipe(recipe), out, jobs=jobs, pool=pool)
+    weights = pretrain_recipe(
+        find_training_recipe(recipe),
+        out,
+        jobs=jobs,
+        pool=pool,
+        open_translator=open_translator_file,
+    )
     done(f"Pre-trained: {weights}", {"out": out, "weights": weights}, as_json=as_json)
 
 
@@ -72,12 +79,19 @@ def train(
     A recipe with an `objective` learns from chips of datasets or of the simulator, labelled and
     unlabelled. The same recipe gives the same model, whatever the timing. Ends with RUN/model.onnx.
     """
+    from geomage.adapt.translator_file import open_translator_file
     from geomage.geo import refuse_unwritable
     from geomage.learn import find_training_recipe, train_recipe
 
     for folder in filter(None, (out, pool)):
         refuse_unwritable(folder.absolute())
-    model = train_recipe(find_training_recipe(recipe), out, jobs=jobs, pool=pool)
+    model = train_recipe(
+        find_training_recipe(recipe),
+        out,
+        jobs=jobs,
+        pool=pool,
+        open_translator=open_translator_file,
+    )
     done(f"Trained: {model}", {"out": out, "model": model}, as_json=as_json)
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from geomage.data.chip import Chip, ChipSource
-from geomage.data.kept_chips import keep_chips
+from geomage.data.kept_chips import KeptChips, keep_chips
+from geomage.data.limits import refuse_outside
 from geomage.data.readers import READERS, find_reader
 from geomage.data.simulated_chips import (
     SimulatedFloodChips,
@@ -21,10 +22,20 @@ from geomage.data.simulated_chips import (
 from geomage.data.simulated_twins import SimulatedTwinChips, SimulatedTwinParams
 from geomage.data.splits import ChosenChips
 from geomage.data.tables import build, recipe_hash
+from geomage.data.translation import TranslatedChips, Translator
 from geomage.errors import InputError, near_names
 from geomage.geo import stretch_counts
 
-__all__ = ["SIMULATED", "ChosenBands", "SourceParams", "StretchedChips", "open_source"]
+__all__ = [
+    "SIMULATED",
+    "ChosenBands",
+    "SourceParams",
+    "StretchedChips",
+    "kept_under",
+    "open_source",
+]
+
+_TRANSLATION: Mapping[str, tuple[float, float]] = {"translated": (0.0, 1.0), "looks": (1, 64)}
 
 SIMULATED: Mapping[str, tuple[type, type]] = {
     "simulated-pairs": (SimulatedPairParams, SimulatedPairChips),
@@ -60,6 +71,13 @@ class SourceParams:
     """Bring the 1st and 99th percentile of each image to 16/255 and 240/255, as mapping does."""
     simulated: dict[str, Any] = field(default_factory=dict)
     """Parameters of simulated chips."""
+    translator: str = ""
+    """Run folder or file of `geomage adapt`: chips are seen through it as they are drawn, after
+    `bands` and `stretch`."""
+    translated: float = 1.0
+    """Share of the chips that are translated."""
+    looks: int = 1
+    """Styles that each chip is translated in, each a chip of its own."""
 
     def __post_init__(self) -> None:
         known = (*READERS, *SIMULATED)
@@ -74,6 +92,9 @@ class SourceParams:
             raise InputError(f"{self.reader}: is read from a folder; leave `simulated` out")
         if self.reader in READERS and not self.folder:
             raise InputError(f"{self.reader}: give the folder that the dataset lies in")
+        refuse_outside(self.reader, vars(self), _TRANSLATION)
+        if not self.translator and (self.translated < 1 or self.looks > 1):
+            raise InputError(f"{self.reader}: `translated` and `looks` need a `translator`")
         self.maker()
 
     def maker(self) -> Any:
@@ -142,15 +163,19 @@ class ChosenBands:
         )
 
 
-def open_source(params: SourceParams, kept: Path) -> ChipSource:
+def open_source(
+    params: SourceParams, kept: Path, translator: Translator | None = None
+) -> ChipSource:
     """Open a source: no pixel is read, no chip made yet.
 
     Args:
         params: which.
         kept: folder for simulated chips that have none of their own.
+        translator: the one that `params.translator` names, opened.
 
     Raises:
-        InputError: the dataset is not there, or no chip is left.
+        InputError: the dataset is not there, no chip is left, or a translator is named and none
+            was opened.
     """
     maker = params.maker()
     source: ChipSource
@@ -160,7 +185,29 @@ def open_source(params: SourceParams, kept: Path) -> ChipSource:
         folder = Path(params.folder) if params.folder else kept / _name_of(maker)
         source = keep_chips(folder, maker)
     source = ChosenBands(source, params.bands) if params.bands else source
-    return StretchedChips(source) if params.stretch else source
+    source = StretchedChips(source) if params.stretch else source
+    return _translated(source, params, translator) if params.translator else source
+
+
+def kept_under(source: ChipSource) -> KeptChips | None:
+    """The simulated chips that a source of `open_source` shows; None where it reads a dataset."""
+    while isinstance(source, StretchedChips | ChosenBands | TranslatedChips):
+        source = source.source
+    return source if isinstance(source, KeptChips) else None
+
+
+def _translated(
+    source: ChipSource, params: SourceParams, translator: Translator | None
+) -> ChipSource:
+    if translator is None:
+        raise InputError(f"{params.reader}: its translator {params.translator} was not opened")
+    if translator.card.stretched != params.stretch:
+        raise InputError(
+            f"{params.reader}: {params.translator} was learnt from images "
+            f"{'with' if translator.card.stretched else 'without'} the stretch: set stretch = "
+            f"{str(translator.card.stretched).lower()}"
+        )
+    return TranslatedChips(source, translator, share=params.translated, looks=params.looks)
 
 
 def _words(params: SourceParams) -> tuple[Path, str, str]:

@@ -7,8 +7,9 @@ needs torch.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
@@ -19,12 +20,15 @@ from geomage.errors import InputError
 __all__ = [
     "QUANTILES",
     "Figures",
+    "OpenTranslator",
+    "OpenedTranslator",
     "TranslatedChips",
     "Translator",
     "TranslatorCard",
     "Window",
     "measure_figures",
     "translate_chip",
+    "translate_window",
 ]
 
 QUANTILES = 257
@@ -39,6 +43,7 @@ class Window:
     valid: pixels that hold data.
     gsd_m: metres.
     row, column: of its upper left pixel in the image; noise is drawn by place, never by window.
+        Below 0 where a window reaches beyond the image, into its mirror image.
     labels: class of each pixel, `UNKNOWN` where nobody knows; None where there are none.
     """
 
@@ -76,6 +81,7 @@ class TranslatorCard:
     stride_px: rows and columns of windows are multiples of it.
     classes: of the label map that it is told, where it is told one; else empty.
     version: of geomage that made it.
+    stretched: whether what it takes and gives has gone through the line of `geomage.geo.stretch`.
     """
 
     name: str
@@ -87,6 +93,7 @@ class TranslatorCard:
     stride_px: int = 1
     classes: tuple[str, ...] = ()
     version: str = ""
+    stretched: bool = False
 
 
 @runtime_checkable
@@ -109,6 +116,18 @@ class Translator(Protocol):
         """
 
 
+class OpenedTranslator(NamedTuple):
+    """A translator, and what it was opened from."""
+
+    translator: Translator
+    sha256: str
+    """Of all that its answers hang on."""
+
+
+OpenTranslator = Callable[[str], OpenedTranslator]
+"""Opens the translator of a run folder or file: handed to rooms that do not know `adapt`."""
+
+
 def measure_figures(
     pixels: Float[np.ndarray, "band y x"], valid: Bool[np.ndarray, "y x"]
 ) -> Figures:
@@ -128,36 +147,75 @@ def measure_figures(
     )
 
 
+def translate_window(
+    translator: Translator, window: Window, figures: Figures, style: int
+) -> Float[np.ndarray, "made y x"]:
+    """Translate a window of any size: below and to the right it is mirrored to whole strides."""
+    stride = translator.card.stride_px
+    rows, columns = window.valid.shape
+    more = ((0, -rows % stride), (0, -columns % stride))
+    if not any(count for _, count in more):
+        return translator.translate(window, figures, style)
+    labels = window.labels
+    whole = replace(
+        window,
+        pixels=np.pad(window.pixels, ((0, 0), *more), "symmetric"),
+        valid=np.pad(window.valid, more, "symmetric"),
+        labels=None if labels is None else np.pad(labels, more, "symmetric"),
+    )
+    return translator.translate(whole, figures, style)[:, :rows, :columns]
+
+
 def translate_chip(translator: Translator, chip: Chip, style: int) -> Chip:
     """Translate each date of a chip in the same style; labels, size and place stay.
+
+    A chip with less than two valid pixels becomes one of zeros.
 
     Raises:
         InputError: its bands are not those of the translator.
     """
-    if chip.channels != translator.card.channels:
+    card = translator.card
+    if chip.channels != card.channels:
         has, wants = (
-            ", ".join(c.name for c in channels)
-            for channels in (chip.channels, translator.card.channels)
+            ", ".join(f"{c.name} at {c.wavelength_um:g} um" for c in channels)
+            for channels in (chip.channels, card.channels)
         )
-        raise InputError(f"{chip.name}: has the bands {has}; {translator.card.name} takes {wants}")
+        raise InputError(f"{chip.name}: has the bands {has}; {card.name} takes {wants}")
+    if chip.valid.sum() < 2:
+        blank = np.zeros((len(chip.pixels), len(card.made), *chip.valid.shape), np.float32)
+        return replace(chip, pixels=blank, channels=card.made)
     dates = [
-        translator.translate(
+        translate_window(
+            translator,
             Window(date, chip.valid, chip.gsd_m, labels=chip.labels),
             measure_figures(date, chip.valid),
             style,
         )
         for date in chip.pixels
     ]
-    return replace(chip, pixels=np.stack(dates), channels=translator.card.made)
+    return replace(chip, pixels=np.stack(dates), channels=card.made)
 
 
 @dataclass(frozen=True)
 class TranslatedChips:
-    """A source seen through a translator: for training, chip by chip, as they are asked for."""
+    """A source seen through a translator: for training, chip by chip, as they are asked for.
+
+    share: of the chips that are translated; the others stay as they are.
+    looks: how often each chip stands in the source, each time in a style of its own.
+    """
 
     source: ChipSource
     translator: Translator
     seed: int = 0
+    share: float = 1.0
+    looks: int = 1
+
+    def __post_init__(self) -> None:
+        card = self.translator.card
+        if self.share < 1 and card.made != card.channels:
+            raise InputError(
+                f"{card.name} makes other bands than it takes: translate all chips (share 1)"
+            )
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -166,13 +224,19 @@ class TranslatedChips:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """As of the source."""
-        return self.source.names
+        """As of the source; with several looks, all chips of the first one, then of the next."""
+        names = self.source.names
+        if self.looks == 1:
+            return names
+        return tuple(f"{name}_look{look}" for look in range(self.looks) for name in names)
 
     def chip(self, index: int) -> Chip:
         """Chip `index`, translated in a style of its own."""
-        chip = self.source.chip(index)
-        if not chip.valid.any():
+        chip = self.source.chip(index % len(self.source.names))
+        if self.looks > 1:
+            chip = replace(chip, name=self.names[index])
+        rng = np.random.default_rng([self.seed, index])
+        style = int(rng.integers(2**31))
+        if rng.random() >= self.share:
             return chip
-        style = int(np.random.default_rng([self.seed, index]).integers(2**31))
         return translate_chip(self.translator, chip, style)

@@ -43,25 +43,38 @@ class Dress:
     tags: Mapping[str, str] = field(default_factory=dict)
     mask: int | None = None
     """Number of the band that says where there is a value, not 0; None where `nodata` does."""
+    shown_as: str = ""
+    """Red, Green or Blue, where it is shown as such."""
+    line: tuple[float, float] = (1.0, 0.0)
+    """Scale and offset: what a stored value stands for."""
 
 
 def mosaic_xml(
-    sources: Iterable[Source], grid: GeoBox, part: Window, band: int, dtype: str, dress: Dress
+    sources: Iterable[Source],
+    grid: GeoBox,
+    part: Window,
+    dtype: str,
+    dresses: Mapping[int, Dress],
 ) -> str:
-    """One band of all sources in a part of a grid, by its number from 1.
+    """Bands of all sources in a part of a grid, by their numbers from 1.
 
-    Where no source lies the value is that of no data, or 0 where there is none.
+    Tags and mask are those of the first. Where no source lies the value is that of no data, or 0
+    where there is none.
     """
     sources, box = list(sources), window_box(grid, part)
+    first = next(iter(dresses.values()))
     crs = "" if box.crs is None else f"<SRS>{escape(box.crs.to_wkt())}</SRS>"
     a = box.affine
     transform = ", ".join(repr(float(value)) for value in (a.c, a.a, a.b, a.f, a.d, a.e))
+    bands = "".join(
+        f'<VRTRasterBand dataType="{_TYPES[dtype]}" band="{place}" {_BLOCKS}>'
+        f"{_looks(dress)}{_sources(sources, part, band, dtype)}</VRTRasterBand>"
+        for place, (band, dress) in enumerate(dresses.items(), start=1)
+    )
     return (
         f'<VRTDataset rasterXSize="{int(box.shape[1])}" rasterYSize="{int(box.shape[0])}">{crs}'
-        f"<GeoTransform>{transform}</GeoTransform>{_tags(dress.tags)}"
-        f'<VRTRasterBand dataType="{_TYPES[dtype]}" band="1" {_BLOCKS}>'
-        f"{_looks(dress)}{_sources(sources, part, band, dtype)}</VRTRasterBand>"
-        f"{_mask(sources, part, dress)}</VRTDataset>"
+        f"<GeoTransform>{transform}</GeoTransform>{_tags(first.tags)}{bands}"
+        f"{_mask(sources, part, dtype, first)}</VRTDataset>"
     )
 
 
@@ -73,7 +86,12 @@ def _tags(tags: Mapping[str, str]) -> str:
 def _looks(dress: Dress) -> str:
     text = f"<Description>{escape(dress.name)}</Description>"
     if dress.nodata is not None:
-        text += f"<NoDataValue>{dress.nodata:g}</NoDataValue>"
+        text += f"<NoDataValue>{float(dress.nodata)!r}</NoDataValue>"
+    if dress.line != (1.0, 0.0):
+        scale, offset = dress.line
+        text += f"<Offset>{offset!r}</Offset><Scale>{scale!r}</Scale>"
+    if dress.shown_as:
+        text += f"<ColorInterp>{dress.shown_as}</ColorInterp>"
     if dress.colours is not None:
         rows = (_colour(dress.colours.get(value, (0, 0, 0, 0))) for value in range(256))
         text += "<ColorInterp>Palette</ColorInterp>"
@@ -86,12 +104,12 @@ def _colour(colour: tuple[int, ...]) -> str:
     return f'<Entry c1="{red}" c2="{green}" c3="{blue}" c4="{alpha}"/>'
 
 
-def _mask(sources: Iterable[Source], part: Window, dress: Dress) -> str:
+def _mask(sources: Iterable[Source], part: Window, dtype: str, dress: Dress) -> str:
     if dress.mask is None:
         return ""
     band = f'<VRTRasterBand dataType="Byte" {_BLOCKS}>'
     return (
-        f"<MaskBand>{band}{_sources(sources, part, dress.mask, 'uint8')}</VRTRasterBand></MaskBand>"
+        f"<MaskBand>{band}{_sources(sources, part, dress.mask, dtype)}</VRTRasterBand></MaskBand>"
     )
 
 

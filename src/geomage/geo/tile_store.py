@@ -6,10 +6,11 @@ many processes write at once, and what holds nothing costs nothing.
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,8 +44,8 @@ class TileStore:
     bands: tuple[str, ...]
     """Names of the bands."""
     dtype: str = "uint8"
-    fill: int = 0
-    """Value of pixels of which nothing was written, in every band."""
+    fill: float = 0
+    """Value of pixels of which nothing was written, in every band; may be NaN."""
 
     def path(self, key: TileKey) -> Path:
         """Where a tile lies once it is whole."""
@@ -73,7 +74,7 @@ class TileStore:
             raise InputError(
                 f"tile {key} is {wanted} of {self.dtype}, got {values.shape} of {values.dtype}"
             )
-        empty = not (values != self.fill).any()
+        empty = bool(_equal(values, self.fill).all())
         self._put(key, b"" if empty else self._encoded(key, values))
 
     def blank(self, key: TileKey) -> None:
@@ -141,16 +142,37 @@ class TileStore:
         Raises:
             InputError: blank tiles would read as another value than `fill`.
         """
+        with self._virtual({band + 1: dress}, part) as dataset:
+            yield dataset
+
+    @contextmanager
+    def image(self, dresses: Sequence[Dress]) -> Iterator[DatasetReader]:
+        """Yield a virtual raster of the first bands of all tiles, as many as dresses.
+
+        Args:
+            dresses: what each says of itself; tags and mask of the first are those of all.
+
+        Raises:
+            InputError: blank tiles would read as another value than `fill`.
+        """
+        with self._virtual(dict(enumerate(dresses, start=1)), None) as dataset:
+            yield dataset
+
+    @contextmanager
+    def _virtual(self, dresses: dict[int, Dress], part: Window | None) -> Iterator[DatasetReader]:
         part = part or Window(0, 0, self.tiling.width, self.tiling.height)
         keys = list(self.tiling.over(part))
         sources = [
             Source(self.path(key), self.tiling.core(key), _BLOCK) for key in keys if self.holds(key)
         ]
-        if self.fill != (dress.nodata or 0) and len(sources) < len(keys):
-            raise InputError(
-                f"blank tiles hold {self.fill} and cannot have the no-data value {dress.nodata}"
-            )
-        xml = mosaic_xml(sources, self.tiling.box, part, band + 1, self.dtype, dress)
+        for dress in dresses.values():
+            blank = np.float64(dress.nodata or 0)
+            if not _equal(blank, self.fill) and len(sources) < len(keys):
+                raise InputError(
+                    f"blank tiles hold {self.fill:g} and cannot have the no-data value "
+                    f"{dress.nodata}"
+                )
+        xml = mosaic_xml(sources, self.tiling.box, part, self.dtype, dresses)
         with (
             warnings.catch_warnings(),
             MemoryFile(xml.encode(), ext=".vrt") as memory,
@@ -199,3 +221,8 @@ class TileStore:
             raise RunError(
                 f"{path} is damaged ({str(error)[:200]}): remove it, and run the same command again"
             ) from error
+
+
+def _equal(values: np.ndarray | np.float64, fill: float) -> np.ndarray:
+    """Where values are the fill; NaN is NaN."""
+    return np.asarray(np.isnan(values) if math.isnan(fill) else values == fill)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from geomage.data.translation import OpenTranslator
 from geomage.errors import InputError, MissingExtraError
 from geomage.learn.chip_recipe import ChipRecipe, find_training_recipe
 from geomage.learn.recipe import Recipe, read_recipe, shipped_recipe
@@ -45,7 +46,12 @@ def require_training() -> None:
 
 
 def train_recipe(
-    recipe: Recipe | ChipRecipe, out: Path, *, jobs: int = 2, pool: Path | None = None
+    recipe: Recipe | ChipRecipe,
+    out: Path,
+    *,
+    jobs: int = 2,
+    pool: Path | None = None,
+    open_translator: OpenTranslator | None = None,
 ) -> Path:
     """Train by the recipe, on its simulated stream or on its chips; return the exported model.
 
@@ -54,13 +60,17 @@ def train_recipe(
         out: run folder, created, or resumed when it holds a run of the same recipe.
         jobs: processes that simulate.
         pool: folder of simulated pairs or chips shared between runs; in `out` by default.
+        open_translator: opens the translators that sources of chips name.
 
     Raises:
         InputError: the recipe learns without labels, or cannot be.
     """
     require_training()
     if isinstance(recipe, ChipRecipe):
-        return _learn_from_chips(recipe, out, jobs, pool, labels=True)
+        _refuse_verb(recipe, labels=True)
+        from geomage.learn.chip_run import train_chips  # noqa: PLC0415 -- the extra
+
+        return train_chips(recipe, out, jobs=jobs, pool=pool, open_translator=open_translator)
     from geomage.learn.stream import open_stream  # noqa: PLC0415 -- the extra
     from geomage.learn.train import train  # noqa: PLC0415
 
@@ -68,7 +78,12 @@ def train_recipe(
 
 
 def pretrain_recipe(
-    recipe: Recipe | ChipRecipe, out: Path, *, jobs: int = 2, pool: Path | None = None
+    recipe: Recipe | ChipRecipe,
+    out: Path,
+    *,
+    jobs: int = 2,
+    pool: Path | None = None,
+    open_translator: OpenTranslator | None = None,
 ) -> Path:
     """Pre-train an encoder without labels; return its weights, for `start` of another recipe.
 
@@ -77,6 +92,7 @@ def pretrain_recipe(
         out: run folder, created, or resumed when it holds a run of the same recipe.
         jobs: processes that simulate.
         pool: folder of simulated chips shared between runs; in `out` by default.
+        open_translator: opens the translators that sources name.
 
     Raises:
         InputError: the recipe learns from labels, or cannot be.
@@ -84,19 +100,18 @@ def pretrain_recipe(
     require_training()
     if not isinstance(recipe, ChipRecipe):
         raise InputError(f"recipe {recipe.name!r} learns from labels: geomage train takes it")
-    return _learn_from_chips(recipe, out, jobs, pool, labels=False)
-
-
-def _learn_from_chips(
-    recipe: ChipRecipe, out: Path, jobs: int, pool: Path | None, *, labels: bool
-) -> Path:
+    _refuse_verb(recipe, labels=False)
     from geomage.learn.chip_run import train_chips  # noqa: PLC0415 -- the extra
+
+    return train_chips(recipe, out, jobs=jobs, pool=pool, open_translator=open_translator)
+
+
+def _refuse_verb(recipe: ChipRecipe, *, labels: bool) -> None:
     from geomage.learn.objectives import OBJECTIVES, is_selfsupervised  # noqa: PLC0415
 
     if recipe.objective in OBJECTIVES and labels == is_selfsupervised(recipe.objective):
         how, verb = ("without", "pretrain") if labels else ("from", "train")
         raise InputError(f"{recipe.objective} learns {how} labels: geomage {verb} takes it")
-    return train_chips(recipe, out, jobs=jobs, pool=pool)
 
 
 def export_run(run: Path, path: Path, *, pool: Path | None = None) -> Path:

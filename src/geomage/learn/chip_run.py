@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -18,11 +18,12 @@ from torch import nn
 from tqdm import tqdm
 
 from geomage.data.chip import Chip, ChipSource
-from geomage.data.chip_sources import ChosenBands, SourceParams, StretchedChips, open_source
-from geomage.data.kept_chips import KeptChips, make_chips
+from geomage.data.chip_sources import SourceParams, kept_under, open_source
+from geomage.data.kept_chips import make_chips
 from geomage.data.splits import ChosenChips, stratified_fraction
 from geomage.data.survey import survey_chips
 from geomage.data.tables import build, recipe_hash
+from geomage.data.translation import OpenedTranslator, OpenTranslator
 from geomage.errors import CorruptError, InputError, near_names
 from geomage.learn.chip_batches import ChipBatches, WeightedChips, feed_of
 from geomage.learn.chip_looks import FeatureLook, LabelLook
@@ -51,7 +52,14 @@ __all__ = [
 _SHOWN = 4  # chips pictured where nothing is labelled
 
 
-def train_chips(recipe: ChipRecipe, out: Path, *, jobs: int = 1, pool: Path | None = None) -> Path:
+def train_chips(
+    recipe: ChipRecipe,
+    out: Path,
+    *,
+    jobs: int = 1,
+    pool: Path | None = None,
+    open_translator: OpenTranslator | None = None,
+) -> Path:
     """Train by the recipe; return what it was for.
 
     That is the weights of an encoder after learning without labels, and an ONNX file else.
@@ -61,21 +69,23 @@ def train_chips(recipe: ChipRecipe, out: Path, *, jobs: int = 1, pool: Path | No
         out: the run folder; one that holds a run of this recipe is resumed.
         jobs: processes that simulate.
         pool: folder that simulated chips are kept in, to share between runs; `out/chips` when None.
+        open_translator: opens the translators that sources name; needed where some do.
 
     Raises:
         InputError: a source, a name or a number that cannot be, or a run of another recipe.
         RunError: the loss is not finite, or too many chips cannot be read.
     """
-    paths, mark = RunPaths(out), recipe_hash(recipe)
-    objective = objective_of(recipe)
+    paths, objective = RunPaths(out), objective_of(recipe)
+    translators = _translators(recipe, open_translator)
+    mark = _mark(recipe, translators)
     _refuse_other(paths, mark)
     with together(recipe.loop.device) as group:
-        chips = _open_chips(recipe, _Kept(pool or out / "chips", jobs, group))
+        chips = _open_chips(recipe, _Kept(pool or out / "chips", jobs, group, translators))
         batches = ChipBatches(
             feed_of(chips.labelled), feed_of(chips.unlabelled), recipe.batches, recipe.seed
         )
         if group.first:
-            _write_recipe(paths, recipe, mark)
+            _write_recipe(paths, recipe, mark, translators)
         run_loop(objective, batches, recipe.loop, paths, mark, _look_of(recipe, chips, paths))
         if is_selfsupervised(recipe.objective):
             return paths.network
@@ -153,6 +163,8 @@ class _Kept:
     folder: Path
     jobs: int
     group: Group
+    translators: Mapping[str, OpenedTranslator]
+    """By the name that sources call them."""
 
 
 @dataclass(frozen=True)
@@ -185,12 +197,25 @@ def _open_chips(recipe: ChipRecipe, kept: _Kept) -> _Chips:
     )
 
 
+def _sources(recipe: ChipRecipe) -> tuple[SourceParams, ...]:
+    return (*recipe.labelled, *recipe.unlabelled, *recipe.other, *recipe.held_out)
+
+
+def _translators(
+    recipe: ChipRecipe, open_translator: OpenTranslator | None
+) -> dict[str, OpenedTranslator]:
+    """The translators that sources name, opened."""
+    names = sorted({one.translator for one in _sources(recipe)} - {""})
+    if names and open_translator is None:
+        raise InputError(f"recipe: {names[0]} is to be opened by the caller of train_chips")
+    return {name: open_translator(name) for name in names} if open_translator else {}
+
+
 def _opened(params: SourceParams, kept: _Kept) -> ChipSource:
-    source = open_source(params, kept.folder)
-    inner: ChipSource = source
-    while isinstance(inner, StretchedChips | ChosenBands):
-        inner = inner.source
-    if isinstance(inner, KeptChips):
+    through = kept.translators.get(params.translator)
+    source = open_source(params, kept.folder, None if through is None else through.translator)
+    inner = kept_under(source)
+    if inner is not None:
         share = (kept.group.rank, kept.group.world)
         with tqdm(desc="chips", unit="chip", disable=None, leave=False, file=sys.stderr) as bar:
             make_chips(inner, Workers(kept.jobs), share, lambda _: bar.update())
@@ -251,6 +276,21 @@ def _look_of(recipe: ChipRecipe, chips: _Chips, paths: RunPaths) -> Look | None:
 # ------------------------------------------------------------------------------ run folder
 
 
+def _mark(recipe: ChipRecipe, translators: Mapping[str, OpenedTranslator]) -> str:
+    """Hash of a recipe: of what its translators hold, not of where they lie.
+
+    Sources without one have the hash of the versions that knew none.
+    """
+    data = asdict(recipe)
+    for name in ("labelled", "unlabelled", "other", "held_out"):
+        for source in data[name]:
+            if source["translator"]:
+                source["translator"] = translators[source["translator"]].sha256
+            else:
+                del source["translator"], source["translated"], source["looks"]
+    return recipe_hash(data)
+
+
 def _refuse_other(paths: RunPaths, mark: str) -> None:
     """Raise InputError when the folder holds a run of another recipe."""
     if not paths.recipe.exists():
@@ -263,9 +303,17 @@ def _refuse_other(paths: RunPaths, mark: str) -> None:
         raise InputError(f"{paths.out}: holds a run of another recipe; choose another folder")
 
 
-def _write_recipe(paths: RunPaths, recipe: ChipRecipe, mark: str) -> None:
+def _write_recipe(
+    paths: RunPaths,
+    recipe: ChipRecipe,
+    mark: str,
+    translators: Mapping[str, OpenedTranslator],
+) -> None:
     paths.out.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"hash": mark, "recipe": asdict(recipe)}, indent=1)
+    facts: dict[str, Any] = {"hash": mark, "recipe": asdict(recipe)}
+    if translators:
+        facts["translators"] = {name: one.sha256 for name, one in translators.items()}
+    text = json.dumps(facts, indent=1)
     part = paths.recipe.with_suffix(".part")  # other processes may read it meanwhile
     part.write_text(text, encoding="utf-8")
     part.replace(paths.recipe)

@@ -24,11 +24,14 @@ from geomage.geo import (
 __all__ = [
     "Picture",
     "common_box",
+    "file_stamp",
+    "image_grid",
     "look",
     "pixel_bounds",
     "place",
     "read_header",
     "refuse_changed",
+    "refuse_restamped",
     "same_pixels",
     "sha256_of",
 ]
@@ -92,7 +95,7 @@ def place(facts: RasterFacts, gsd: float | None) -> Picture:
     Raises:
         InputError: fewer than three bands; neither CRS nor `gsd`.
     """
-    return Picture(facts, _grid(facts, gsd), _rgb(facts), file_stamp(facts.path))
+    return Picture(facts, image_grid(facts, gsd), _rgb(facts), file_stamp(facts.path))
 
 
 def _rgb(facts: RasterFacts) -> tuple[int, int, int]:
@@ -117,7 +120,12 @@ def _expand(facts: RasterFacts) -> str:
     )
 
 
-def _grid(facts: RasterFacts, gsd: float | None) -> GeoBox:
+def image_grid(facts: RasterFacts, gsd: float | None) -> GeoBox:
+    """The grid of an image; one without CRS is laid on pixels of `gsd` metres.
+
+    Raises:
+        InputError: neither CRS nor `gsd`.
+    """
     if facts.box.crs is not None:
         return facts.box
     if gsd is None:
@@ -133,12 +141,17 @@ def _grid(facts: RasterFacts, gsd: float | None) -> GeoBox:
 
 def refuse_changed(picture: Picture) -> None:
     """Raise RunError when a file is not as it was when its header was read, by size and time."""
-    if picture.stamp is None or file_stamp(picture.path) == picture.stamp:
-        return
-    raise RunError(
-        f"{picture.path} changed while it was read, so that the work is void: run the same command "
-        "again once it is whole"
-    )
+    if picture.stamp is not None:
+        refuse_restamped(picture.path, picture.stamp)
+
+
+def refuse_restamped(path: Path, stamp: tuple[int, int] | None) -> None:
+    """Raise RunError when a file has another size or time than it had."""
+    if file_stamp(path) != stamp:
+        raise RunError(
+            f"{path} changed while it was read, so that the work is void: run the same command "
+            "again once it is whole"
+        )
 
 
 def file_stamp(path: Path) -> tuple[int, int] | None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
@@ -33,6 +34,7 @@ __all__ = [
     "VelocityUNet",
     "build_velocity",
     "probe_reach",
+    "probe_reach_of",
 ]
 
 _WAVES = 16
@@ -82,15 +84,15 @@ class VelocityUNet(nn.Module):
     def __init__(self, params: VelocityUNetParams, bands: int, planes: int) -> None:
         super().__init__()
         self.bands, self.planes, self.stride = bands, planes, params.stride
-        widths, self.depth = params.widths, params.depth
+        widths, self.fold = params.widths, params.fold
         self.told = Told(params.told)
-        self.stem = nn.Conv2d(bands + planes, widths[0], 3, padding=1)
+        self.stem = nn.Conv2d((bands + planes) * self.fold**2, widths[0], 3, padding=1)
         self.down = nn.ModuleList(_blocks(w, params) for w in widths)
         self.halve = nn.ModuleList(Downsample(a, b) for a, b in pairwise(widths))
         self.narrow = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in pairwise(widths))
         self.up = nn.ModuleList(_blocks(w, params) for w in widths[:-1])
         self.norm = ChannelNorm(widths[0])
-        self.head = nn.Conv2d(widths[0], bands, 3, padding=1)
+        self.head = nn.Conv2d(widths[0], bands * self.fold**2, 3, padding=1)
         _scale_down(self.head)
 
     def forward(
@@ -102,7 +104,7 @@ class VelocityUNet(nn.Module):
     ) -> Float[Tensor, "batch band y x"]:
         """v(x, t); y and x are multiples of `stride`."""
         told = self.told(t, gsd)
-        x = self.stem(_with_planes(x, given))
+        x = self.stem(F.pixel_unshuffle(_with_planes(x, given), self.fold))
         beside: list[Tensor] = []
         for level, blocks in enumerate(self.down):
             x = self.halve[level - 1](x) if level else x
@@ -111,8 +113,7 @@ class VelocityUNet(nn.Module):
         for level in reversed(range(len(self.up))):
             x = beside[level] + double(self.narrow[level](x))
             x = _through(self.up[level], x, told)
-        said: Tensor = self.head(F.silu(self.norm(x)))
-        return said
+        return F.pixel_shuffle(self.head(F.silu(self.norm(x))), self.fold)
 
 
 def _blocks(width: int, params: VelocityUNetParams) -> nn.ModuleList:
@@ -237,28 +238,43 @@ def probe_reach(network: VelocityUNet) -> int:
     Found by the gradient, in double precision: exact, but for what cancels by chance.
     """
     probed = copy.deepcopy(network).double().requires_grad_(requires_grad=False)
-    half = 8 * network.stride
+    one = torch.ones(1, dtype=torch.float64)
+
+    def answer(seen: Tensor) -> Tensor:
+        x, given = seen[:, : probed.bands], seen[:, probed.bands :]
+        said: Tensor = probed(x, one / 2, one, given if probed.planes else None)
+        return said
+
+    return probe_reach_of(answer, network.bands + network.planes, network.stride)
+
+
+def probe_reach_of(answer: Callable[[Tensor], Tensor], channels: int, cell: int) -> int:
+    """How far beyond a cell of its input the answer for that cell looks, in pixels of the input.
+
+    Args:
+        answer: from images (1, channel, y, x) of float64 to such of the same size, or of another
+            by a fixed ratio.
+        channels: of the input.
+        cell: side of the squares of the input that belong together.
+    """
+    half = 8 * cell
     while True:
-        farthest = _farthest(probed, half)
-        if farthest < half - 2 * network.stride:
+        farthest = _farthest(answer, channels, half, cell)
+        if farthest < half - 2 * cell:
             return farthest
         half *= 2
 
 
-def _farthest(network: VelocityUNet, half: int) -> int:
+def _farthest(answer: Callable[[Tensor], Tensor], channels: int, half: int, cell: int) -> int:
     """Of the pixels that the cell right of and below the middle of an image hangs on."""
-    stride, side = network.stride, 2 * half
-    draw = torch.Generator().manual_seed(0)
-    seen = torch.rand(
-        1, network.bands + network.planes, side, side, generator=draw, dtype=torch.float64
-    ).requires_grad_()
-    one = torch.ones(1, dtype=torch.float64)
-    x, given = seen[:, : network.bands], seen[:, network.bands :]
-    said = network(x, one / 2, one, given if network.planes else None)
-    cell = said[..., half : half + stride, half : half + stride]
-    weights = torch.rand(cell.shape, generator=draw, dtype=torch.float64)
-    (gradient,) = torch.autograd.grad((weights * cell).sum(), seen)
+    draw, side = torch.Generator().manual_seed(0), 2 * half
+    seen = torch.rand(1, channels, side, side, generator=draw, dtype=torch.float64).requires_grad_()
+    said = answer(seen)
+    begin, end = (n * said.shape[-1] // side for n in (half, half + cell))
+    part = said[..., begin:end, begin:end]
+    weights = torch.rand(part.shape, generator=draw, dtype=torch.float64)
+    (gradient,) = torch.autograd.grad((weights * part).sum(), seen)
     rows, columns = (gradient != 0).any(dim=1)[0].nonzero().T
     least = min(int(rows.min()), int(columns.min()))
     most = max(int(rows.max()), int(columns.max()))
-    return max(half - least, most - (half + stride - 1))
+    return max(0, half - least, most - (half + cell - 1))

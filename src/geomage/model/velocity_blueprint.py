@@ -13,25 +13,28 @@ _WIDEST = 1024
 
 @dataclass(frozen=True)
 class VelocityUNetParams:
-    """Convolutions at full, half, quarter … resolution: what it says of a pixel hangs on few."""
+    """Convolutions at one, half, quarter … resolution: what it says of a pixel hangs on few."""
 
     widths: tuple[int, ...] = (32, 48, 64)
-    """Channels at full resolution, at half of it, and so on."""
+    """Channels at the finest resolution, at half of it, and so on."""
     depth: int = 1
     """Blocks at each resolution, on the way down and on the way up."""
     told: int = 64
     """Channels that time and GSD are told in."""
+    fold: int = 1
+    """Pixels of a side that become channels first: at 2 a step costs a quarter."""
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.widths) <= 6 or not all(1 <= w <= _WIDEST for w in self.widths):
             raise InputError(f"velocity: widths = {list(self.widths)}: give 1 to 6 of 1..{_WIDEST}")
         _refuse("depth", self.depth, 16)
         _refuse("told", self.told, _WIDEST)
+        _refuse("fold", self.fold, 8)
 
     @property
     def stride(self) -> int:
         """Pixels between two cells of the coarsest resolution."""
-        return int(2 ** (len(self.widths) - 1))
+        return int(self.fold * 2 ** (len(self.widths) - 1))
 
 
 @dataclass(frozen=True)

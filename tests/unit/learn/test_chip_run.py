@@ -11,7 +11,6 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from made_floods import write_floods
 from PIL import Image
 
 from geomage.data.chip_sources import SourceParams, open_source
@@ -23,6 +22,7 @@ from geomage.learn.chip_recipe import BatchParams, ChipRecipe, find_training_rec
 from geomage.learn.chip_run import load_network, objective_of, train_chips
 from geomage.learn.loop_params import LoopParams
 from geomage.model.blueprint import Architecture
+from made_floods import write_floods
 
 LOOP = LoopParams(steps=24, epoch=12, learning_rate=5e-3, ema=0.8, threads=1, device="cpu")
 

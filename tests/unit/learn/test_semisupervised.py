@@ -15,6 +15,7 @@ from geomage.learn.objective import ChipBatch, Objective, StepBatch
 from geomage.learn.semisupervised import (
     SEMISUPERVISED,
     DAFormerParams,
+    DeepCoralParams,
     FixMatchParams,
     MaskedParams,
     MaskParams,
@@ -26,6 +27,7 @@ from geomage.learn.semisupervised import (
     UniMatchParams,
     ViewParams,
 )
+from geomage.learn.semisupervised.coral import coral_distance
 from geomage.learn.semisupervised.masked import hide_blocks, quality
 from geomage.learn.semisupervised.mean_teacher import ramp
 from geomage.learn.semisupervised.mixing import Mixable
@@ -50,8 +52,9 @@ EAGER = {
     "unimatch": UniMatchParams(thresholds=ALWAYS, views=RARE),
     "masked": MaskedParams(mask=MaskParams(confidence=0)),
     "daformer": DAFormerParams(confidence=0, masked=1, mask=MaskParams(confidence=0)),
+    "coral": DeepCoralParams(),
 }
-TAUGHT = [name for name in EAGER if name != "supervised"]
+TAUGHT = [name for name in EAGER if name not in ("supervised", "coral")]
 UNLABELLED = {
     "mean-teacher": ["agreement"],
     "fixmatch": ["unlabelled"],
@@ -173,6 +176,49 @@ def test_teachers_follow_and_are_kept_with_the_run(name: str):
     teacher = objective.modules["teacher"].network
     for mine, theirs in zip(teacher.parameters(), student.parameters(), strict=True):
         torch.testing.assert_close(mine, theirs)
+
+
+@pytest.mark.parametrize("architecture", [ONE, TWO], ids=["one-date", "two-dates"])
+def test_coral_reaches_the_network_from_either_domain(architecture: Architecture):
+    dates = architecture.dates
+    batch = StepBatch(chips(1, dates=dates), chips(2, dates=dates, labelled=False))
+    for still in (batch.labelled.pixels, batch.unlabelled.pixels):
+        still.requires_grad_()
+    objective = built("coral", architecture)
+    terms = said(objective, batch)
+    assert set(terms) == {"entropy", "overlap", "coral", "total"}
+    terms["coral"].backward()
+    for name, p in objective.modules["network"].named_parameters():
+        # a shift of all logits alike changes no covariance
+        assert name == "heads.classes.conv.bias" or p.grad.any(), f"coral does not reach {name}"
+    assert batch.labelled.pixels.grad.any()
+    assert batch.unlabelled.pixels.grad.any()
+
+
+def test_a_step_down_coral_brings_domains_nearer():
+    batch = StepBatch(chips(1), chips(2, labelled=False))
+    objective = built("coral")
+    before = said(objective, batch)["coral"]
+    before.backward()
+    with torch.no_grad():
+        for p in objective.modules.parameters():
+            p.sub_(1e-2 * p.grad)
+    assert said(objective, batch)["coral"] < before
+
+
+def test_coral_distance_by_hand():
+    # 1 / (4 · 2²) of the squared differences of two covariances.
+    source = torch.tensor([[1.0, 0], [-1, 0]])  # C = [[2, 0], [0, 0]]
+    target = torch.tensor([[2.0, 1], [-2, -1]])  # C = [[8, 4], [4, 2]]
+    assert coral_distance(source, target) == pytest.approx((36 + 16 + 16 + 4) / 16)
+    assert coral_distance(source, source + 3) == 0
+    assert coral_distance(source[:1], target) == 0
+
+
+def test_coral_leaves_out_what_holds_no_data():
+    labelled, other = chips(1), chips(2, labelled=False)
+    blank = other._replace(pixels=torch.zeros_like(other.pixels))
+    assert said(built("coral"), StepBatch(labelled, blank))["coral"] == 0
 
 
 def test_teacher_by_hand():

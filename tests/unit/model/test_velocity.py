@@ -14,7 +14,10 @@ from geomage.model.velocity_onnx import export_velocity
 
 UNET = VelocityUNetParams((8, 12), 1, 16)
 TRANSFORMER = VelocityTransformerParams(16, 2, 2, 4)
-BOTH = pytest.mark.parametrize("params", [UNET, TRANSFORMER], ids=["unet", "transformer"])
+FOLDED = VelocityUNetParams((8, 12), 1, 16, fold=2)
+ALL = pytest.mark.parametrize(
+    "params", [UNET, FOLDED, TRANSFORMER], ids=["unet", "folded", "transformer"]
+)
 
 
 def network_of(params, planes=3):
@@ -33,7 +36,7 @@ def seen(side, planes=3, batch=2):
     return images[0], torch.tensor([0.1, 0.8]), torch.tensor([0.5, 10.0]), images[1]
 
 
-@BOTH
+@ALL
 def test_the_gradient_reaches_every_parameter(params):
     network = network_of(params)
     (network(*seen(16)) ** 2).sum().backward()
@@ -41,7 +44,7 @@ def test_the_gradient_reaches_every_parameter(params):
     assert not missed
 
 
-@BOTH
+@ALL
 def test_onnx_says_what_torch_says_at_any_size(params):
     network = network_of(params)
     session = ort.InferenceSession(export_velocity(network))
@@ -52,7 +55,7 @@ def test_onnx_says_what_torch_says_at_any_size(params):
             np.testing.assert_allclose(said, network(**told), atol=1e-5)
 
 
-@BOTH
+@ALL
 def test_time_gsd_and_planes_are_heard(params):
     network, (x, t, gsd, given) = network_of(params), seen(16)
     with torch.no_grad():
@@ -71,8 +74,9 @@ def test_it_works_without_planes():
     np.testing.assert_allclose(theirs, said, atol=1e-5)
 
 
-def test_a_window_with_the_halo_that_is_probed_says_what_the_whole_says():
-    network = network_of(UNET)
+@pytest.mark.parametrize("params", [UNET, FOLDED], ids=["unet", "folded"])
+def test_a_window_with_the_halo_that_is_probed_says_what_the_whole_says(params):
+    network = network_of(params)
     reach = probe_reach(network)
     halo = -(-reach // network.stride) * network.stride
     side = 2 * halo + 8

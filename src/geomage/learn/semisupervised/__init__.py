@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from geomage.learn.objective import Objective
+from geomage.learn.semisupervised.coral import DeepCoral, DeepCoralParams, coral
 from geomage.learn.semisupervised.daformer import DAFormer, DAFormerParams, daformer
 from geomage.learn.semisupervised.fixmatch import FixMatch, FixMatchParams, fixmatch
 from geomage.learn.semisupervised.masked import Masked, MaskedParams, MaskParams, masked
@@ -29,6 +30,8 @@ __all__ = [
     "SEMISUPERVISED",
     "DAFormer",
     "DAFormerParams",
+    "DeepCoral",
+    "DeepCoralParams",
     "FixMatch",
     "FixMatchParams",
     "MaskParams",
@@ -54,5 +57,6 @@ SEMISUPERVISED: dict[str, tuple[type, Callable[..., Objective]]] = {
     "unimatch": (UniMatchParams, unimatch),
     "masked": (MaskedParams, masked),
     "daformer": (DAFormerParams, daformer),
+    "coral": (DeepCoralParams, coral),
 }
 """Objective by name: its parameters, and how it is built from them, an architecture and a seed."""

@@ -1,0 +1,116 @@
+"""What can be chosen of a flow: plain data, without torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from geomage.adapt.flow.pairs import PairParams
+from geomage.adapt.flow.path import LinearPath
+from geomage.adapt.flow.solver import SolverParams
+from geomage.errors import InputError, near_names
+from geomage.model.velocity_blueprint import (
+    VelocityParams,
+    VelocityTransformerParams,
+    VelocityUNetParams,
+)
+
+__all__ = ["DistilParams", "FlowParams", "LatentFlowParams", "LatentParams"]
+
+NETWORKS = ("unet", "transformer")
+
+
+@dataclass(frozen=True)
+class DistilParams:
+    """Whether a student learns the flow, and how far its steps reach."""
+
+    steps: int = 0
+    """Euler steps of the student, 1 to 4; 0 for none."""
+    share: float = 0.5
+    """Optimiser steps, as a share of those of the teacher."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.steps <= 4:
+            raise InputError(f"distil: steps = {self.steps} is outside 0..4")
+        if not 0.001 <= self.share <= 100:
+            raise InputError(f"distil: share = {self.share:g} is outside 0.001..100")
+
+
+@dataclass(frozen=True)
+class FlowParams:
+    """Flow matching of pixels."""
+
+    network: str = "unet"
+    """unet, whose windows join without seams at any size; or transformer, on blended squares."""
+    unet: VelocityUNetParams = field(default_factory=VelocityUNetParams)
+    transformer: VelocityTransformerParams = field(default_factory=VelocityTransformerParams)
+    pairs: PairParams = field(default_factory=PairParams)
+    """Pools of crops, and what couples them."""
+    path: LinearPath = field(default_factory=lambda: LinearPath(0.25, 0.1))
+    """Noise on the source and half-way; values have deviation 1."""
+    solver: SolverParams = field(default_factory=lambda: SolverParams("euler", 4))
+    """Of translations. Times of the adaptive one are chosen once, on crops of the source."""
+    strength: float = 1.0
+    """0..1: how much of the way a translation goes; 0 changes nothing."""
+    labelled: float = 0.8
+    """Share of the crops whose label map is told; 0 for a network that is never told one."""
+    told_source: bool = False
+    """Whether the source's own values are told all the way; always where bands differ."""
+    distil: DistilParams = field(default_factory=DistilParams)
+
+    def __post_init__(self) -> None:
+        if self.network not in NETWORKS:
+            near = near_names(self.network, NETWORKS)
+            raise InputError(f"flow: no network {self.network!r}{near}: {', '.join(NETWORKS)}")
+        for name in ("strength", "labelled"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"flow: {name} = {getattr(self, name):g} is outside 0..1")
+
+    @property
+    def velocity(self) -> VelocityParams:
+        """Of the network that is asked for."""
+        return self.unet if self.network == "unet" else self.transformer
+
+
+@dataclass(frozen=True)
+class LatentParams:
+    """The autoencoder, and what it must keep."""
+
+    stride: int = 2
+    """Pixels of a side of a cell: 2 or 4."""
+    channels: int = 8
+    """Numbers of a cell."""
+    width: int = 32
+    """Of its convolutions."""
+    depth: int = 1
+    """Pairs of them, in and out."""
+    divergence: float = 1e-5
+    """Weight of the divergence of cells from the standard normal."""
+    share: float = 0.5
+    """Optimiser steps, as a share of those of the flow."""
+    least_iou: float = 0.98
+    """IoU of masks read before and after the round trip, below which the run ends."""
+
+    def __post_init__(self) -> None:
+        if self.stride not in {2, 4}:
+            raise InputError(f"latent: stride = {self.stride} is neither 2 nor 4")
+        limits = {
+            "channels": (1, 256),
+            "width": (1, 1024),
+            "depth": (1, 16),
+            "divergence": (0, 10),
+            "share": (0.001, 100),
+            "least_iou": (0, 1),
+        }
+        for name, (least, most) in limits.items():
+            if not least <= getattr(self, name) <= most:
+                raise InputError(
+                    f"latent: {name} = {getattr(self, name)} is outside {least}..{most}"
+                )
+
+
+@dataclass(frozen=True)
+class LatentFlowParams:
+    """Flow matching in the cells of an autoencoder that is trained first."""
+
+    flow: FlowParams = field(default_factory=FlowParams)
+    latent: LatentParams = field(default_factory=LatentParams)

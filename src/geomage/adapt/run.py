@@ -1,0 +1,155 @@
+"""A run of `geomage adapt`, to be read from top to bottom: domains, fit, file, picture.
+
+Everything that can be refused is refused before anything is learnt.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from geomage import __version__
+from geomage.adapt import methods
+from geomage.adapt.domains import DomainSurvey, open_domains
+from geomage.adapt.method import Domains, Fitting, Method, Parts
+from geomage.adapt.recipe import AdaptRecipe
+from geomage.adapt.translated_picture import Row, draw_translated
+from geomage.adapt.translator_file import TRANSLATOR, open_translator, write_parts
+from geomage.data.tables import recipe_hash
+from geomage.data.translation import Translator, translate_chip
+from geomage.errors import InputError
+from geomage.learn import require_training
+from geomage.learn.run_folder import RunPaths
+
+__all__ = ["make_translator"]
+
+_SHOWN = 4  # rows of the picture
+
+
+def make_translator(
+    recipe: AdaptRecipe,
+    out: Path,
+    *,
+    jobs: int = 1,
+    pool: Path | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Path:
+    """Learn a translator; return its file.
+
+    Args:
+        recipe: what to do.
+        out: the run folder; one that holds a run of this recipe is resumed, a finished one stays.
+        jobs: processes that simulate.
+        pool: folder that simulated chips are kept in, to share between runs; `out/chips` when None.
+        say: told what a person should know: chips that are left out.
+
+    Raises:
+        InputError: a source, a name or a number that cannot be, or a run of another recipe.
+        MissingExtraError: the method needs torch and the extra is not installed.
+        RunError: too many chips cannot be read, or learning failed.
+    """
+    paths, mark = RunPaths(out), recipe_hash(recipe)
+    _refuse_other(paths, mark)
+    picture = paths.pictures / "translated.png"
+    if (out / TRANSLATOR).exists() and picture.exists():
+        return out / TRANSLATOR
+    method, asked = methods.METHODS[recipe.method], recipe.asked()
+    domains, found = open_domains(
+        recipe,
+        pool or out / "chips",
+        jobs=jobs,
+        needs_labels=method.needs_labels(asked),
+        say=say,
+    )
+    fitting = Fitting(domains, out, recipe.seed, recipe.loop, recipe.crop, recipe.batch)
+    with _noted(paths, recipe, mark, found):
+        parts = _fit(method, asked, fitting)
+    file = write_parts(out, _named(parts, recipe, found["source"]))
+    draw_translated(picture, list(_rows(domains, open_translator(file), recipe.seed)))
+    return file
+
+
+def _fit(method: Method, asked: Any, fitting: Fitting) -> Parts:
+    try:
+        return method.fit(asked, fitting)
+    except ModuleNotFoundError:
+        require_training()  # says which extra is missing
+        raise
+
+
+def _named(parts: Parts, recipe: AdaptRecipe, source: DomainSurvey) -> Parts:
+    """What the run knows of a translator: its name, and every GSD of the domain it is for."""
+    least, most = parts.card.gsd_m
+    card = replace(
+        parts.card,
+        name=recipe.name,
+        version=__version__,
+        stretched=recipe.stretched,
+        gsd_m=(min(least, source.gsd_m[0]), max(most, source.gsd_m[1])),
+    )
+    return parts._replace(card=card)
+
+
+def _rows(domains: Domains, translator: Translator, seed: int) -> Iterator[Row]:
+    """Chips spread over the source; of the target the same places, or others."""
+    many = len(domains.source.names)
+    for row, index in enumerate(np.linspace(0, many - 1, min(_SHOWN, many)).astype(int).tolist()):
+        chip = domains.source.chip(index)
+        beside = index if domains.paired else row % len(domains.target.names)
+        yield chip, translate_chip(translator, chip, seed + row), domains.target.chip(beside)
+
+
+# ------------------------------------------------------------------------------ run folder
+
+
+def _refuse_other(paths: RunPaths, mark: str) -> None:
+    """Raise InputError when the folder holds a run of another recipe."""
+    if not paths.recipe.exists():
+        return
+    found = None
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        found = json.loads(paths.recipe.read_text("utf-8"))["hash"]
+    if found is None:
+        raise InputError(f"{paths.recipe} is damaged; choose another run folder")
+    if found != mark:
+        raise InputError(f"{paths.out}: holds a run of another recipe; choose another folder")
+
+
+@contextmanager
+def _noted(
+    paths: RunPaths, recipe: AdaptRecipe, mark: str, found: dict[str, DomainSurvey]
+) -> Iterator[None]:
+    """Write `recipe.json`; where a new run is refused by its method, the folder stays free."""
+    fresh = not paths.recipe.exists()
+    _write_facts(paths, recipe, mark, found)
+    try:
+        yield
+    except InputError:
+        if fresh:
+            paths.recipe.unlink(missing_ok=True)
+        raise
+
+
+def _write_facts(
+    paths: RunPaths, recipe: AdaptRecipe, mark: str, found: dict[str, DomainSurvey]
+) -> None:
+    """The recipe, its hash, and how many chips were left out."""
+    paths.out.mkdir(parents=True, exist_ok=True)
+    chips = {
+        role: {
+            "learnt_from": len(survey.sound),
+            "empty": list(survey.empty),
+            "unreadable": list(survey.unreadable),
+        }
+        for role, survey in found.items()
+    }
+    facts = {"hash": mark, "recipe": asdict(recipe), "chips": chips}
+    part = paths.recipe.with_suffix(".part")
+    part.write_text(json.dumps(facts, indent=1), encoding="utf-8")
+    part.replace(paths.recipe)
