@@ -51,11 +51,13 @@ class CheapParams:
     """Finest GSD, the one that oblong pixels are brought to, coarsest, metres: those of the model,
     so that a detector sees what the model sees."""
     quantile: float = 0.99
-    margin: float = 1.25
+    margin: float = 1.2
     """Chosen on real images that the model maps well: none of them shall be marked."""
     ends: tuple[float, float] = (0.999, 0.99)
-    """Shares of the domain at which the deviance, and the one against altered pictures, are 1; the
-    tail of the first is long."""
+    """Shares of the domain whose deviance, and that against altered pictures, ends the range."""
+    slack: float = 3.0
+    """Times that end, at which the deviance is 1: real pictures of what the model maps well deviate
+    from simulated ones by up to as much."""
     ridge: float = 0.05
     """Added to the variance of each scaled statistic."""
     seed: int = 0
@@ -83,6 +85,7 @@ def fit_cheap(
     measures = _measures(_scaled(fresh, scale), gaussians)
     ends = [np.quantile(one, (0.5, q)) for one, q in zip(measures, params.ends, strict=True)]
     ranges = np.stack(ends)
+    ranges[0, 1] = ranges[0, 0] + params.slack * (ranges[0, 1] - ranges[0, 0])
     scores = ((measures - ranges[:, :1]) / (ranges[:, 1:] - ranges[:, :1])).max(axis=0)
     graph = write_graph(TextureScorer(scale, gaussians, ranges))
     return _card(params, Calibration.measure(np.maximum(scores, 0))), graph

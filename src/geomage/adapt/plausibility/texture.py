@@ -28,7 +28,6 @@ CELL, HALO = 64, 64  # px
 LEAST_SEEN = 0.3  # share of a cell and the eight beside it that must be seen
 _DETAILED = 4  # finest levels, of which also sparsity, direction and colour are taken
 _FLOOR = 1e-5  # added to energies before their logarithm, of full scale squared
-_DARK, _BRIGHT = 0.04, 0.97  # of full scale
 _OPSET = 18
 
 
@@ -62,27 +61,20 @@ class Texture(nn.Module):
         self, counts: Float[Tensor, "batch 3 y x"], valid: Float[Tensor, "batch 1 y x"]
     ) -> tuple[Tensor, Tensor]:
         """Counts are 0..255, validity 0 or 1; y and x are multiples of `CELL`."""
-        share = counts / 255
-        opponent = _opponent(share)
+        opponent = _opponent(counts / 255)
         seen = _around(F.avg_pool2d(valid, CELL))
-        mean, square, ends = (
+        mean, square = (
             _around(F.avg_pool2d(one * valid, CELL)) / seen.clamp_min(1e-6)
-            for one in (opponent, opponent**2, _ends(share))
+            for one in (opponent, opponent**2)
         )
         contrast = _half_log((square - mean**2).clamp_min(0))
-        return torch.cat([mean, ends.sqrt(), contrast, *_levels(opponent, valid)], 1), seen
+        return torch.cat([mean, contrast, *_levels(opponent, valid)], 1), seen
 
 
 def _opponent(share: Tensor) -> Tensor:
     """Brightness, red against blue, green against both."""
     r, g, b = share[:, :1], share[:, 1:2], share[:, 2:]
     return torch.cat([(r + g + b) / 3, r - b, g - (r + b) / 2], 1)
-
-
-def _ends(share: Tensor) -> Tensor:
-    """What is bright or dark in every band, 0 or 1."""
-    bright = (share > _BRIGHT).float().amin(1, keepdim=True)
-    return torch.cat([bright, (share < _DARK).float().amin(1, keepdim=True)], 1)
 
 
 def _around(cells: Tensor) -> Tensor:
