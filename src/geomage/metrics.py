@@ -22,6 +22,7 @@ from geomage.errors import InputError
 __all__ = [
     "BinaryCounts",
     "XView2Counts",
+    "auroc",
     "binary_counts",
     "confusion",
     "f1",
@@ -255,3 +256,23 @@ def xview2_counts(target: ArrayLike, predicted: ArrayLike, unknown: int = 255) -
     known = true != unknown
     true, said = true[known], said[known]
     return XView2Counts(binary_counts(true > 0, said > 0), confusion(true, said, GRADES, (0,)))
+
+
+def auroc(inside: ArrayLike, outside: ArrayLike) -> float:
+    """Chance that a score from outside is higher than one from inside; ties count one half.
+
+    That is the area under the ROC curve, from the sum of ranks (Mann and Whitney 1947): .5 tells
+    nothing, 1 tells all. ``nan`` where either is empty.
+
+    Raises:
+        InputError: a score is not finite.
+    """
+    low, high = np.ravel(np.asarray(inside, float)), np.ravel(np.asarray(outside, float))
+    if not (np.isfinite(low).all() and np.isfinite(high).all()):
+        raise InputError("auroc: scores must be finite")
+    if not low.size or not high.size:
+        return float("nan")
+    ordered = np.sort(low)
+    below = np.searchsorted(ordered, high, "left")
+    upto = np.searchsorted(ordered, high, "right")
+    return float((below + upto).sum() / (2 * low.size * high.size))

@@ -17,6 +17,7 @@ from geomage.cli import (
     datasets,
     frame,
     importing,
+    judging,
     learning,
     maps,
     routes,
@@ -39,7 +40,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 striking.strikes.registered_commands.sort(key=lambda verb: striking.ORDER.index(verb.name))
-for part in (showing, simulate, datasets, learning, adapting, maps, routes, serving):
+for part in (showing, simulate, datasets, learning, adapting, judging, maps, routes, serving):
     app.add_typer(part.verbs)
 
 

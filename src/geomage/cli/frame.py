@@ -26,6 +26,7 @@ _RESUMED = {
     "adapt": "the run folder stays (chips, recipe, last checkpoint): the same command resumes it",
     "translate": "what is done stays: the same command goes on",
     "map": "what is done stays: the same command goes on",
+    "plausibility": "what is done stays: the same command goes on",
     "dataset": "the samples that are whole stay: the same command goes on",
 }
 PARTLY = 3  # exit code: done, some areas not analysed

@@ -124,6 +124,14 @@ def map_(
         bool,
         typer.Option("--flips", help="Mean over four mirror images: surer, and four times dearer."),
     ] = False,
+    plausibility: Annotated[
+        bool,
+        typer.Option(
+            "--plausibility/--no-plausibility",
+            help="Leave out, as not analysed, what is too far from what the model has learnt; only "
+            "the shipped model knows what that is.",
+        ),
+    ] = True,
     zones: Zones = None,
     zone_name: ZoneName = None,
     population: Population = None,
@@ -188,6 +196,7 @@ def map_(
         jobs=jobs,
         scheduler=scheduler,
         flips=flips,
+        plausibility=plausibility,
         overwrite=overwrite,
         seed=seed,
     )

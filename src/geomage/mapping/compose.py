@@ -30,7 +30,14 @@ from geomage.mapping.buildings import UNSEEN
 from geomage.mapping.journal import Work
 from geomage.mapping.outlines import clean_outlines
 from geomage.mapping.palette import DAMAGE, FLOOD, LANDCOVER
-from geomage.mapping.reasons import BEYOND, REASONS, Shown, reason_tile, with_reasons
+from geomage.mapping.reasons import (
+    BEYOND,
+    FIRST_FOREIGN,
+    REASONS,
+    Shown,
+    reason_tile,
+    with_reasons,
+)
 from geomage.mapping.regrid import Layer
 from geomage.mapping.runs import TileRun, tile_runs
 from geomage.workers import Run, give_back
@@ -98,6 +105,7 @@ class _Compose:
         beyond = np.ones(seen.shape, bool)
         beyond[overlap(core, self.part).toslices()] = False
         codes[beyond], seen[beyond] = BEYOND, False
+        seen[codes == FIRST_FOREIGN] = False
         out = np.zeros((len(_BANDS), *seen.shape), "uint8")
         out[_BUILDING] = said.building.read(core)[0] * seen
         out[_LANDCOVER] = said.landcover.read(core)[0] * seen

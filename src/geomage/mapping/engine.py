@@ -8,11 +8,9 @@ it ended.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
@@ -28,15 +26,17 @@ from geomage.mapping.blobs import RUN_TOGETHER
 from geomage.mapping.compose import SIDE, Delivery, Said, compose, count, deliver
 from geomage.mapping.date import Date
 from geomage.mapping.dates import Dates, read_dates
+from geomage.mapping.foreign import Judged, find_foreign
 from geomage.mapping.job import MapJob, MapResult, open_model, refuse_output
 from geomage.mapping.journal import Work, open_work
-from geomage.mapping.picture import Picture
+from geomage.mapping.picture import Picture, sha256_of
 from geomage.mapping.plan import Plan, crs_name, make_plan, work_bytes, work_part
 from geomage.mapping.predict import TWO_DATES, Predict, model_store
 from geomage.mapping.reasons import Shown, pixel_rims
 from geomage.mapping.regrid import Layer
 from geomage.mapping.runs import tile_runs
 from geomage.model import Model, ModelCard
+from geomage.model.plausibility import detector_of, load_detector
 from geomage.workers import Run, Workers, cores, give_back, makers, open_workers
 
 _RUN = 8  # tiles a task at most, where the model runs in several processes
@@ -74,6 +74,9 @@ def map_rasters(
     identity = _identity(job, plan, model)
     if given is not None:
         identity["footprints"] = given.facts()
+    detector = detector_of(model.path) if job.plausibility else None
+    if detector is not None:
+        identity["plausibility"] = _detector_facts(detector)
     del model
     with (
         open_workers(Workers(job.jobs or 1, job.scheduler), say) as run,
@@ -81,7 +84,7 @@ def map_rasters(
     ):
         if work.resumed:
             say(f"note: going on with the work that an earlier run left in {work.folder}")
-        result = _Passes(job, plan, card, work, run, say, given).result()
+        result = _Passes(job, plan, card, work, run, say, given, detector).result()
         return replace(result, facts={**identity, **result.facts})
 
 
@@ -96,6 +99,7 @@ class _Passes:
     run: Run
     say: Callable[[str], None]
     given: Given | None
+    detector: str | None
 
     def result(self) -> MapResult:
         """Do all passes."""
@@ -110,19 +114,20 @@ class _Passes:
         give_back()
         self._predict(dates, store)
         give_back()
-        said = _said(plan, card, dates, store)
+        foreign = self._judge(dates)
+        said = _said(plan, card, dates, store, foreign)
         tiling = Tiling(plan.product, SIDE)
         tiles, shares, areas = compose(said, tiling, plan.part, self.work, self.run)
         if self.given is not None:
             graded = assess(self.given, said, tiles, plan.part, self.work, self.run)
-            facts = {**_found_facts(dates, store), "footprints": graded.facts}
+            facts = {**_found_facts(dates, store, foreign), "footprints": graded.facts}
             return self._finished(graded, areas, facts)
         found = count(said, tiles, shares, self.work, self.run)
         give_back()
         delivery = deliver(tiles, found, plan.part, self.work, two_dates=bool(plan.after))
         together = round(delivery.run_together, 4)
         facts = {
-            **_found_facts(dates, store),
+            **_found_facts(dates, store, foreign),
             "run_together": {"area_share": together, "larger_than_m2": RUN_TOGETHER},
         }
         return self._finished(delivery, areas, facts)
@@ -137,6 +142,17 @@ class _Passes:
             not_analysed=areas,
             facts=facts,
             scratch=self.work.scratch,
+        )
+
+    def _judge(self, dates: Dates) -> tuple[Judged, ...]:
+        """Where each date is too far from what the model knows; nothing where nobody can tell."""
+        if self.detector is None:
+            return ()
+        part, seen = work_part(self.plan), (dates.first, dates.second)
+        return tuple(
+            find_foreign(date, name, part, self.detector, self.work, self.run)
+            for date, name in zip(seen, ("before", "after"), strict=True)
+            if date is not None
         )
 
     def _predict(self, dates: Dates, store: TileStore) -> None:
@@ -171,7 +187,9 @@ def _run_length(tiles: int, jobs: int) -> int:
     return max(1, min(_RUN, tiles // (4 * jobs)))
 
 
-def _said(plan: Plan, card: ModelCard, dates: Dates, store: TileStore) -> Said:
+def _said(
+    plan: Plan, card: ModelCard, dates: Dates, store: TileStore, foreign: tuple[Judged, ...]
+) -> Said:
     """The layers of the model on the product grid."""
     two = dates.second is not None
 
@@ -184,6 +202,7 @@ def _said(plan: Plan, card: ModelCard, dates: Dates, store: TileStore) -> Said:
     def lost(date: Date | None) -> Layer | None:
         return None if date is None or date.lost is None else seen(date.lost)
 
+    far = (*(seen(one.bits) for one in foreign), None, None)
     shown = Shown(
         first=seen(dates.first.seen),
         second=None if dates.second is None else seen(dates.second.seen),
@@ -191,6 +210,7 @@ def _said(plan: Plan, card: ModelCard, dates: Dates, store: TileStore) -> Said:
         rims=(pixel_rims(plan.before, plan.product), pixel_rims(plan.after, plan.product)),
         coarse=plan.coarse,
         lost=(lost(dates.first), lost(dates.second)),
+        foreign=(far[0], far[1]),
     )
     return Said(
         landcover=replace(layer("landcover"), how="nearest"),
@@ -217,7 +237,7 @@ def _identity(job: MapJob, plan: Plan, model: Model) -> dict[str, Any]:
             "gsd_m": ground_gsd(grid),
         },
         "work_gsd_m": ground_gsd(plan.work),
-        "model": {**asdict(model.card), "sha256": _sha256(model.path)},
+        "model": {**asdict(model.card), "sha256": sha256_of(model.path)},
         "parameters": {
             "gsd": job.gsd,
             "extent": None if job.extent is None else asdict(job.extent),
@@ -230,7 +250,13 @@ def _identity(job: MapJob, plan: Plan, model: Model) -> dict[str, Any]:
     }
 
 
-def _found_facts(dates: Dates, store: TileStore) -> dict[str, Any]:
+def _detector_facts(name: str) -> dict[str, Any]:
+    """What marks depend on."""
+    detector = load_detector(name)
+    return {"detector": detector.card.name, "sha256": detector.sha256}
+
+
+def _found_facts(dates: Dates, store: TileStore, foreign: tuple[Judged, ...]) -> dict[str, Any]:
     """What the passes found."""
     stretch = {"before": dates.first.stretch.rule}
     if dates.second is not None:
@@ -243,6 +269,9 @@ def _found_facts(dates: Dates, store: TileStore) -> dict[str, Any]:
             "side_px": store.tiling.side,
             "run": sum(map(store.holds, store.tiling)),
         },
+        "too_far": {
+            name: one.facts() for name, one in zip(("before", "after"), foreign, strict=False)
+        },
     }
 
 
@@ -250,18 +279,13 @@ def _input(role: str, picture: Picture) -> dict[str, Any]:
     return {
         "role": role,
         "file": picture.path.name,
-        "sha256": _sha256(picture.path),
+        "sha256": sha256_of(picture.path),
         "shape": list(picture.facts.shape),
         "dtype": picture.facts.dtype,
         "bands": list(picture.bands),
         "crs": None if picture.box.crs is None else crs_name(picture.box),
         "gsd_m": ground_gsd(picture.box),
     }
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _shape(box: GeoBox) -> tuple[int, int]:

@@ -21,7 +21,14 @@ from geomage.geo import TileKey, Tiling, ground_gsd
 from geomage.geo.polygons import Polygons, paint_runs
 from geomage.mapping.building_tiles import Fields
 from geomage.mapping.buildings import UNSEEN, Tally, building_columns
-from geomage.mapping.reasons import BEYOND, FIRST_DAMAGED, NO_FIRST, NO_SECOND_DATE, REASONS
+from geomage.mapping.reasons import (
+    BEYOND,
+    FIRST_DAMAGED,
+    FIRST_FOREIGN,
+    NO_FIRST,
+    NO_SECOND_DATE,
+    REASONS,
+)
 from geomage.mapping.registration import Registration
 
 __all__ = [
@@ -193,7 +200,7 @@ def join_sums(found: Sequence[TileSums], shapes: Polygons, part: Window) -> Asse
         built[one.numbers] += one.built
         unseen[one.numbers] += one.unseen
         damage[one.numbers] += one.damage
-    first = pixels - unseen[:, [NO_FIRST, FIRST_DAMAGED, BEYOND]].sum(axis=1)
+    first = pixels - unseen[:, [NO_FIRST, FIRST_DAMAGED, FIRST_FOREIGN, BEYOND]].sum(axis=1)
     mean = built / (255 * np.where(first > 0, first, np.nan))
     rest = _beyond(shapes, part, pixels)
     unseen[:, BEYOND] += rest

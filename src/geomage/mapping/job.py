@@ -74,6 +74,9 @@ class MapJob:
     flips: bool = False
     """Whether answers are means over the image and its three mirror images, at four times the
     cost."""
+    plausibility: bool = True
+    """Mark as not analysed what is too far from what the model knows, where a detector of it is
+    shipped."""
     overwrite: bool = False
     """Replace a product folder that stands at `out`."""
     seed: int = 0

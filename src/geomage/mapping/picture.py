@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ __all__ = [
     "refuse_changed",
     "refuse_restamped",
     "same_pixels",
+    "sha256_of",
 ]
 
 LARGEST = 4 * 10**10  # px of one image; beyond it a header is taken for a mistake
@@ -159,6 +161,12 @@ def file_stamp(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return said.st_size, said.st_mtime_ns
+
+
+def sha256_of(path: Path) -> str:
+    """Of the content of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def same_pixels(one: GeoBox, other: GeoBox) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
 
 import geopandas as gpd
 import numpy as np
@@ -163,7 +164,24 @@ def _placed(extent: Extent, first: GeoBox, product: GeoBox) -> BaseGeometry:
     return moved
 
 
-def work_grid(product: GeoBox, gsd: float, card: ModelCard) -> GeoBox:
+@runtime_checkable
+class Sharpness(Protocol):
+    """What GSD something looks at, metres: finest, coarsest, and that of oblong pixels."""
+
+    @property
+    def gsd_min(self) -> float:
+        """Finest."""
+
+    @property
+    def gsd_max(self) -> float:
+        """Coarsest."""
+
+    @property
+    def gsd(self) -> float:
+        """Of oblong pixels."""
+
+
+def work_grid(product: GeoBox, gsd: float, card: Sharpness) -> GeoBox:
     """The product grid, or the same extent in square pixels of a GSD the model can use."""
     a, e = product.affine.a, -product.affine.e
     square = abs(a - e) < 0.02 * a

@@ -20,7 +20,8 @@ from geomage.mapping.imagery import SQUARE
 from geomage.mapping.picture import Picture
 from geomage.mapping.regrid import Layer
 
-NO_FIRST, OUTSIDE, NO_SECOND, OBSCURED, COARSE, FIRST_DAMAGED, SECOND_DAMAGED, BEYOND = range(1, 9)
+NO_FIRST, OUTSIDE, NO_SECOND, OBSCURED, COARSE, FIRST_DAMAGED, SECOND_DAMAGED = range(1, 8)
+FIRST_FOREIGN, SECOND_FOREIGN, BEYOND = range(8, 11)
 REASONS: Mapping[int, str] = {
     NO_FIRST: "no data at first date",
     OUTSIDE: "outside the second image",
@@ -29,6 +30,8 @@ REASONS: Mapping[int, str] = {
     COARSE: "second image too coarse",
     FIRST_DAMAGED: "first image damaged",
     SECOND_DAMAGED: "second image damaged",
+    FIRST_FOREIGN: "first image too far from what the model knows",
+    SECOND_FOREIGN: "second image too far from what the model knows",
 }
 NO_SECOND_DATE = "no second image"
 _SPECK = 36  # px, patches smaller than this take the state of what surrounds them
@@ -44,6 +47,8 @@ class Views:
     obscured: np.ndarray | None  # uint8, probability times 255; None without a second date
     lost: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
     """Bool, where images of each date are damaged; None where they are whole."""
+    foreign: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
+    """Bool, where each date is too far from what the model knows; None where nobody looked."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,8 @@ class Shown:
     """The second date is too coarse for the model."""
     lost: tuple[Layer | None, Layer | None] = (None, None)
     """Bits, where the images of each date are damaged; None where they are whole."""
+    foreign: tuple[Layer | None, Layer | None] = (None, None)
+    """Bits, where each date is too far from what the model knows; None where nobody looked."""
 
 
 def reason_tile(shown: Shown, tiling: Tiling, key: TileKey) -> np.ndarray:
@@ -80,6 +87,7 @@ def reason_tile(shown: Shown, tiling: Tiling, key: TileKey) -> np.ndarray:
         None if shown.second is None else shown.second.read(window)[0] > 0,
         None if shown.obscured is None else shown.obscured.read(window)[0],
         (_bits(shown.lost[0], window), _bits(shown.lost[1], window)),
+        (_bits(shown.foreign[0], window), _bits(shown.foreign[1], window)),
     )
     inside = (within_window(shown.rims[0], window), within_window(shown.rims[1], window))
     codes = _coded(views, inside, coarse=shown.coarse)
@@ -91,6 +99,8 @@ def _coded(views: Views, inside: tuple[np.ndarray, np.ndarray], *, coarse: bool)
     """(y, x) uint8 codes, from what can be seen and from what lies within the images."""
     codes = np.zeros(views.first.shape, "uint8")
     if views.second is not None and views.obscured is not None:
+        if views.foreign[1] is not None:
+            codes[views.foreign[1]] = SECOND_FOREIGN
         codes[views.obscured > 127] = OBSCURED
         if coarse:
             codes[:] = COARSE
@@ -100,6 +110,8 @@ def _coded(views: Views, inside: tuple[np.ndarray, np.ndarray], *, coarse: bool)
         codes[~inside[1]] = OUTSIDE
         if codes.size > _SPECK and not is_even(codes):
             codes = rasterio.features.sieve(codes, _SPECK)
+    if views.foreign[0] is not None:
+        codes[views.foreign[0]] = FIRST_FOREIGN
     codes[~views.first] = NO_FIRST
     if views.lost[0] is not None:
         codes[views.lost[0]] = FIRST_DAMAGED

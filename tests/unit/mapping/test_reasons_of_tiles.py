@@ -13,10 +13,15 @@ from scipy import ndimage
 from geomage.geo import Raster, TileStore, Tiling, vectorise_tiles, write_cog
 from geomage.mapping.picture import Picture, look
 from geomage.mapping.reasons import (
+    FIRST_FOREIGN,
+    NO_FIRST,
+    NO_SECOND,
     OBSCURED,
     REASONS,
+    SECOND_FOREIGN,
     Shown,
     Views,
+    _coded,
     pixel_rims,
     reason_tile,
     with_reasons,
@@ -49,19 +54,23 @@ def pictures(tmp_path_factory) -> tuple[tuple[Picture, ...], tuple[Picture, ...]
 
 def views(seed: int) -> Views:
     rng = np.random.default_rng(seed)
+    far = np.zeros((2, 230, 310), bool)  # away from patches that lie between two areas
+    far[0, :64, 128:192] = far[1, 32:96, 224:288] = True
     one, two, haze = ndimage.gaussian_filter(rng.normal(0, 1, (3, 230, 310)), (0, 6, 6))
     specks = rng.random((230, 310)) > 0.999
     obscured = np.clip(127 + 3000 * (haze - 0.05), 0, 255) * ~specks + 255 * specks * (haze < 0.05)
-    return Views(one < 0.1, two < 0.08, obscured.astype("uint8"))
+    return Views(one < 0.1, two < 0.08, obscured.astype("uint8"), foreign=(far[0], far[1]))
 
 
 def shown(folder: Path, seen: Views, rims: tuple, side: int, *, coarse: bool = False) -> Shown:
-    store = TileStore(folder, Tiling(BOX, side), ("first", "second", "obscured"))
-    stack = np.stack([seen.first, seen.second, seen.obscured]).astype("uint8")
+    names = ("first", "second", "obscured", "far_first", "far_second")
+    far = [np.zeros_like(seen.first) if one is None else one for one in seen.foreign]
+    store = TileStore(folder, Tiling(BOX, side), names)
+    stack = np.stack([seen.first, seen.second, seen.obscured, *far]).astype("uint8")
     for key in store.tiling:
         store.write(key, stack[(slice(None), *store.tiling.core(key).toslices())])
-    first, second, obscured = (Layer(store, (band,), BOX) for band in range(3))
-    return Shown(first, second, obscured, rims, coarse)
+    first, second, obscured, *foreign = (Layer(store, (band,), BOX) for band in range(5))
+    return Shown(first, second, obscured, rims, coarse, foreign=(foreign[0], foreign[1]))
 
 
 def mosaic(one: Shown, tiling: Tiling) -> np.ndarray:
@@ -110,9 +119,23 @@ def test_areas_over_tiles_carry_their_reasons(pictures):
 def test_one_date_alone_gives_reasons_of_the_first(tmp_path, pictures):
     seen = views(3)
     two = shown(tmp_path / "s", seen, (pixel_rims(pictures[0], BOX), pixel_rims((), BOX)), 100)
-    one = Shown(two.first, None, None, two.rims, coarse=False)
-    whole = reason_codes(Views(seen.first, None, None), BOX, (pictures[0], ()), coarse=False)
+    one = Shown(two.first, None, None, two.rims, coarse=False, foreign=(two.foreign[0], None))
+    alone = Views(seen.first, None, None, foreign=(seen.foreign[0], None))
+    whole = reason_codes(alone, BOX, (pictures[0], ()), coarse=False)
     assert np.array_equal(mosaic(one, Tiling(BOX, 100)), whole)
+
+
+def test_what_is_too_far_gives_way_to_what_is_not_there_or_obscured():
+    ones, none = np.ones((1, 4), bool), np.zeros((1, 4), bool)
+    obscured = np.array([[0, 255, 0, 0]], "uint8")
+    second = np.array([[True, True, False, True]])
+    seen = Views(ones, second, obscured, foreign=(none, ones))
+    codes = _coded(seen, (ones, ones), coarse=False)
+    assert codes.tolist() == [[SECOND_FOREIGN, OBSCURED, NO_SECOND, SECOND_FOREIGN]]
+    first = np.array([[True, True, True, False]])
+    seen = Views(first, second, obscured, foreign=(ones, none))
+    codes = _coded(seen, (ones, ones), coarse=False)
+    assert codes.tolist() == [[FIRST_FOREIGN, FIRST_FOREIGN, FIRST_FOREIGN, NO_FIRST]]
 
 
 def test_outlines_of_images_are_burnt_alike_in_any_window(pictures):

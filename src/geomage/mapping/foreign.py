@@ -1,0 +1,159 @@
+"""The pass that asks of each date, cell by cell, whether it is within what the model has learnt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from odc.geo.geobox import GeoBox
+from rasterio.windows import Window
+from tqdm import tqdm
+
+from geomage.geo import TileKey, TileStore, Tiling, overlap
+from geomage.mapping.date import Date, open_date
+from geomage.mapping.imagery import Imagery
+from geomage.mapping.journal import Work
+from geomage.mapping.regrid import Layer
+from geomage.mapping.runs import TileRun, tile_runs
+from geomage.model.plausibility import UNSEEN, Detector, load_detector
+from geomage.workers import Run
+
+__all__ = ["SIDE", "Judged", "ScoreTiles", "find_foreign", "score_store", "score_window"]
+
+SIDE = 1024  # px, tiles of the grid that are scored at once; some hundred bytes a pixel
+_RUN = 8  # tiles a task
+
+
+class Judged(NamedTuple):
+    """Where a date is too far from what the model knows."""
+
+    bits: Layer
+    """One band on the grid of the work, not 0 where it is."""
+    cells: int
+    """Cells of which enough is seen."""
+    foreign: int
+    """How many of them are too far."""
+
+    def facts(self) -> dict[str, float]:
+        """JSON values."""
+        share = self.foreign / max(1, self.cells)
+        return {"cells": self.cells, "too_far": self.foreign, "too_far_share": round(share, 5)}
+
+
+class Tally(NamedTuple):
+    """Answer of one tile."""
+
+    key: TileKey
+    cells: int
+    foreign: int
+
+
+def score_window(imagery: Imagery, date: Date, detector: Detector, core: Window) -> np.ndarray:
+    """Score the cells of a window, (rows, cols) float32; what lies beyond the grid is not seen.
+
+    Args:
+        imagery: of the date.
+        date: what is known of it.
+        detector: what scores.
+        core: its corner lies on a corner of a cell of the grid.
+    """
+    cell, halo = detector.card.cell_px, detector.card.halo_px
+    rows, cols = (-(-int(side) // cell) for side in (core.height, core.width))
+    around = Window(
+        int(core.col_off) - halo,
+        int(core.row_off) - halo,
+        cols * cell + 2 * halo,
+        rows * cell + 2 * halo,
+    )
+    counts = np.zeros((3, int(around.height), int(around.width)), "uint8")
+    valid = np.zeros(counts.shape[1:], bool)
+    grid = Window(0, 0, int(date.box.shape[1]), int(date.box.shape[0]))
+    here, inside = overlap(around, grid).toslices(), overlap(grid, around)
+    view = imagery.view(inside)
+    valid[here] = view.seen & (date.seen.read(inside)[0] > 0)
+    counts[(slice(None), *here)] = view.values * valid[here]
+    edge = halo // cell
+    return detector.score(counts, valid)[edge : edge + rows, edge : edge + cols]
+
+
+@dataclass(frozen=True)
+class ScoreTiles:
+    """Task: score the cells of a run of tiles; what is there already stays."""
+
+    date: Date
+    tiling: Tiling
+    """Of the grid of the work, in whole cells."""
+    store: TileStore
+    """On the grid of cells, a pixel a cell; its tiles are those of `tiling`."""
+    detector: str
+    """Its name, or where its JSON file lies, which every worker must see."""
+
+    def __call__(self, run: TileRun) -> int:
+        """Fill the tiles of a run; returns how many they are."""
+        detector = load_detector(self.detector)
+        with open_date(self.date) as imagery:
+            for key in run.keys:
+                if not self.store.has(key):
+                    self.store.write(key, self._tile(imagery, detector, key))
+        return len(run.keys)
+
+    def _tile(self, imagery: Imagery, detector: Detector, key: TileKey) -> np.ndarray:
+        core = self.tiling.core(key)
+        if not self.date.seen.read(core).any():
+            cells = self.store.tiling.core(key)
+            return np.full((1, int(cells.height), int(cells.width)), UNSEEN, "float32")
+        return score_window(imagery, self.date, detector, core)[None]
+
+
+def score_store(folder: Path, box: GeoBox, cell: int) -> TileStore:
+    """Where scores are kept: a pixel a cell, cells from the upper left corner of a grid."""
+    rows, cols = (-(-int(side) // cell) for side in box.shape)
+    cells = GeoBox((rows, cols), box.affine @ type(box.affine).scale(cell), box.crs)
+    return TileStore(folder, Tiling(cells, SIDE // cell), ("score",), "float32", int(UNSEEN))
+
+
+def find_foreign(
+    date: Date, name: str, part: Window, detector: str, work: Work, run: Run
+) -> Judged:
+    """Find where a date is too far from what a detector knows, in a part of the grid.
+
+    Args:
+        date: where its content lies.
+        name: of the date, for its folders.
+        part: of the grid of the work.
+        detector: its name, or its JSON file, which every worker must see.
+        work: where tiles are kept.
+        run: who does it.
+    """
+    card, grid = load_detector(detector).card, date.seen.store.tiling.box
+    tiling = Tiling(grid, SIDE // card.cell_px * card.cell_px)
+    scores = score_store(work.folder / f"score_{name}", grid, card.cell_px)
+    task = ScoreTiles(date, tiling, scores, detector)
+    keys = list(tiling.over(part))
+    with tqdm(total=len(keys), desc="know", unit="tile", leave=False, disable=None) as bar:
+        for done in run(task, list(tile_runs(keys, _RUN)), work.mark):
+            bar.update(done)
+    bits = TileStore(work.folder / f"foreign_{name}", tiling, ("foreign",))
+    told = list(_spread(scores, bits, keys, card.limit))
+    layer = Layer(bits, (0,), grid)
+    return Judged(layer, sum(one.cells for one in told), sum(one.foreign for one in told))
+
+
+def _spread(
+    scores: TileStore, bits: TileStore, keys: list[TileKey], limit: float
+) -> Iterator[Tally]:
+    """Write what is too far pixel by pixel, from scores cell by cell."""
+    cell = bits.tiling.side // scores.tiling.side
+    for key in keys:
+        found = scores.read_tile(key)[0]
+        far, core = found >= limit, bits.tiling.core(key)
+        if far.any():
+            pixels = far.repeat(cell, axis=0).repeat(cell, axis=1)
+            pixels = pixels[: int(core.height), : int(core.width)]
+            bits.write(key, pixels.astype("uint8")[None] * np.uint8(255))
+        else:
+            bits.blank(key)
+        yield Tally(key, int((found != UNSEEN).sum()), int(far.sum()))
