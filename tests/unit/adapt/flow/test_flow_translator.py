@@ -211,7 +211,7 @@ def test_hats_of_squares_sum_to_one():
 
 def test_a_flow_of_cells_keeps_masks_and_strength_0_is_the_identity(tmp_path, window):
     short = replace(PARAMS, solver=SolverParams("euler", 1))
-    params = LatentFlowParams(short, LatentParams(2, 12, 16, 1, share=2.5))
+    params = LatentFlowParams(short, LatentParams(width=16, share=2.5))
     parts = fit(tmp_path, params, method="latent-flow", loop=replace(LOOP, learning_rate=3e-3))
     assert parts.card.stride_px == 4
     assert parts.numbers["cell"] == 2
@@ -235,7 +235,7 @@ def test_masks_that_do_not_survive_end_the_run_with_figures(tmp_path):
 def test_cells_of_two_sensors_flow_from_the_source(tmp_path):
     radar = ((0.2, 0.3), (0.8, 0.5))
     domains = Domains(Houses(radar, RADAR), Houses(), paired=True)
-    params = LatentFlowParams(PARAMS, LatentParams(2, 6, 16, 1, share=1.0, least_iou=0.0))
+    params = LatentFlowParams(PARAMS, LatentParams(width=16, share=1.0, least_iou=0.0))
     parts = fit(tmp_path, params, domains, "latent-flow")
     assert parts.numbers["from_source"]
     made = translate_chip(build_flow(parts), domains.source.chip(0), 0)
