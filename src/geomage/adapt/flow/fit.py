@@ -128,10 +128,12 @@ def _pixel_codecs(run: _Run) -> dict[str, PixelCodec]:
 def _latent_codecs(run: _Run, params: LatentParams) -> dict[str, LatentCodec]:
     """Train an autoencoder for each scale, and settle the scale of their cells."""
     pixels = _pixel_codecs(run)
+    most = max(codec.channels for codec in pixels.values())
+    channels = params.channels or most * params.stride**2
     built = {
         name: build_autoencoder(
             codec.channels,
-            params.channels,
+            channels,
             params.stride,
             params.width,
             params.depth,

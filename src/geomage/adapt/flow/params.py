@@ -77,8 +77,8 @@ class LatentParams:
 
     stride: int = 2
     """Pixels of a side of a cell: 2 or 4."""
-    channels: int = 8
-    """Numbers of a cell."""
+    channels: int = 0
+    """Numbers of a cell; 0 for as many as its pixels have, so that nothing need be lost."""
     width: int = 32
     """Of its convolutions."""
     depth: int = 1
@@ -94,7 +94,7 @@ class LatentParams:
         if self.stride not in {2, 4}:
             raise InputError(f"latent: stride = {self.stride} is neither 2 nor 4")
         limits = {
-            "channels": (1, 256),
+            "channels": (0, 1024),
             "width": (1, 1024),
             "depth": (1, 16),
             "divergence": (0, 10),

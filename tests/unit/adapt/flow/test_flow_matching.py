@@ -86,7 +86,7 @@ def test_a_velocity_learnt_between_gaussians_transports_by_the_analytic_map(tmp_
         Mixture(), Codecs(plain, plain), LinearPath(), Guidance(0, told_source=False)
     )
     loop = LoopParams(
-        steps=400, epoch=400, learning_rate=3e-2, weight_decay=0, ema=0.99, bfloat16=False,
+        steps=300, epoch=300, learning_rate=4e-2, weight_decay=0, ema=0.99, bfloat16=False,
         device="cpu", threads=1,
     )  # fmt: skip
     with torch.random.fork_rng():

@@ -27,7 +27,7 @@ from geomage.learn.loop_params import LoopParams
 from geomage.model.velocity_blueprint import VelocityTransformerParams, VelocityUNetParams
 
 LOOP = LoopParams(
-    steps=40, epoch=40, learning_rate=5e-3, ema=0.9, bfloat16=False, device="cpu", threads=1
+    steps=30, epoch=30, learning_rate=5e-3, ema=0.9, bfloat16=False, device="cpu", threads=1
 )
 PAIRS = PairParams(PoolParams(16), CouplingParams())
 PARAMS = FlowParams(unet=VelocityUNetParams((8, 12), 1, 16), pairs=PAIRS)
@@ -114,19 +114,20 @@ def test_styles_differ_and_one_style_says_the_same_of_the_same(parts, window):
 
 def test_the_flow_of_a_learnt_model_inverted_returns_the_input(parts):
     session = build_flow(parts)._sessions["velocity"]
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(2, 3, 16, 16)).astype(np.float32)
-    told = {"gsd": np.full(2, 0.5, np.float32), "given": np.ones((2, 3, 16, 16), np.float32)}
+    pixels = DOMAINS.source.chip(0).pixels[:, :, :32, :32]
+    x = (pixels - pixels.mean()) / pixels.std()
+    told = {"gsd": np.full(1, 0.5, np.float32), "given": np.ones((1, 3, 32, 32), np.float32)}
 
     def v(x, t):
-        feed = {"x": x.astype(np.float32), "t": np.full(2, t, np.float32), **told}
+        feed = {"x": x.astype(np.float32), "t": np.full(1, t, np.float32), **told}
         return session.run(None, feed)[0]
 
     params = SolverParams("adaptive", tolerance=1e-5)
     there = solve(v, x, params, 0.0, 1.0)
     back = solve(v, there.x, params, 1.0, 0.0)
-    assert np.abs(there.x - x).mean() > 0.05
-    assert np.abs(back.x - x).max() < 0.01
+    moved = np.abs(there.x - x).mean()
+    assert moved > 0.05
+    assert np.abs(back.x - x).mean() < 0.005 * moved
 
 
 def test_the_same_seed_gives_the_same_bytes(parts, tmp_path):
@@ -210,7 +211,7 @@ def test_hats_of_squares_sum_to_one():
 
 def test_a_flow_of_cells_keeps_masks_and_strength_0_is_the_identity(tmp_path, window):
     short = replace(PARAMS, solver=SolverParams("euler", 1))
-    params = LatentFlowParams(short, LatentParams(2, 12, 16, 1, share=1.5))
+    params = LatentFlowParams(short, LatentParams(width=16, share=2.5))
     parts = fit(tmp_path, params, method="latent-flow", loop=replace(LOOP, learning_rate=3e-3))
     assert parts.card.stride_px == 4
     assert parts.numbers["cell"] == 2
@@ -234,7 +235,7 @@ def test_masks_that_do_not_survive_end_the_run_with_figures(tmp_path):
 def test_cells_of_two_sensors_flow_from_the_source(tmp_path):
     radar = ((0.2, 0.3), (0.8, 0.5))
     domains = Domains(Houses(radar, RADAR), Houses(), paired=True)
-    params = LatentFlowParams(PARAMS, LatentParams(2, 6, 16, 1, share=1.0, least_iou=0.0))
+    params = LatentFlowParams(PARAMS, LatentParams(width=16, share=1.0, least_iou=0.0))
     parts = fit(tmp_path, params, domains, "latent-flow")
     assert parts.numbers["from_source"]
     made = translate_chip(build_flow(parts), domains.source.chip(0), 0)
