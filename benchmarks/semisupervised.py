@@ -102,7 +102,7 @@ def fractions(args: argparse.Namespace) -> Iterator[Row]:
                     )
                     each = iou(tested(network, out, classes))
                     yield {
-                        "part": f"fractions, {case}, 1/{share}",
+                        "part": f"fractions, {case}, {'all' if share == 1 else f'1/{share}'}",
                         "objective": name,
                         "seed": seed,
                         "score": float(np.nanmean(each)),
