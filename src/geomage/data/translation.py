@@ -82,6 +82,7 @@ class TranslatorCard:
     classes: of the label map that it is told, where it is told one; else empty.
     version: of geomage that made it.
     stretched: whether what it takes and gives has gone through the line of `geomage.geo.stretch`.
+    whole: whether it takes whole images only, never a part of one: chips, and small rasters.
     """
 
     name: str
@@ -94,6 +95,7 @@ class TranslatorCard:
     classes: tuple[str, ...] = ()
     version: str = ""
     stretched: bool = False
+    whole: bool = False
 
 
 @runtime_checkable
