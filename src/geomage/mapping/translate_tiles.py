@@ -18,8 +18,9 @@ from geomage.data.translation import (
     Translator,
     TranslatorCard,
     Window,
+    translate_part,
 )
-from geomage.errors import GeomageError, ModelError
+from geomage.errors import ModelError
 from geomage.geo import TileKey, TileStore
 from geomage.mapping.date import mirrored
 from geomage.mapping.label_map import LabelMap
@@ -131,7 +132,7 @@ class TranslateTiles:
     def _translated(self, translator: Translator, part: _Part) -> np.ndarray:
         """What is stored of a tile: the bands that are made, and where there is data."""
         card, window = translator.card, part.window
-        made = self._made(translator, window)
+        made = translate_part(translator, window, self.figures, self.style)
         if made.shape != (len(card.made), *window.valid.shape):
             raise ModelError(f"{card.name} gave {made.shape} for a window of {window.valid.shape}")
         seen = _core(window.valid[None], part.shape, card)[0]
@@ -142,18 +143,6 @@ class TranslateTiles:
         if len(self.store.bands) == len(stored):
             return stored
         return np.concatenate([stored, (seen[None] * _SEEN).astype(stored.dtype)])
-
-    def _made(self, translator: Translator, window: Window) -> np.ndarray:
-        """The translation of a window; tables of other shapes than the card says are blamed."""
-        try:
-            return translator.translate(window, self.figures, self.style)
-        except GeomageError:
-            raise
-        except (ValueError, IndexError) as error:
-            raise ModelError(
-                f"{translator.card.name} cannot translate a window, its file may be damaged: "
-                f"{error}"
-            ) from error
 
     def _put(self, key: TileKey, values: np.ndarray | None) -> None:
         if values is None:
