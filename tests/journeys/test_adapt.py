@@ -52,6 +52,13 @@ def test_simulated_chips_become_a_translator_that_translates(geomage, image, tmp
         answer = geomage(*words, "--style", int(out.name == "c.tif"), "--json")
         assert answer.code == 0, answer.err
     assert answer.facts["translator"]["method"] == "histogram"
+    kept = (run / "translator.json").read_bytes()
+    for out in (run / "translator.json", run / "translator.velocity.onnx"):
+        words = ("translate", image, "--translator", run, "-o", out, "--overwrite")
+        refused = geomage(*words)
+        assert refused.code == 2
+        assert "is a part of the translator" in refused.err
+    assert (run / "translator.json").read_bytes() == kept
     assert answer.facts["stretch"]["high"] > answer.facts["stretch"]["low"]
     assert outs[0].read_bytes() == outs[1].read_bytes()
     with rasterio.open(outs[0]) as made, rasterio.open(image) as file:

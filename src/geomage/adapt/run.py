@@ -50,7 +50,8 @@ def make_translator(
         say: told what a person should know: chips that are left out.
 
     Raises:
-        InputError: a source, a name or a number that cannot be, or a run of another recipe.
+        InputError: a source, a name or a number that cannot be, a run of another recipe, or one
+            whose translator was damaged.
         MissingExtraError: the method needs torch and the extra is not installed.
         RunError: too many chips cannot be read, or learning failed.
     """
@@ -58,6 +59,7 @@ def make_translator(
     _refuse_other(paths, mark)
     picture = paths.pictures / "translated.png"
     if (out / TRANSLATOR).exists() and picture.exists():
+        open_translator(out)  # what was damaged since is told, not handed on
         return out / TRANSLATOR
     method, asked = methods.METHODS[recipe.method], recipe.asked()
     domains, found = open_domains(

@@ -16,6 +16,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,11 @@ import numpy as np
 
 from geomage.adapt import methods
 from geomage.adapt.method import Parts
+from geomage.data.limits import refuse_text
 from geomage.data.tables import build
 from geomage.data.translation import OpenedTranslator, Translator, TranslatorCard
 from geomage.errors import GeomageError, InputError, ModelError, OutputError, near_names
+from geomage.geo import true_path
 from geomage.geo.space import why_unwritten
 
 __all__ = [
@@ -33,6 +36,7 @@ __all__ = [
     "open_translator",
     "open_translator_file",
     "read_parts",
+    "refuse_translator",
     "translator_path",
     "write_parts",
 ]
@@ -149,6 +153,14 @@ def translator_path(path: Path | str) -> Path:
     return file
 
 
+def refuse_translator(out: Path, file: Path) -> None:
+    """Raise OutputError where an output would replace a part of the translator that makes it."""
+    written, read = true_path(out), true_path(file)
+    part = written.parent == read.parent and fnmatch(written.name, _network_path(read, "*").name)
+    if written == read or part:
+        raise OutputError(f"the output {out} is a part of the translator; choose another output")
+
+
 def read_parts(file: Path) -> tuple[Parts, str]:
     """Read a JSON file and its networks; return the parts and the sha256 of the file.
 
@@ -206,6 +218,9 @@ def _card(table: Any) -> TranslatorCard:
     if not isinstance(table, dict):
         raise ModelError("card is no table")
     card: TranslatorCard = build(TranslatorCard, table, "card")
+    refuse_text("card: name", card.name)
+    for channel in (*card.channels, *card.made):
+        refuse_text("card: a band's name", channel.name)
     least, most = card.gsd_m
     if not (0 < least <= most < math.inf):
         raise ModelError(f"card: gsd_m = {least:g} to {most:g} m is no range")

@@ -97,10 +97,15 @@ def translate(
     run has done is used by the next. A translation that moves a wall makes its label a lie: measure
     that before labels are kept (docs/adapt.md).
     """
-    from geomage.adapt.translator_file import open_translator_file, translator_path
+    from geomage.adapt.translator_file import (
+        open_translator_file,
+        refuse_translator,
+        translator_path,
+    )
     from geomage.mapping.translate import TranslateJob, translate_raster
 
     file = translator_path(translator).absolute()
+    refuse_translator(out, file)
     job = TranslateJob(
         image=image,
         out=out,

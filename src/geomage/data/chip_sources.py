@@ -92,6 +92,8 @@ class SourceParams:
             raise InputError(f"{self.reader}: is read from a folder; leave `simulated` out")
         if self.reader in READERS and not self.folder:
             raise InputError(f"{self.reader}: give the folder that the dataset lies in")
+        if len(set(self.bands)) < len(self.bands):
+            raise InputError(f"{self.reader}: bands = {list(self.bands)}: name each band once")
         refuse_outside(self.reader, vars(self), _TRANSLATION)
         if not self.translator and (self.translated < 1 or self.looks > 1):
             raise InputError(f"{self.reader}: `translated` and `looks` need a `translator`")

@@ -6,7 +6,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import MISSING, asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -54,7 +54,15 @@ def build(kind: type, table: dict[str, Any], where: str) -> Any:
             f"{where}: unknown key {unknown[0]!r}{near_names(unknown[0], names)}; "
             f"known keys: {', '.join(names)}"
         )
+    _refuse_missing(kind, table, where)
     return kind(**{k: _value(hints[k], v, f"{where}, {k}") for k, v in table.items()})
+
+
+def _refuse_missing(kind: type, table: dict[str, Any], where: str) -> None:
+    for one in fields(kind):
+        must = one.default is MISSING and one.default_factory is MISSING
+        if must and one.name not in table:
+            raise InputError(f"{where}: {one.name!r} is missing: it has no default, give it")
 
 
 def _value(hint: Any, value: Any, where: str) -> Any:

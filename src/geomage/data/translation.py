@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from geomage.data.chip import Channel, Chip, ChipSource
-from geomage.errors import InputError
+from geomage.errors import GeomageError, InputError, ModelError
 
 __all__ = [
     "QUANTILES",
@@ -28,6 +28,7 @@ __all__ = [
     "Window",
     "measure_figures",
     "translate_chip",
+    "translate_part",
     "translate_window",
 ]
 
@@ -82,6 +83,7 @@ class TranslatorCard:
     classes: of the label map that it is told, where it is told one; else empty.
     version: of geomage that made it.
     stretched: whether what it takes and gives has gone through the line of `geomage.geo.stretch`.
+    whole: whether it takes whole images only, never a part of one: chips, and small rasters.
     """
 
     name: str
@@ -94,6 +96,7 @@ class TranslatorCard:
     classes: tuple[str, ...] = ()
     version: str = ""
     stretched: bool = False
+    whole: bool = False
 
 
 @runtime_checkable
@@ -147,6 +150,24 @@ def measure_figures(
     )
 
 
+def translate_part(
+    translator: Translator, window: Window, figures: Figures, style: int
+) -> Float[np.ndarray, "made y x"]:
+    """Translate a window of whole strides.
+
+    Raises:
+        ModelError: its tables are of other shapes than its card says.
+    """
+    try:
+        return translator.translate(window, figures, style)
+    except GeomageError:
+        raise
+    except (ValueError, IndexError) as error:
+        raise ModelError(
+            f"{translator.card.name} cannot translate a window, its file may be damaged: {error}"
+        ) from error
+
+
 def translate_window(
     translator: Translator, window: Window, figures: Figures, style: int
 ) -> Float[np.ndarray, "made y x"]:
@@ -155,7 +176,7 @@ def translate_window(
     rows, columns = window.valid.shape
     more = ((0, -rows % stride), (0, -columns % stride))
     if not any(count for _, count in more):
-        return translator.translate(window, figures, style)
+        return translate_part(translator, window, figures, style)
     labels = window.labels
     whole = replace(
         window,
@@ -163,7 +184,7 @@ def translate_window(
         valid=np.pad(window.valid, more, "symmetric"),
         labels=None if labels is None else np.pad(labels, more, "symmetric"),
     )
-    return translator.translate(whole, figures, style)[:, :rows, :columns]
+    return translate_part(translator, whole, figures, style)[:, :rows, :columns]
 
 
 def translate_chip(translator: Translator, chip: Chip, style: int) -> Chip:

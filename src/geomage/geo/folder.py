@@ -54,6 +54,8 @@ def refuse_file(path: Path | str, *, overwrite: bool) -> None:
     target = _within_reach(path)
     if target.is_dir():
         raise OutputError(f"{target} is a folder; name the file to write")
+    if target.exists() and not target.is_file():  # a device or a pipe would be replaced
+        raise OutputError(f"{target} exists and is no plain file; choose another output")
     if target.exists() and not overwrite:
         raise OutputError(f"{target} exists already; choose another output or pass --overwrite")
     refuse_unwritable(target.parent, target.name)

@@ -99,5 +99,5 @@ def _same_grid(one: RasterFacts, other: RasterFacts) -> bool:
 
 
 def _words(facts: RasterFacts) -> str:
-    rows, columns = facts.shape
-    return f"{columns} x {rows} px"
+    (rows, columns), affine = facts.shape, facts.box.affine
+    return f"{columns} x {rows} px from {affine.c:.10g}, {affine.f:.10g} in {facts.box.crs}"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -114,8 +115,8 @@ class Radiometry:
             return np.asarray((stored != 0).any(axis=0))
         return np.asarray(masks.any(axis=0))
 
-    def measured(self, stored: np.ndarray) -> Self:
-        """With the stretch of valid numbers (band, pixel), where one is wanted.
+    def measured(self, stored: np.ndarray, path: Path) -> Self:
+        """With the stretch of valid numbers (band, pixel) of an image, where one is wanted.
 
         Raises:
             InputError: all are the same.
@@ -124,7 +125,7 @@ class Radiometry:
             return self
         line = measure_values(stored.astype("float64"))
         if line is None:
-            raise InputError("the image holds the same value everywhere: nothing can be translated")
+            raise InputError(f"{path} holds the same value everywhere: nothing can be translated")
         return replace(self, stretch=line)
 
     def taken(self, stored: np.ndarray, seen: Bool[np.ndarray, " *place"]) -> np.ndarray:

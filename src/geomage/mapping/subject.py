@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,11 +28,12 @@ from geomage.geo import (
 from geomage.mapping.picture import file_stamp, image_grid, read_header, refuse_restamped
 from geomage.mapping.radiometry import Radiometry
 
-__all__ = ["Subject", "look_at_subject", "measure_subject"]
+__all__ = ["LATTICE", "Subject", "look_at_subject", "measure_subject"]
 
 NEAR = 1.05
 """How far the GSD of an image may lie outside what a translator has learnt, as a factor."""
-_SIDE = 1024  # pixels, of the lattice that figures are measured on
+LATTICE = 1024
+"""Pixels a side, at most, of the lattice that figures are measured on."""
 
 
 @dataclass(frozen=True)
@@ -120,12 +122,14 @@ def _bands(dataset: DatasetReader, facts: RasterFacts, card: TranslatorCard) -> 
     alien = _alien(named, card.channels)
     if len(usable) == len(wanted) and not alien:
         return tuple(usable)
-    has = ", ".join(name for name in reversed(named) if name) or f"{len(usable)} without names"
+    names = ", ".join(name for name in reversed(named) if name)
+    has = f"the bands {names}" if names else f"{len(usable)} bands without names"
     missing = next((name for name in wanted if name not in named), "")
     near = near_names(missing, [name for name in named if name])
     raise InputError(
-        f"{facts.path} has the bands {has}; {card.name} takes {', '.join(wanted)}{near}: give "
-        "these in this order (gdal_translate -b …), or name them (gdal_edit.py, descriptions)"
+        f"{facts.path} has {has}; {card.name} takes {', '.join(wanted)}{near}: give "
+        "these in this order (gdal_translate -b …), of these names or none (rasterio: "
+        "file.descriptions = …)"
     )
 
 
@@ -141,8 +145,16 @@ def _line(
 ) -> tuple[float, float] | None:
     """Scale and offset of the bands; None where the file states none."""
     if scale is not None:
+        if dataset.dtypes[0] == "uint8":
+            raise InputError(f"{dataset.name} holds 8 bits, counts / 255: leave --scale out")
         return (scale, 0.0)
     lines = {(dataset.scales[band - 1], dataset.offsets[band - 1]) for band in bands}
+    for line in lines:
+        if not all(map(math.isfinite, line)) or line[0] == 0:
+            raise InputError(
+                f"{dataset.name} states scale {line[0]:g} and offset {line[1]:g}, which no count "
+                "can stand for: give the true ones (gdal_edit.py -scale … -offset …) or --scale"
+            )
     if len(lines) > 1:
         raise InputError(
             f"{dataset.name}: its bands state different scales or offsets: bring them to one "
@@ -161,7 +173,7 @@ def measure_subject(subject: Subject) -> tuple[Radiometry, Figures]:
         InputError: the image holds no data, or cannot be read.
     """
     rows, columns = subject.facts.shape
-    step = max(1, -(-max(rows, columns) // _SIDE))
+    step = max(1, -(-max(rows, columns) // LATTICE))
     with subject.opened() as dataset:
         parts = [
             _lattice(*subject.read(dataset, window), window, step)
@@ -169,8 +181,9 @@ def measure_subject(subject: Subject) -> tuple[Radiometry, Figures]:
         ]
     stored = np.concatenate(parts, axis=1)
     if stored.shape[1] < 2:
-        raise InputError(f"{subject.path} holds no data: nothing can be translated")
-    radiometry = subject.radiometry.measured(stored)
+        seen = "data in one pixel" if stored.size else "no data"
+        raise InputError(f"{subject.path} holds {seen}: nothing can be translated")
+    radiometry = subject.radiometry.measured(stored, subject.path)
     seen = np.ones((1, stored.shape[1]), bool)
     taken = radiometry.taken(stored[:, None], seen)
     return radiometry, measure_figures(taken, seen)

@@ -35,7 +35,7 @@ from geomage.geo import (
 from geomage.mapping.journal import Work, open_work
 from geomage.mapping.label_map import LabelMap, look_at_labels
 from geomage.mapping.runs import tile_runs
-from geomage.mapping.subject import Subject, look_at_subject, measure_subject
+from geomage.mapping.subject import LATTICE, Subject, look_at_subject, measure_subject
 from geomage.mapping.translate_tiles import TranslateTiles, halo_of
 from geomage.workers import Run, Workers, give_back, makers, open_workers
 
@@ -144,6 +144,7 @@ def _prepare(job: TranslateJob, say: Callable[[str], None]) -> _Ready:
     subject = look_at_subject(job.image, card, gsd=job.gsd, scale=job.scale)
     labels = _labels(job, subject, card, say)
     side = _side(job, card)
+    _refuse_part(subject, card, side)
     depth = _depth(job, card, side, subject.facts.shape)
     return _Ready(opened, subject, labels, side, depth, _identity(job, subject, opened, labels))
 
@@ -178,6 +179,18 @@ def _side(job: TranslateJob, card: TranslatorCard) -> int:
     """Side of tiles in whole strides: by the card alone, so that budgets change no byte."""
     wanted = job.side_px or max(_SIDE, _WINDOW - 2 * halo_of(card))
     return -(-wanted // card.stride_px) * card.stride_px
+
+
+def _refuse_part(subject: Subject, card: TranslatorCard, side: int) -> None:
+    """Raise InputError where a translator of whole images would be given a part of one."""
+    most = min(side, LATTICE)
+    if card.whole and max(subject.facts.shape) > most:
+        rows, columns = subject.facts.shape
+        raise InputError(
+            f"{subject.path} has {columns} x {rows} px, and {card.name} ({card.method}) takes "
+            f"whole images of at most {most} px a side: cut it, or learn with a method that takes "
+            "windows (fourier: form = 'gains')"
+        )
 
 
 def _depth(job: TranslateJob, card: TranslatorCard, side: int, shape: tuple[int, int]) -> int:
@@ -269,7 +282,7 @@ def _write(
             tags=tags,
             mask=len(store.bands) if radiometry.masked else None,
             shown_as=name.capitalize() if coloured and name in _COLOURS else "",
-            line=(1.0, 0.0) if radiometry.dtype in {"uint8", "float32"} else radiometry.line,
+            line=(1.0, 0.0) if radiometry.dtype == "uint8" else radiometry.line,
         )
         for name in names
     ]

@@ -18,6 +18,7 @@ from geomage.data.translation import (
     Translator,
     TranslatorCard,
     Window,
+    translate_part,
 )
 from geomage.errors import ModelError
 from geomage.geo import TileKey, TileStore
@@ -131,7 +132,7 @@ class TranslateTiles:
     def _translated(self, translator: Translator, part: _Part) -> np.ndarray:
         """What is stored of a tile: the bands that are made, and where there is data."""
         card, window = translator.card, part.window
-        made = translator.translate(window, self.figures, self.style)
+        made = translate_part(translator, window, self.figures, self.style)
         if made.shape != (len(card.made), *window.valid.shape):
             raise ModelError(f"{card.name} gave {made.shape} for a window of {window.valid.shape}")
         seen = _core(window.valid[None], part.shape, card)[0]

@@ -66,6 +66,9 @@ def test_it_leaves_a_translator_its_recipe_and_a_picture(floods: Path, tmp_path:
         make_translator(recipe_for(floods, name="spain", seed=1), run)
     again = make_translator(recipe_for(floods, name="spain"), tmp_path / "again")
     assert again.read_bytes() == file.read_bytes()
+    file.write_bytes(file.read_bytes()[:-9])
+    with pytest.raises(InputError, match="cut off"):
+        make_translator(recipe_for(floods, name="spain"), run)
     (run / "recipe.json").write_text("{")
     with pytest.raises(InputError, match=r"recipe\.json is damaged"):
         make_translator(recipe_for(floods, name="spain"), run)
@@ -211,6 +214,7 @@ def test_recipes_are_read_strictly(floods: Path, change: dict, said: str):
         ({"fraction": 0.5}, "`fraction` is of training"),
         ({"translator": "run"}, "`translator` is of training"),
         ({"stretch": True}, "alike"),
+        ({"bands": ("vv", "vv")}, "name each band once"),
     ],
 )
 def test_what_is_of_training_is_refused(floods: Path, more: dict, said: str):
@@ -230,6 +234,9 @@ def test_recipes_are_found_by_name_or_read(floods: Path, tmp_path: Path):
     assert find_adapt_recipe(str(path)).asked().pooled
     with pytest.raises(InputError, match=r"near: adapt-small"):
         find_adapt_recipe("adapt-smal")
+    path.write_text("seed = 1\n")
+    with pytest.raises(InputError, match=r"mine\.toml: 'method' is missing"):
+        find_adapt_recipe(str(path))
     path.write_text('methd = "colour"\n')
     with pytest.raises(InputError, match=r"mine\.toml: unknown key 'methd' \(near: method\)"):
         find_adapt_recipe(str(path))

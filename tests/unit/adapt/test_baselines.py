@@ -294,6 +294,11 @@ def test_its_own_amplitudes_give_an_image_back():
     np.testing.assert_allclose(swap_amplitude(image, low_amplitudes(image, 7)), image, atol=1e-9)
 
 
+def test_the_card_of_a_swap_says_that_it_takes_whole_images(tmp_path: Path):
+    forms = {f: made("fourier", FourierParams(0.05, f, 16), tmp_path) for f in ("gains", "swap")}
+    assert {form: one.card.whole for form, one in forms.items()} == {"gains": False, "swap": True}
+
+
 @pytest.mark.parametrize("form", ["gains", "swap"])
 def test_beta_0_is_the_identity(form: str, tmp_path: Path):
     translator = made("fourier", FourierParams(0, form, 16), tmp_path)

@@ -208,7 +208,15 @@ def test_a_number_that_is_not_finite_is_refused(run: Path, word: str):
 
 @pytest.mark.parametrize(
     "more",
-    [{"gsd_m": [0, 1]}, {"gsd_m": [2, 1]}, {"halo_px": -1}, {"stride_px": 0}, {"channels": []}],
+    [
+        {"gsd_m": [0, 1]},
+        {"gsd_m": [2, 1]},
+        {"halo_px": -1},
+        {"stride_px": 0},
+        {"channels": []},
+        {"name": "\x1b[31mred"},
+        {"channels": [{"name": "", "wavelength_um": 0.5}]},
+    ],
 )
 def test_a_card_that_cannot_be_is_refused(run: Path, more: dict):
     table = json.loads((run / "translator.json").read_text())["card"]

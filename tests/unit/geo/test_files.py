@@ -170,6 +170,14 @@ def test_places_out_of_reach_are_refused(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lost", "shut"]
 
 
+def test_what_is_no_plain_file_is_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OutputError, match="no plain file"):
+        refuse_file(pipe, overwrite=True)
+    assert pipe.is_fifo()
+
+
 def test_the_folder_one_stands_in_is_never_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

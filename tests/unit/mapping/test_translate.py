@@ -269,7 +269,7 @@ def test_bands_are_found_by_name_by_colour_and_in_order(tmp_path: Path):
 @pytest.mark.parametrize(
     ("bands", "names", "said"),
     [
-        (2, (), "has the bands 2 without names; toy takes red, green, blue"),
+        (2, (), "has 2 bands without names; toy takes red, green, blue"),
         (3, ("vv", "vh", "ratio"), "has the bands vv, vh, ratio"),
         (3, ("rred", "green", "blue"), "near: rred"),
     ],
@@ -402,3 +402,51 @@ def test_a_run_that_was_killed_goes_on(image: Path, tmp_path: Path):
     translated(image, Wide(), tmp_path / "other.tif", side_px=64)
     assert out.read_bytes() == (tmp_path / "other.tif").read_bytes()
     assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("line", [(0.0, 0.0), (float("nan"), 0.0), (1e-4, float("inf"))])
+def test_a_line_that_no_count_stands_for_is_refused(line: tuple[float, float], tmp_path: Path):
+    image = write(tmp_path / "image.tif", counts().astype(np.uint16))
+    with rasterio.open(image, "r+") as file:
+        file.scales, file.offsets = ((one,) * 3 for one in line)
+    with pytest.raises(InputError, match="which no count can stand for"):
+        translated(image, Same())
+
+
+def test_numbers_keep_the_scale_of_a_file_of_floats(tmp_path: Path):
+    percent = (counts() / 2.55).astype(np.float32)
+    image = write(tmp_path / "image.tif", percent)
+    with rasterio.open(image, "r+") as file:
+        file.scales = (0.01,) * 3
+    np.testing.assert_allclose(translated(image, Same()), percent, rtol=1e-5)
+    with rasterio.open(tmp_path / "out.tif") as file:
+        assert file.scales == (0.01,) * 3
+
+
+def test_a_scale_of_8_bits_is_refused(image: Path):
+    with pytest.raises(InputError, match=r"holds 8 bits.*leave --scale out"):
+        translated(image, Same(), scale=0.5)
+
+
+def test_what_takes_whole_images_is_given_no_part_of_one(image: Path, tmp_path: Path):
+    whole = Same(card(whole=True))
+    translated(image, whole)
+    long = write(tmp_path / "long.tif", counts(size=(4, 1025)))
+    seen = len(whole.seen)
+    with pytest.raises(InputError, match=r"1025 x 4 px, and toy .* at most 1024 px"):
+        translated(long, whole, tmp_path / "long_out.tif")
+    assert len(whole.seen) == seen
+    with pytest.raises(InputError, match="at most 64 px"):
+        translated(image, whole, side_px=64)
+
+
+class Torn(Same):
+    """Tables of another shape than its card says."""
+
+    def translate(self, window: Window, *_told) -> np.ndarray:
+        return window.pixels * np.zeros((7, 1, 1), np.float32)
+
+
+def test_a_translator_whose_tables_do_not_fit_is_blamed(image: Path):
+    with pytest.raises(ModelError, match="toy cannot translate a window, its file may be damaged"):
+        translated(image, Torn())

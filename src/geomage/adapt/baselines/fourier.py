@@ -16,7 +16,7 @@ are means over squares of `side` pixels; and in that gains are smooth and bounde
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -190,7 +190,8 @@ def fit_fourier(params: FourierParams, fitting: Fitting) -> Parts:
     reach = params.side // 2 - 1 if gains else 0
     tables = {"low": low, "mean": mean}
     refuse_large(tables)
-    return Parts(gathered.card("fourier", reach), tables, {}, asdict(params))
+    card = replace(gathered.card("fourier", reach), whole=not gains)
+    return Parts(card, tables, {}, asdict(params))
 
 
 def _measure(image: Image, params: FourierParams) -> _Measured:
