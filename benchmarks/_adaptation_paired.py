@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from torch import nn
 
-from benchmarks._adaptation_runs import Arm, answer, built, fitted, fitting_of, trained_on
+from benchmarks._adaptation_runs import SMALL, Arm, answer, built, fitted, fitting_of, trained_on
 from benchmarks._semisupervised_runs import architecture
 from geomage.adapt.method import Domains
 from geomage.data.chip import UNKNOWN, Chip, ChipSource
@@ -30,8 +30,8 @@ from geomage.metrics import confusion, iou
 RADAR = ("vv", "vh")
 OPTICAL = ("blue", "green", "red", "nir", "swir16")
 PAIRED = {
-    "flow": Arm("flow", {}, 4),
-    "flow, 20 steps": Arm("flow", {}, 20),
+    "flow": Arm("flow", SMALL, 4),
+    "flow, 20 steps": Arm("flow", SMALL, 20),
 }
 """Methods that learn from pairs of sensors."""
 LANDSCAPES, CELLS = 48, 128

@@ -61,12 +61,9 @@ from geomage.data.chip import ChipSource
 from geomage.data.translation import TranslatedChips, Translator
 from geomage.metrics import f1
 from geomage.model.architecture import build_network
-from geomage.model.velocity_blueprint import VelocityUNetParams
 
 Row = dict[str, Any]
 Done = set[tuple[str, str, int]]
-SMALL = {"unet": VelocityUNetParams((16, 24, 32))}
-"""Of flows: minutes of one core."""
 ARMS = {
     "identity": Arm("identity"),
     "histogram": Arm("histogram"),
