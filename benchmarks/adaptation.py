@@ -42,6 +42,7 @@ from benchmarks._adaptation_chips import (
 from benchmarks._adaptation_damage import FORM, WEIGHTS, damage_scores, real_pairs, struck
 from benchmarks._adaptation_paired import paired
 from benchmarks._adaptation_runs import (
+    SMALL,
     Arm,
     average_precision,
     built,
