@@ -62,7 +62,8 @@ def paired(bench: HasArgs, done: set[tuple[str, str, int]]) -> Iterator[Row]:
             yield _row(name, seed, nets[name], chips)
         for name, arm in PAIRED.items():
             domains = Domains(radar, optical, paired=True)
-            asked = fitting_of(domains, bench.folder(arm, seed), seed, args.fit_steps)
+            folder = bench.folder(arm, seed) / "paired"  # the unpaired flow of this arm lies above
+            asked = fitting_of(domains, folder, seed, args.fit_steps)
             translator = built(arm, fitted(arm, asked)[0])
             bare = [ChosenBands(real, RADAR).chip(k) for k in range(len(real.names))]
             shown = [translate_chip(translator, replace(c, labels=None), seed) for c in bare]

@@ -261,7 +261,8 @@ def temporal(bench: Bench, done: Done) -> Iterator[Row]:
             if ("temporal", name, seed) in done:
                 continue
             domains = Domains(target(data, "after"), bench.target)
-            asked = fitting_of(domains, bench.folder(ARMS[name], seed), seed, bench.args.fit_steps)
+            folder = bench.folder(ARMS[name], seed) / "temporal"
+            asked = fitting_of(domains, folder, seed, bench.args.fit_steps)
             parts, _ = fitted(ARMS[name], asked)
             shown = stretched(TranslatedChips(RealImages(raw), built(ARMS[name], parts), seed))
             chips = second if name == "identity" else Chips(shown.pixels, raw.labels, raw.sets)
