@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from torch import nn
 
-from benchmarks._adaptation_runs import Arm, answer, built, fitted, fitting_of, trained_on
+from benchmarks._adaptation_runs import SMALL, Arm, answer, built, fitted, fitting_of, trained_on
 from benchmarks._semisupervised_runs import architecture
 from geomage.adapt.method import Domains
 from geomage.data.chip import UNKNOWN, Chip, ChipSource
@@ -30,8 +30,8 @@ from geomage.metrics import confusion, iou
 RADAR = ("vv", "vh")
 OPTICAL = ("blue", "green", "red", "nir", "swir16")
 PAIRED = {
-    "flow": Arm("flow", {}, 4),
-    "flow, 20 steps": Arm("flow", {}, 20),
+    "flow": Arm("flow", SMALL, 4),
+    "flow, 20 steps": Arm("flow", SMALL, 20),
 }
 """Methods that learn from pairs of sensors."""
 LANDSCAPES, CELLS = 48, 128
@@ -62,7 +62,8 @@ def paired(bench: HasArgs, done: set[tuple[str, str, int]]) -> Iterator[Row]:
             yield _row(name, seed, nets[name], chips)
         for name, arm in PAIRED.items():
             domains = Domains(radar, optical, paired=True)
-            asked = fitting_of(domains, bench.folder(arm, seed), seed, args.fit_steps)
+            folder = bench.folder(arm, seed) / "paired"  # the unpaired flow of this arm lies above
+            asked = fitting_of(domains, folder, seed, args.fit_steps)
             translator = built(arm, fitted(arm, asked)[0])
             bare = [ChosenBands(real, RADAR).chip(k) for k in range(len(real.names))]
             shown = [translate_chip(translator, replace(c, labels=None), seed) for c in bare]

@@ -26,8 +26,11 @@ from geomage.learn.processes import Group
 from geomage.learn.selfsupervised import SELFSUPERVISED, SimClrParams, ViewParams
 from geomage.learn.semisupervised import SEMISUPERVISED, SupervisedParams
 from geomage.model.architecture import Architecture
+from geomage.model.velocity_blueprint import VelocityUNetParams
 
 _LEVELS = 1000
+SMALL = {"unet": VelocityUNetParams((16, 24, 32))}
+"""Of flows: minutes of one core."""
 
 
 @dataclass(frozen=True)

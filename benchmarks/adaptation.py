@@ -42,6 +42,7 @@ from benchmarks._adaptation_chips import (
 from benchmarks._adaptation_damage import FORM, WEIGHTS, damage_scores, real_pairs, struck
 from benchmarks._adaptation_paired import paired
 from benchmarks._adaptation_runs import (
+    SMALL,
     Arm,
     average_precision,
     built,
@@ -61,12 +62,9 @@ from geomage.data.chip import ChipSource
 from geomage.data.translation import TranslatedChips, Translator
 from geomage.metrics import f1
 from geomage.model.architecture import build_network
-from geomage.model.velocity_blueprint import VelocityUNetParams
 
 Row = dict[str, Any]
 Done = set[tuple[str, str, int]]
-SMALL = {"unet": VelocityUNetParams((16, 24, 32))}
-"""Of flows: minutes of one core."""
 ARMS = {
     "identity": Arm("identity"),
     "histogram": Arm("histogram"),
@@ -263,7 +261,8 @@ def temporal(bench: Bench, done: Done) -> Iterator[Row]:
             if ("temporal", name, seed) in done:
                 continue
             domains = Domains(target(data, "after"), bench.target)
-            asked = fitting_of(domains, bench.folder(ARMS[name], seed), seed, bench.args.fit_steps)
+            folder = bench.folder(ARMS[name], seed) / "temporal"
+            asked = fitting_of(domains, folder, seed, bench.args.fit_steps)
             parts, _ = fitted(ARMS[name], asked)
             shown = stretched(TranslatedChips(RealImages(raw), built(ARMS[name], parts), seed))
             chips = second if name == "identity" else Chips(shown.pixels, raw.labels, raw.sets)
