@@ -67,12 +67,12 @@ def draw_corners(count: int, rng: np.random.Generator, crop_m: float = CROP_M) -
     return rng.integers(0, int(SIDE_M - crop_m) // _STEP_M + 1, (count, 2)) * _STEP_M
 
 
-def simulated(count: int, cache: Path) -> tuple[Places, Places]:
-    """Simulate places, or read them where that was done before."""
-    kept = cache / f"places_{count}.npz"
+def simulated(count: int, seed: int, cache: Path) -> tuple[Places, Places]:
+    """Simulate the places of a seed, or read them where that was done before."""
+    kept = cache / f"places_{seed}_{count}.npz"
     if not kept.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        params = TwinParams(SENSORS, count=count, side_m=SIDE_M, dates=2)
+        params = TwinParams(SENSORS, count=count, side_m=SIDE_M, dates=2, seed=seed)
         seen = [twins(params, k) for k in tqdm(range(count), unit="place")]
         arrays = {}
         for k, name in enumerate(SENSORS):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from torch import nn
 from benchmarks._pretraining_places import CLASSES, Places, draw_corners
 from geomage.learn.loop import training_step
 from geomage.learn.loop_params import LoopParams
-from geomage.learn.loop_state import new_state
+from geomage.learn.loop_state import new_state, read_tensors, write_tensors
 from geomage.learn.objective import ChipBatch, Objective, StepBatch
 from geomage.learn.processes import Group
 from geomage.learn.selfsupervised import SELFSUPERVISED, ViewParams
@@ -24,8 +26,8 @@ from geomage.metrics import confusion
 from geomage.model.architecture import Architecture
 
 ARCHITECTURE = Architecture("resnet-tiny", heads={"classes": len(CLASSES)}, width=32)
-BATCH, CROP_M = 8, 96.0
-"""Crops a step; side of a labelled crop, metres: 96 px of the one sensor, 64 of the other."""
+BATCH, CROP_M = 8, 66.0
+"""Crops a step; side of a labelled crop, metres, of which a multiple of 16 px is seen: 64, 32."""
 LIGHT = ViewParams(gain=0.1, band_gain=0.05, offset=0.02, gamma=0.1, noise=0.01)
 """What every labelled crop goes through, whatever came before."""
 
@@ -34,8 +36,8 @@ LIGHT = ViewParams(gain=0.1, band_gain=0.05, offset=0.02, gamma=0.1, noise=0.01)
 class Budget:
     """Steps of a run, the same for every arm."""
 
-    pretraining: int = 1500
-    labelled: int = 1200
+    pretraining: int = 400
+    labelled: int = 400
     rate: float = 3e-3
     """Peak of the learning rate."""
 
@@ -57,10 +59,13 @@ def _run(objective: Objective, draw: Draw, steps: int, rate: float, seed: int) -
 
 
 def pretrained(
-    method: tuple[str, Any], places: tuple[Places, Places | None], budget: Budget, seed: int
+    how: tuple[str, Any, int], places: tuple[Places, Places | None], budget: Budget
 ) -> tuple[dict[str, Any], float]:
-    """Weights of an encoder that saw no label, and processor seconds."""
-    name, params = method
+    """Weights of an encoder that saw no label, and processor seconds.
+
+    how: name of an objective, its parameters, the seed.
+    """
+    name, params, seed = how
     objective = SELFSUPERVISED[name].build(params, ARCHITECTURE, seed)
 
     def draw(rng: np.random.Generator) -> StepBatch:
@@ -71,6 +76,26 @@ def pretrained(
     started = time.process_time()
     network = _run(objective, draw, budget.pretraining, budget.rate, seed)
     return network.encoder.state_dict(), time.process_time() - started
+
+
+@dataclass(frozen=True)
+class Encoders:
+    """Pre-trained encoders, kept in a folder. places: tells what they have seen."""
+
+    folder: Path
+    places: str
+
+    def weights(
+        self, how: tuple[str, Any, int], seen: tuple[Places, Places | None], budget: Budget
+    ) -> tuple[dict[str, Any], float]:
+        """Weights, and the processor seconds that they took; learnt where they are not kept."""
+        facts = (self.places, how, ARCHITECTURE, budget.pretraining, budget.rate)
+        path = self.folder / f"{hashlib.sha256(repr(facts).encode()).hexdigest()[:16]}.safetensors"
+        if not path.exists():
+            weights, seconds = pretrained(how, seen, budget)
+            write_tensors(path, weights, {"facts": repr(facts), "seconds": seconds})
+        tensors, said = read_tensors(path)
+        return tensors, said["seconds"]
 
 
 def _bare(chips: ChipBatch) -> ChipBatch:
@@ -84,7 +109,7 @@ def labelled(
 
     frozen: the encoder stays as it was pre-trained.
     """
-    objective = supervised(SupervisedParams(), ARCHITECTURE, seed)
+    objective = supervised(SupervisedParams(class_weights(places)), ARCHITECTURE, seed)
     encoder = objective.modules["network"].encoder
     if weights is not None:
         encoder.load_state_dict(weights)
@@ -105,6 +130,13 @@ def labelled(
     started = time.process_time()
     network = _run(objective, draw, budget.labelled, budget.rate, seed)
     return network, time.process_time() - started
+
+
+def class_weights(places: Places) -> tuple[float, ...]:
+    """(1 / share)^(1/2) of each class, of mean 1: short runs would else say the frequent ones."""
+    counts = np.array([(places.labels == k).sum() for k in range(len(CLASSES))], float)
+    rarity = np.sqrt(counts.sum() / np.maximum(counts, 1))
+    return tuple(float(w) for w in rarity / rarity.mean())
 
 
 def _turned(x: torch.Tensor, turn: int, mirror: bool) -> torch.Tensor:  # noqa: FBT001

@@ -8,8 +8,11 @@ LEVIR has no labels of buildings and is unlabelled throughout.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import multiprocessing
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import geopandas as gpd
@@ -21,15 +24,17 @@ from rasterio.enums import Resampling
 
 from geomage.data import StreamParams
 from geomage.geo import stretch_counts
-from geomage.learn.pool import Pool, PoolPlan, indices_of
+from geomage.learn.pool import pair_path, write_pair
 from geomage.learn.stream import MarkedPairs
 
 UNKNOWN = 255
 CHIP = 128  # pixels, of real images
-TOWN = 256  # pixels, of simulated ones
+TOWN = 512  # pixels, of simulated ones
+FIRST = 100_000  # index of the first simulated pair, far from those that models are trained on
 BUILDING = 8  # land cover
 EAST, WEST = 0.625, 0.25  # where the tested part of a real image begins, or ends
 BANEPA_GSD = 0.5  # metres, that the drone mosaic of 0.15 m is brought to
+SETS = ("banepa", "mexico", "tornado_suburb", "xbd")
 COVER = ("bareland", "rangeland", "developed", "road", "tree", "water", "agriculture", "building")
 
 
@@ -68,29 +73,30 @@ def joined(parts: list[Chips]) -> Chips:
 def simulated(pool: Path, count: int, jobs: int) -> tuple[Chips, Chips]:
     """The first date of `count` pairs, and of a quarter more to test on; land cover 0..7.
 
-    pool: a folder of pairs as `geomage train` keeps them; made when it does not exist, 256 px.
+    pool: a folder of pairs as `geomage train` keeps them; those that are missing are made.
     """
-    if not pool.exists():
-        fill(pool, count + count // 4, jobs)
-    indices = sorted(indices_of(pool))[: count + count // 4]
-    stacks = [np.load(pool / f"{i:06d}.npy", mmap_mode="r") for i in indices]
-    y, x = ((n - TOWN) // 2 for n in stacks[0].shape[1:])
-    cut = [np.array(s[:7, y : y + TOWN, x : x + TOWN]) for s in stacks]
-    labels = np.stack([c[6] for c in cut]).astype(np.int16) - 1
+    indices = range(FIRST, FIRST + count + count // 4)
+    fill(pool, indices, jobs)
+    stacks = [np.load(pair_path(pool, i), mmap_mode="r") for i in indices]
+    labels = np.stack([s[6] for s in stacks]).astype(np.int16) - 1
     labels = np.where(labels < 0, UNKNOWN, labels).astype(np.uint8)
-    names = np.full(len(cut), "simulated")
-    every = Chips(np.stack([c[:3] for c in cut]), labels, names)
-    return every.of(np.arange(count)), every.of(np.arange(count, len(cut)))
+    names = np.full(len(stacks), "simulated")
+    every = Chips(np.stack([s[:3] for s in stacks]), labels, names)
+    return every.of(np.arange(count)), every.of(np.arange(count, len(stacks)))
 
 
-def fill(folder: Path, count: int, jobs: int) -> None:
-    """Simulate pairs into a pool."""
-    source = MarkedPairs(StreamParams(size_px=TOWN, no_data=0.0, cloudy=0.0))
-    pool = Pool(folder, PoolPlan(source.fingerprint(), count, count, 1.0, 0))
-    pool.fill(source, jobs)
-    for index in range(count):
-        pool.read(index)
-    pool.close()
+def fill(folder: Path, indices: Iterable[int], jobs: int) -> None:
+    """Simulate what is missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    missing = [i for i in indices if not pair_path(folder, i).exists()]
+    if missing:
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(jobs, context) as workers:
+            list(workers.map(partial(_make, folder), missing))
+
+
+def _make(folder: Path, index: int) -> None:
+    write_pair(folder, index, MarkedPairs(StreamParams(size_px=TOWN)).stack(index))
 
 
 def buildings_alone(chips: Chips) -> Chips:
@@ -102,19 +108,29 @@ def buildings_alone(chips: Chips) -> Chips:
 # ------------------------------------------------------------------------------ real
 
 
-def real(data: Path) -> tuple[Chips, Chips, Chips]:
-    """To learn from with labels, without, and to test on; 1 building, 0 anything else."""
+def real(data: Path, *, stretched: bool = True, date: str = "before") -> tuple[Chips, Chips, Chips]:
+    """To learn from with labels, without, and to test on; 1 building before, 0 anything else.
+
+    stretched: counts as mapping takes them, else those of the files.
+    date: before or after; Banepa has no second one.
+    """
     learnt, tested, bare = [], [], []
-    for name, image, label in _images(data):
-        for west, chip in _tiles(image, label):
-            middle = (west + CHIP / 2) / image.shape[2]
-            out = middle < WEST if name == "tornado_suburb" else middle > EAST
+    bring = stretch_counts if stretched else np.asarray
+    for name, image, label in real_images(data, bring, date):
+        for west, chip in _tiles(image, (label > 0).astype(np.uint8)):
+            out = is_tested(name, west, image.shape[2])
             (tested if out else learnt).append((name, *chip))
-    for path in sorted((data / "change/levir").glob("*_before.png")):
-        image = stretch_counts(_png(path)).astype(np.uint8)
+    for path in sorted((data / "change/levir").glob(f"*_{date}.png")):
+        image = bring(_png(path)).astype(np.uint8)
         nothing = np.full(image.shape[1:], UNKNOWN, np.uint8)
         bare += [("levir", *chip) for _, chip in _tiles(image, nothing)]
     return _stacked(learnt), _stacked(bare), _stacked(tested)
+
+
+def is_tested(name: str, west: int, width: int) -> bool:
+    """Whether a chip of a set is tested on, by its west edge and the width of its image."""
+    middle = (west + CHIP / 2) / width
+    return middle < WEST if name == "tornado_suburb" else middle > EAST
 
 
 def _stacked(rows: list[tuple[str, np.ndarray, np.ndarray]]) -> Chips:
@@ -133,19 +149,23 @@ def _tiles(
                 yield x, (square, np.where(square.any(0), truth, UNKNOWN).astype(np.uint8))
 
 
-def _images(data: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Name of the set, counts (3, y, x), and label (y, x) of every real image."""
+def real_images(
+    data: Path, bring: Callable[[np.ndarray], np.ndarray], date: str
+) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Name of the set, counts (3, y, x), and label (y, x), 0 no building, of every real image."""
     for name, folder in (("xbd", "xbd"), ("mexico", "mexico_2017")):
-        for path in sorted((data / "damage" / folder).glob("*_before.png")):
-            label = np.array(Image.open(str(path).replace("_before", "_damage")))
-            yield name, stretch_counts(_png(path)).astype(np.uint8), (label > 0).astype(np.uint8)
+        for path in sorted((data / "damage" / folder).glob(f"*_{date}.png")):
+            label = np.array(Image.open(str(path).replace(f"_{date}", "_damage")))
+            yield name, bring(_png(path)).astype(np.uint8), label
     suburb = data / "damage/tornado_suburb"
-    with rasterio.open(suburb / "before.tif") as file:
+    with rasterio.open(suburb / f"{date}.tif") as file:
         image = file.read((1, 2, 3))
     with rasterio.open(suburb / "damage.tif") as file:
-        label = (file.read(1) > 0).astype(np.uint8)
-    yield "tornado_suburb", stretch_counts(image).astype(np.uint8), label
-    yield ("banepa", *_banepa(data / "buildings/banepa"))
+        label = file.read(1)
+    yield "tornado_suburb", bring(image).astype(np.uint8), label
+    if date == "before":
+        image, label = _banepa(data / "buildings/banepa")
+        yield "banepa", bring(image).astype(np.uint8), label
 
 
 def _png(path: Path) -> np.ndarray:
@@ -163,4 +183,4 @@ def _banepa(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     houses = gpd.read_file(folder / "buildings_osm.geojson").to_crs(crs)
     grid = grid if isinstance(grid, rasterio.Affine) else rasterio.Affine(*grid[:6])
     label = features.rasterize(houses.geometry, shape, transform=grid, dtype="uint8")
-    return stretch_counts(image).astype(np.uint8), label
+    return image, label

@@ -38,7 +38,9 @@ class Sample:
     int32, number of the building in the first image (0 none); height, float32 (2, y, x), metres
     above terrain at both dates; depth, float32, metres of flood water at the second date.
     grades: (n, 3) int32, one row a building of `instances`: its number, visible grade (0..3) and
-    EMS-98 grade (0..5). gsd: metres. facts: what the pair was made from, as JSON values.
+    EMS-98 grade (0..5). gsd: metres. facts: what the pair was made from, as JSON values. burn:
+    float32 (y, x), severity 0..1 of what burnt, as the second date sees it, not a number under
+    crowns that stayed green; None where no fire was, and in datasets on disk, which do not keep it.
     """
 
     before: np.ndarray
@@ -55,6 +57,7 @@ class Sample:
     grades: np.ndarray
     gsd: float
     facts: Mapping[str, Any] = field(default_factory=dict)
+    burn: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         shape = self.before.shape
@@ -63,6 +66,8 @@ class Sample:
                 f"images must be (band, y, x) of one shape, got {shape} and {self.after.shape}"
             )
         wanted = dict.fromkeys(LABELS, shape[1:]) | {"height": (2, *shape[1:])}
+        if self.burn is not None:
+            wanted["burn"] = shape[1:]
         for name, due in wanted.items():
             if getattr(self, name).shape != due:
                 raise InputError(

@@ -29,7 +29,9 @@ from geomage.sensor import VISIBLE, sensor
 
 __all__ = [
     "FLOOD_TASKS",
+    "LEAST_SEVERITY",
     "PAIR_TASKS",
+    "UNBURNT_SEVERITY",
     "SimulatedFloodChips",
     "SimulatedFloodParams",
     "SimulatedPairChips",
@@ -50,9 +52,11 @@ PAIR_TASKS: Mapping[str, Task] = MappingProxyType(
         "damage": Task(("no building", "no damage", "minor", "major", "destroyed"), 2),
         "landcover": Task(COVERS, 1),
         "building": Task(("other", "building"), 1),
+        "burnt": Task(("not burnt", "burnt"), 2),
     }
 )
-"""Of towns: damage of the second date, land cover of the first, building or not of the first."""
+"""Of towns: damage of the second date, land cover of the first, building or not of the first, what
+burnt between both."""
 FLOOD_TASKS: Mapping[str, Task] = MappingProxyType(
     {
         "water": Task(("dry", "water"), 1),
@@ -62,6 +66,10 @@ FLOOD_TASKS: Mapping[str, Task] = MappingProxyType(
 """Of landscapes: any water of the second date, or what is flooded between both."""
 _NUMBERS = {"count": (1, 10**6), "first": (0, 10**9)}
 _C_BAND_UM = 55_500.0
+LEAST_SEVERITY, UNBURNT_SEVERITY = 0.2, 0.05
+"""From which ground is called burnt, and below which not: a fall of the burn ratio of .185 and .05,
+amid the low and amid the unburnt class of Key and Benson (2006, LA-51), see
+`geomage.disaster.spread.dnbr`. What lies between hardly shows in red, green and blue: unknown."""
 _DRAWN = 1.0  # pixels, of the bell within which optical labels sum up: nobody draws single pixels
 
 
@@ -175,9 +183,18 @@ def _answers(sample: Sample, task: str) -> np.ndarray:
     """Label (y, x) of a pair."""
     if task == "damage":
         return sample.damage
+    if task == "burnt":
+        return _burnt(sample)
     cover = sample.landcover.astype(np.int16) - 1
     said = cover if task == "landcover" else (cover == len(COVERS) - 1).astype(np.int16)
     return np.where(cover < 0, UNKNOWN, said)
+
+
+def _burnt(sample: Sample) -> np.ndarray:
+    """What burnt (y, x); unknown under green crowns, cloud and smoke, and where it hardly did."""
+    burn = np.zeros(sample.damage.shape) if sample.burn is None else sample.burn
+    told = (burn < UNBURNT_SEVERITY) | (burn >= LEAST_SEVERITY)
+    return np.where(told & (sample.obscured == 0), burn >= LEAST_SEVERITY, UNKNOWN)
 
 
 def _bands_of(stream: StreamParams) -> tuple[Channel, ...]:

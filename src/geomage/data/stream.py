@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import shapely
 from odc.geo.geobox import GeoBox
 from scipy import ndimage
 
@@ -19,7 +20,7 @@ from geomage.data.negatives import NEGATIVES, change_one
 from geomage.data.sample import Sample
 from geomage.disaster import Event, calm
 from geomage.errors import InputError
-from geomage.render.canvas import Noise, stage_box, stage_noise
+from geomage.render.canvas import Noise, burn, onto, stage_box, stage_noise
 from geomage.render.engine import Picture, light_and_view
 from geomage.render.matter import BUILDING, TREE, Appearance, sample_appearance
 from geomage.render.spectra import widen
@@ -40,11 +41,19 @@ from geomage.sensor import (
 from geomage.world import CityParams, grow_city
 from geomage.world.styles import STYLES
 
-__all__ = ["SimulatedPairs", "StreamParams", "refuse_params", "sample_event", "simulator_hash"]
+__all__ = [
+    "SimulatedPairs",
+    "StreamParams",
+    "green_crowns",
+    "refuse_params",
+    "sample_event",
+    "simulator_hash",
+]
 
 MARGIN_M = 34.0  # so that shadows and lean reach in from outside
 LATITUDES = (-45.0, 55.0)  # degrees, at which named sensors look
 LEAST_DEPTH_M = 0.02  # of flood water that is seen as water
+GREEN = 0.3  # share of a crown that is scorched, from which it looks brown
 OBSCURED, HIDDEN = 0.5, 0.85
 """Opacity of cloud or smoke from which a pixel is obscured, and from which no grade is told of it.
 
@@ -300,7 +309,26 @@ def _seen(
         grades=_grades(event, instances),
         gsd=float(facts["gsd"]),
         facts=facts,
+        burn=_burn(event, second),
     )
+
+
+def _burn(event: Event, seen: _Seen) -> np.ndarray | None:
+    """Severity of what burnt (y, x), not a number under green crowns; None where none was left."""
+    if "burn" not in event.rasters:
+        return None
+    box = seen.stage.box
+    severity = onto(event.rasters["burn"], box)
+    severity[green_crowns(event, box) & (severity > 0)] = np.nan
+    return seen.pick(severity)
+
+
+def green_crowns(event: Event, box: GeoBox) -> np.ndarray:
+    """Where (y, x) stands a crown that fire left green: what burnt below does not show."""
+    trees, states = event.city.trees, event.trees
+    green = ((states["standing"] > 0) & (states["scorched"] < GREEN)).to_numpy()
+    crowns = trees.geometry.to_numpy()[green], trees["radius"].to_numpy(float)[green]
+    return np.asarray(burn([(c, 1) for c in shapely.buffer(*crowns, quad_segs=2)], box) > 0)
 
 
 def _depth(seen: _Seen, water: np.ndarray) -> np.ndarray:
@@ -363,6 +391,7 @@ def _cropped_away(rng: np.random.Generator, sample: Sample) -> Sample:
         grades=sample.grades[np.isin(sample.grades[:, 0], sample.instances[first])],
         depth=sample.depth * second,
         height=sample.height * np.stack([first, second]),
+        burn=None if sample.burn is None else sample.burn * second,
     )
 
 

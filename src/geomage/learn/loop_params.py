@@ -52,7 +52,7 @@ class LoopParams:
     ema: float = 0.998
     """Decay a step of the averaged weights, the ones that are kept."""
     bfloat16: bool = True
-    """Mixed precision, on CPU (fast with avx512_bf16 or amx_bf16) and CUDA alike."""
+    """Mixed precision, CPU and CUDA; fast with avx512_bf16 or amx_bf16, else a fifth of float32."""
     device: str = "auto"
     """cpu, cuda, or auto: CUDA where there is one."""
     threads: int = 2

@@ -104,16 +104,22 @@ class VelocityUNet(nn.Module):
     ) -> Float[Tensor, "batch band y x"]:
         """v(x, t); y and x are multiples of `stride`."""
         told = self.told(t, gsd)
-        x = self.stem(F.pixel_unshuffle(_with_planes(x, given), self.fold))
-        beside: list[Tensor] = []
-        for level, blocks in enumerate(self.down):
-            x = self.halve[level - 1](x) if level else x
-            x = _through(blocks, x, told)
-            beside.append(x)
+        beside = self.way_down(_with_planes(x, given), told)
+        x = beside[-1]
         for level in reversed(range(len(self.up))):
             x = beside[level] + double(self.narrow[level](x))
             x = _through(self.up[level], x, told)
         return F.pixel_shuffle(self.head(F.silu(self.norm(x))), self.fold)
+
+    def way_down(self, x: Float[Tensor, "batch plane y x"], told: Tensor) -> list[Tensor]:
+        """Features from fine to coarse of an image and its planes."""
+        x = self.stem(F.pixel_unshuffle(x, self.fold))
+        seen: list[Tensor] = []
+        for level, blocks in enumerate(self.down):
+            x = self.halve[level - 1](x) if level else x
+            x = _through(blocks, x, told)
+            seen.append(x)
+        return seen
 
 
 def _blocks(width: int, params: VelocityUNetParams) -> nn.ModuleList:

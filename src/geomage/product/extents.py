@@ -12,7 +12,8 @@ benchmarks.extents`; share of the ground so called that is so, and share of such
 - burnt ground: not said. The model knows "changed" alone, of which fire leaves little: changed
   ground (.5 or more) holds 4 % of what burnt, and elsewhere ground changes for other reasons.
   Neither darker and less green ground nor that around what was destroyed is burnt more often than
-  other ground in every fire (docs/limits.md).
+  other ground in every fire, and a network made for it alone (`python -m benchmarks.burnt`) calls
+  too much burnt that is not (docs/limits.md).
 """
 
 from __future__ import annotations

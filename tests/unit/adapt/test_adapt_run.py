@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +21,7 @@ from geomage.adapt.run import make_translator
 from geomage.adapt.translator_file import open_translator
 from geomage.data.chip import Chip
 from geomage.data.chip_sources import SourceParams
+from geomage.data.tables import build
 from geomage.errors import InputError, RunError
 from made_floods import write_floods
 
@@ -231,6 +233,17 @@ def test_recipes_are_found_by_name_or_read(floods: Path, tmp_path: Path):
     path.write_text('methd = "colour"\n')
     with pytest.raises(InputError, match=r"mine\.toml: unknown key 'methd' \(near: method\)"):
         find_adapt_recipe(str(path))
+
+
+def test_the_page_knows_every_method_and_its_recipe_can_be_read(project: Path):
+    page = (project / "docs/adapt.md").read_text("utf-8")
+    recipe, source = (part.split("```")[0] for part in page.split("```toml\n")[1:])
+    made = adapt_recipe_from_dict(tomllib.loads(recipe), "docs/adapt.md")
+    assert made.asked().strength == 0.8
+    table = tomllib.loads(source)["labelled"][0]
+    assert build(SourceParams, table, "docs/adapt.md").looks == 4
+    for name in methods.METHODS:
+        assert name in page
 
 
 def test_the_shipped_recipe_can_be_begun():

@@ -12,11 +12,12 @@ import torch
 from made_domains import RADAR, SOURCE, TARGET, Scenes, fitting
 
 from geomage.adapt.baselines import BASELINES, CutParams, CycleParams, SdeditParams
+from geomage.adapt.baselines.adversary import export_generator
 from geomage.adapt.baselines.cut_objective import Cut, patch_contrast
 from geomage.adapt.baselines.cyclegan_objective import Cycle
 from geomage.adapt.baselines.diffusion import Noise
 from geomage.adapt.baselines.pools import open_pools
-from geomage.adapt.baselines.scale import Scale
+from geomage.adapt.baselines.scale import Network, Scale
 from geomage.adapt.baselines.sdedit import denoise, levels
 from geomage.data.translation import (
     Translator,
@@ -253,6 +254,21 @@ def test_contrast_by_hand():
     found = patch_contrast(points, points, 0.5)
     assert found == pytest.approx(np.log(1 + np.exp(-2)))
     assert patch_contrast(points, points.flip(1), 0.5) == pytest.approx(np.log(1 + np.exp(2)))
+
+
+def test_a_generator_that_folds_pixels_serves_as_well(batch: StepBatch):
+    folded = replace(UNET, fold=2)
+    objective = Cut(replace(TRAINED["cut"], network=folded), UNIT, 0)
+    terms_of(objective, batch)["total"].backward()
+    z, gsd = torch.rand(1, 3, 16, 24), torch.ones(1)
+    sizes = [tuple(level.shape[2:]) for level in objective.network.features(z, gsd)]
+    assert sizes == [(8, 12), (4, 6)]
+    learnt = export_generator(objective.network)
+    assert learnt.halo_px % folded.stride == 0
+    with torch.no_grad():
+        wanted = objective.network(z, gsd).numpy()
+    said = Network(learnt.network).run(z=z.numpy(), gsd=gsd.numpy())
+    np.testing.assert_allclose(said, wanted, atol=1e-5)
 
 
 def test_the_critic_learns_to_tell_domains_apart(batch: StepBatch):

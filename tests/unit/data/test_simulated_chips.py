@@ -13,6 +13,8 @@ from geomage.data.chip_sources import ChosenBands, SourceParams, StretchedChips,
 from geomage.data.floods import FloodPairParams, FloodPairs
 from geomage.data.kept_chips import keep_chips, make_chips
 from geomage.data.simulated_chips import (
+    LEAST_SEVERITY,
+    UNBURNT_SEVERITY,
     SimulatedFloodChips,
     SimulatedFloodParams,
     SimulatedPairChips,
@@ -93,6 +95,28 @@ def test_pairs_answer_what_the_task_asks():
     assert ((made["building"].labels == 1) == (sample.landcover == 8))[known].all()
     seen = made["damage"].valid
     assert (made["damage"].labels == sample.damage)[seen].all()
+
+
+def test_what_burnt_is_asked_of_fires_and_unknown_in_smoke():
+    fires = StreamParams(
+        size_px=64, gsd_m=(1.6, 2.5), calm=0.0, cloudy=0.0, no_data=0.0, hazards={"fire": 1.0}
+    )
+    sample = SimulatedPairs(fires).pair(1)
+    maker = SimulatedPairChips(SimulatedPairParams("burnt", 1, 1, fires))
+    assert maker.classes == ("not burnt", "burnt")
+    assert sample.burn is not None
+    hidden = np.zeros_like(sample.obscured)
+    hidden[:20] = 1
+    labels = maker.chip_of(replace(sample, obscured=hidden), 0).labels
+    assert (labels[:20] == UNKNOWN).all()
+    assert ((labels == 1) == (sample.burn >= LEAST_SEVERITY))[20:].all()
+    assert ((labels == 0) == (sample.burn < UNBURNT_SEVERITY))[20:].all()
+    assert (labels[np.isnan(sample.burn)] == UNKNOWN).all()
+    assert np.isnan(sample.burn).any()
+    assert 0.02 < (labels[20:] == 1).mean() < 0.98
+    unburnt = maker.chip_of(replace(sample, burn=None), 0)
+    assert unburnt.pixels.shape == (2, 3, 64, 64)
+    assert (unburnt.labels[sample.obscured == 0] == 0).all()
 
 
 def test_bands_are_chosen_and_images_stretched(floods):

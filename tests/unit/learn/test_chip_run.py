@@ -6,6 +6,7 @@ import json
 import tomllib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -16,7 +17,8 @@ from PIL import Image
 from geomage.data.chip_sources import SourceParams, open_source
 from geomage.data.tables import build
 from geomage.errors import InputError
-from geomage.learn import export_run, pretrain_recipe, shipped_recipe, train_recipe
+from geomage.learn import chip_run, export_run, pretrain_recipe, shipped_recipe, train_recipe
+from geomage.learn.chip_batches import ChipBatches
 from geomage.learn.chip_looks import predict_chip
 from geomage.learn.chip_recipe import BatchParams, ChipRecipe, find_training_recipe
 from geomage.learn.chip_run import load_network, objective_of, train_chips
@@ -146,6 +148,28 @@ def test_a_share_of_the_labels_and_rare_classes(floods: Path, tmp_path: Path):
     )
     train_chips(recipe, tmp_path / "run")
     assert not (tmp_path / "run/pictures").exists()
+
+
+def test_batches_draw_chips_with_rare_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    # Water lies in one chip of four: at so low a temperature that chip is all that is drawn.
+    folder = write_floods(tmp_path / "floods", wet=1)
+    source = SourceParams("sen1floods11", str(folder), product="s1")
+    recipe = recipe_for(folder, labelled=(source,), held_out=(), loop=replace(LOOP, steps=1))
+    drawn = {}
+    for rare in (0.0, 0.01):
+        made: list[ChipBatches] = []
+
+        def keep(*args: Any, made: list[ChipBatches] = made) -> ChipBatches:
+            made.append(ChipBatches(*args))
+            return made[0]
+
+        monkeypatch.setattr(chip_run, "ChipBatches", keep)
+        asked = replace(recipe, batches=replace(recipe.batches, crop=48, rare=rare))
+        train_chips(asked, tmp_path / f"run_{rare}")
+        labels = torch.cat([made[0].batch(step, 0, 1).labelled.labels for step in range(6)])
+        drawn[rare] = float((labels == 1).any(2).any(1).float().mean())
+    assert drawn[0.01] == 1
+    assert 0 < drawn[0.0] < 0.6
 
 
 def test_what_cannot_be_is_refused_before_anything_is_written(floods: Path, tmp_path: Path):

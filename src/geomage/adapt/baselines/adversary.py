@@ -43,15 +43,7 @@ class Generator(nn.Module):
 
     def features(self, z: Images, gsd: Float[Tensor, " batch"]) -> list[Tensor]:
         """What it sees on the way down, from fine to coarse."""
-        told, x = self.unet.told(0 * gsd, gsd), self.unet.stem(z)
-        seen: list[Tensor] = []
-        for level, blocks in enumerate(self.unet.down):
-            x = self.unet.halve[level - 1](x) if level else x
-            assert isinstance(blocks, nn.ModuleList)
-            for block in blocks:
-                x = block(x, told)
-            seen.append(x)
-        return seen
+        return self.unet.way_down(z, self.unet.told(0 * gsd, gsd))
 
 
 def build_generator(params: VelocityUNetParams, bands: int, seed: int) -> Generator:

@@ -1,0 +1,91 @@
+"""Domains of the adaptation benchmark: simulated towns, and real images as their files have them.
+
+Translators see counts / 255 before any stretch, as `geomage translate` does; networks see them
+after it, as mapping does. No test pixel is ever seen by a translator or a network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks._semisupervised_chips import UNKNOWN, Chips, joined, real
+from benchmarks._semisupervised_runs import GSD
+from geomage.data.chip import Chip, ChipSource
+from geomage.data.kept_chips import keep_chips
+from geomage.data.readers.bands import RGB
+from geomage.data.simulated_chips import SimulatedPairChips, SimulatedPairParams
+from geomage.data.stream import StreamParams
+from geomage.geo import stretch_counts
+
+STREAM = StreamParams(size_px=192, no_data=0.0, cloudy=0.0, calm=0.3)
+
+
+def towns(folder: Path, count: int) -> ChipSource:
+    """Simulated pairs with the damage of the second date; made when they are asked for."""
+    made = SimulatedPairChips(SimulatedPairParams(task="damage", count=count, stream=STREAM))
+    return keep_chips(folder, made)
+
+
+@dataclass(frozen=True)
+class Buildings:
+    """The first date of pairs, and whether a building stands there."""
+
+    pairs: ChipSource
+    classes: tuple[str, ...] = ("other", "building")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """As of the pairs."""
+        return self.pairs.names
+
+    def chip(self, index: int) -> Chip:
+        """Chip `index`."""
+        pair = self.pairs.chip(index)
+        assert pair.labels is not None
+        stands = np.minimum(pair.labels, 1)
+        labels = np.where(pair.labels == UNKNOWN, UNKNOWN, stands).astype(np.uint8)
+        return replace(pair, pixels=pair.pixels[:1], labels=labels)
+
+
+@dataclass(frozen=True)
+class RealImages:
+    """Chips of real images without what they show; counts / 255 as the files have them."""
+
+    chips: Chips
+    classes: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Numbers."""
+        return tuple(f"{name}_{k:04d}" for k, name in enumerate(self.chips.sets))
+
+    def chip(self, index: int) -> Chip:
+        """Chip `index`."""
+        counts = self.chips.pixels[index]
+        valid = counts.any(axis=0)
+        pixels = (counts / 255).astype(np.float32)[None]
+        return Chip(self.names[index], pixels, RGB, GSD, valid)
+
+
+def target(data: Path, date: str = "before") -> RealImages:
+    """Real images that nothing is tested on."""
+    learnt, bare, _ = real(data, stretched=False, date=date)
+    return RealImages(joined([learnt, bare]))
+
+
+def stretched(source: ChipSource) -> Chips:
+    """Every chip as a network sees it."""
+    pixels, labels = zip(*_seen(source), strict=True)
+    return Chips(np.stack(pixels), np.stack(labels), np.full(len(pixels), "simulated"))
+
+
+def _seen(source: ChipSource) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for index in range(len(source.names)):
+        chip = source.chip(index)
+        counts = stretch_counts(np.where(chip.valid, chip.pixels[0], 0)).astype(np.uint8)
+        labels = chip.labels if chip.labels is not None else np.full(chip.valid.shape, UNKNOWN)
+        yield counts, np.where(chip.valid, labels, UNKNOWN).astype(np.uint8)

@@ -1,0 +1,79 @@
+"""Damage: a small two-date network that learns from translated pairs, tested on real ones.
+
+Asked for is whether a pixel shows a building that is damaged badly or destroyed (states 3 and 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from benchmarks._adaptation_runs import answer
+from benchmarks._semisupervised_chips import CHIP, UNKNOWN, is_tested, real_images
+from benchmarks._semisupervised_runs import GSD
+from geomage.data.chip import Chip, ChipSource
+from geomage.data.readers.bands import RGB
+from geomage.geo import stretch_counts
+from geomage.metrics import confusion, f1
+from geomage.model.architecture import Architecture
+
+FORM = Architecture("resnet-tiny", siamese="difference", heads={"classes": 2}, width=16)
+WEIGHTS = (1.0, 5.0)  # of the classes: few pixels are damaged
+BAD = 3  # least damage state that is asked for
+_LAST = 4  # beyond it nobody knows
+
+
+def struck(source: ChipSource) -> list[Chip]:
+    """Pairs as a network sees them, and where damage is bad."""
+    return [_asked(source.chip(k)) for k in range(len(source.names))]
+
+
+def _asked(chip: Chip) -> Chip:
+    assert chip.labels is not None
+    counts = [stretch_counts(np.where(chip.valid, date, 0)) for date in chip.pixels]
+    pixels = (np.stack(counts) / 255).astype(np.float32)
+    return replace(chip, pixels=pixels, labels=_bad(chip.labels), gsd_m=GSD)
+
+
+def _bad(states: np.ndarray) -> np.ndarray:
+    said = (states >= BAD).astype(np.uint8)
+    return np.where(states > _LAST, UNKNOWN, said).astype(np.uint8)
+
+
+def real_pairs(data: Path) -> dict[str, list[Chip]]:
+    """Real pairs that are tested on, by set."""
+    found: dict[str, list[Chip]] = {}
+    after = real_images(data, stretch_counts, "after")
+    for (name, first, states), (_, second, _) in zip(
+        real_images(data, stretch_counts, "before"), after, strict=False
+    ):
+        found.setdefault(name, []).extend(_tiles(name, np.stack([first, second]), states))
+    return found
+
+
+def _tiles(name: str, images: np.ndarray, states: np.ndarray) -> Iterator[Chip]:
+    """Every whole chip of the tested part."""
+    for y in range(0, states.shape[0] - CHIP + 1, CHIP):
+        for x in range(0, states.shape[1] - CHIP + 1, CHIP):
+            square = np.s_[..., y : y + CHIP, x : x + CHIP]
+            valid = images[square].any(1).all(0)
+            if is_tested(name, x, states.shape[1]) and valid.any():
+                labels = np.where(valid, _bad(states[square]), UNKNOWN).astype(np.uint8)
+                pixels = (images[square] / 255).astype(np.float32)
+                yield Chip(f"{name}_{y}_{x}", pixels, RGB, GSD, valid, labels)
+
+
+def damage_scores(network: nn.Module, pairs: dict[str, list[Chip]]) -> dict[str, float]:
+    """F1 of bad damage on each set that has any."""
+    found = {}
+    for name, chips in pairs.items():
+        counts = np.zeros((2, 2), np.int64)
+        for chip in chips:
+            counts += confusion(chip.labels, answer(network, chip), range(2))
+        if counts[1].any():
+            found[name] = float(f1(counts)[1])
+    return found
