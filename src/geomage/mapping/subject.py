@@ -181,8 +181,8 @@ def measure_subject(subject: Subject) -> tuple[Radiometry, Figures]:
         ]
     stored = np.concatenate(parts, axis=1)
     if stored.shape[1] < 2:
-        seen = "data in one pixel" if stored.size else "no data"
-        raise InputError(f"{subject.path} holds {seen}: nothing can be translated")
+        found = "data in one pixel" if stored.size else "no data"
+        raise InputError(f"{subject.path} holds {found}: nothing can be translated")
     radiometry = subject.radiometry.measured(stored, subject.path)
     seen = np.ones((1, stored.shape[1]), bool)
     taken = radiometry.taken(stored[:, None], seen)
