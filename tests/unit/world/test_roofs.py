@@ -124,7 +124,8 @@ def test_a_kind_stands_on_its_parcel_under_wings_that_cover_it(plan):
         built += 1
         assert found.footprint.is_valid
         assert found.footprint.difference(parcel).area < 1e-3
-        roof = shapely.union_all([w.shape for w in found.wings])
+        # on a grid: without one GEOS may lose a strip between neighbours that share an edge but for a bit
+        roof = shapely.union_all([w.shape for w in found.wings], grid_size=1e-6)
         assert shapely.symmetric_difference(roof, found.footprint).area < 0.01
         for wing in found.wings:
             assert wing.form in FORMS
