@@ -124,7 +124,7 @@ def test_a_kind_stands_on_its_parcel_under_wings_that_cover_it(plan):
         built += 1
         assert found.footprint.is_valid
         assert found.footprint.difference(parcel).area < 1e-3
-        # on a grid: without one GEOS may lose a strip between neighbours that share an edge but for a bit
+        # on a grid: without one GEOS may lose a strip between neighbours
         roof = shapely.union_all([w.shape for w in found.wings], grid_size=1e-6)
         assert shapely.symmetric_difference(roof, found.footprint).area < 0.01
         for wing in found.wings:
