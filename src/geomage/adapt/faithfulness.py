@@ -29,6 +29,7 @@ from geomage.geo import stretch_counts
 from geomage.metrics import BinaryCounts, binary_counts
 
 __all__ = [
+    "FAITHFULNESS",
     "Faithfulness",
     "FaithfulnessParams",
     "Features",
@@ -36,6 +37,10 @@ __all__ = [
     "measure_faithfulness",
     "write_faithfulness",
 ]
+
+
+FAITHFULNESS = "faithfulness.json"
+"""Of a run folder."""
 
 
 @runtime_checkable
@@ -70,7 +75,7 @@ class FaithfulnessParams:
     target_chips: int = 256
     """Of the target, likewise."""
     positive: tuple[int, ...] = (1,)
-    """Labels that the segmenter looks for: 1 of other and building, 1 to 4 of damage."""
+    """Labels that the segmenter looks for: 1 of other and building, 1 to 4 of damage; or none."""
     blocks: int = 10
     """Of KID."""
     side_px: int = 64
@@ -247,7 +252,7 @@ def _add_masks(
     """The segmenter's masks against each other, and against the label."""
     seen = chip.valid
     tally.masks += binary_counts(before[seen], after[seen])
-    if chip.labels is not None:
+    if chip.labels is not None and positive:
         known = seen & (chip.labels != UNKNOWN)
         true = np.isin(chip.labels, positive)[known]
         masks = (before, after)
@@ -257,7 +262,7 @@ def _add_masks(
 
 def write_faithfulness(found: Faithfulness, folder: Path) -> Path:
     """Write `faithfulness.json` into a run folder; it appears when it is complete."""
-    file = folder / "faithfulness.json"
+    file = folder / FAITHFULNESS
     part = file.with_suffix(".part")
     part.write_text(json.dumps(found.as_dict(), indent=1) + "\n", encoding="utf-8")
     return part.replace(file)

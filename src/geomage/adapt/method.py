@@ -70,5 +70,5 @@ class Method(NamedTuple):
     """Learn (params, fitting); same seed, same parts on a CPU."""
     build: Callable[[Parts], Translator]
     """Make parts work; needs no torch."""
-    needs_labels: Callable[[Any], bool] = lambda _: False
-    """Whether the source must be labelled, by what was chosen; refused before work where not."""
+    needs_labels: Callable[[Any, bool], bool] = lambda _, __: False
+    """Whether the source must be labelled (params, paired); refused before work where not."""

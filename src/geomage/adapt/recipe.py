@@ -22,7 +22,7 @@ from typing import Any
 from geomage.adapt import methods
 from geomage.data.chip_sources import SourceParams
 from geomage.data.limits import Limits, refuse_outside, refuse_text
-from geomage.data.tables import build, read_table
+from geomage.data.tables import build, find_table
 from geomage.errors import InputError, near_names
 from geomage.learn.loop_params import LoopParams
 
@@ -116,13 +116,4 @@ def find_adapt_recipe(name_or_path: str) -> AdaptRecipe:
     Raises:
         InputError: none of that name; names what is near. Or one that cannot be.
     """
-    path = Path(name_or_path)
-    if path.suffix != ".toml" and not path.is_file():
-        known = sorted(p.stem for p in _FOLDER.glob("*.toml"))
-        if name_or_path not in known:
-            raise InputError(
-                f"no shipped recipe {name_or_path!r}{near_names(name_or_path, known)}; "
-                f"there are: {', '.join(known)}"
-            )
-        path = _FOLDER / f"{name_or_path}.toml"
-    return adapt_recipe_from_dict(read_table(path), str(path))
+    return adapt_recipe_from_dict(*find_table(name_or_path, _FOLDER))

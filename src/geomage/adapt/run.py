@@ -1,4 +1,4 @@
-"""A run of `geomage adapt`, to be read from top to bottom: domains, fit, file, picture.
+"""A run of `geomage adapt`, to be read from top to bottom: domains, fit, file, measures, picture.
 
 Everything that can be refused is refused before anything is learnt.
 """
@@ -17,8 +17,17 @@ import numpy as np
 from geomage import __version__
 from geomage.adapt import methods
 from geomage.adapt.domains import DomainSurvey, open_domains
+from geomage.adapt.faithfulness import (
+    FAITHFULNESS,
+    Faithfulness,
+    FaithfulnessParams,
+    Instruments,
+    measure_faithfulness,
+    write_faithfulness,
+)
 from geomage.adapt.method import Domains, Fitting, Method, Parts
 from geomage.adapt.recipe import AdaptRecipe
+from geomage.adapt.segmenter import building_labels, fitting_segmenter
 from geomage.adapt.translated_picture import Row, draw_translated
 from geomage.adapt.translator_file import TRANSLATOR, open_translator, write_parts
 from geomage.data.tables import recipe_hash
@@ -30,6 +39,7 @@ from geomage.learn.run_folder import RunPaths
 __all__ = ["make_translator"]
 
 _SHOWN = 4  # rows of the picture
+_MEASURED = 16  # chips of the source that are translated to see what becomes of them
 
 
 def make_translator(
@@ -58,7 +68,7 @@ def make_translator(
     paths, mark = RunPaths(out), recipe_hash(recipe)
     _refuse_other(paths, mark)
     picture = paths.pictures / "translated.png"
-    if (out / TRANSLATOR).exists() and picture.exists():
+    if all(path.exists() for path in (out / TRANSLATOR, out / FAITHFULNESS, picture)):
         open_translator(out)  # what was damaged since is told, not handed on
         return out / TRANSLATOR
     method, asked = methods.METHODS[recipe.method], recipe.asked()
@@ -66,14 +76,16 @@ def make_translator(
         recipe,
         pool or out / "chips",
         jobs=jobs,
-        needs_labels=method.needs_labels(asked),
+        needs_labels=method.needs_labels(asked, recipe.paired),
         say=say,
     )
     fitting = Fitting(domains, out, recipe.seed, recipe.loop, recipe.crop, recipe.batch)
     with _noted(paths, recipe, mark, found):
         parts = _fit(method, asked, fitting)
     file = write_parts(out, _named(parts, recipe, found["source"]))
-    draw_translated(picture, list(_rows(domains, open_translator(file), recipe.seed)))
+    translator = open_translator(file)
+    write_faithfulness(_measure(domains, translator, recipe.seed), out)
+    draw_translated(picture, list(_rows(domains, translator, recipe.seed)))
     return file
 
 
@@ -96,6 +108,14 @@ def _named(parts: Parts, recipe: AdaptRecipe, source: DomainSurvey) -> Parts:
         gsd_m=(min(least, source.gsd_m[0]), max(most, source.gsd_m[1])),
     )
     return parts._replace(card=card)
+
+
+def _measure(domains: Domains, translator: Translator, seed: int) -> Faithfulness:
+    """What is kept: edges and places always, buildings where the shipped model can see them."""
+    positive = building_labels(domains.source.classes)
+    params = FaithfulnessParams(chips=_MEASURED, positive=positive, seed=seed)
+    instruments = Instruments(fitting_segmenter(translator.card))
+    return measure_faithfulness(translator, domains.source, domains.target, params, instruments)
 
 
 def _rows(domains: Domains, translator: Translator, seed: int) -> Iterator[Row]:

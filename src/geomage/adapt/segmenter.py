@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool
 
 from geomage.data.chip import Chip
+from geomage.data.translation import TranslatorCard
 from geomage.errors import InputError
 from geomage.geo import stretch_counts
 from geomage.model.card import LANDCOVER_CLASSES
 from geomage.model.package import Model, load_model
 
-__all__ = ["MapModelSegmenter", "Segmenter", "shipped_segmenter"]
+__all__ = [
+    "MapModelSegmenter",
+    "Segmenter",
+    "building_labels",
+    "fitting_segmenter",
+    "shipped_segmenter",
+]
 
 _BUILDING = LANDCOVER_CLASSES.index("building")
 _SEEN = ("red", "green", "blue")
@@ -58,6 +65,27 @@ def _visible(chip: Chip) -> np.ndarray:
     return np.where(chip.valid, chip.pixels[0, rows], 0)
 
 
+def building_labels(classes: Sequence[str]) -> tuple[int, ...]:
+    """Labels of what a building is, of buildings, land cover or damage; none where none says so."""
+    if "no building" in classes:
+        return tuple(k for k, name in enumerate(classes) if name != "no building")
+    return tuple(k for k, name in enumerate(classes) if name == "building")
+
+
 def shipped_segmenter(threads: int = 1) -> MapModelSegmenter:
     """The model that comes with geomage."""
     return MapModelSegmenter(load_model("default", threads))
+
+
+def fitting_segmenter(card: TranslatorCard) -> MapModelSegmenter | None:
+    """The shipped model, where it can see what a translator takes and gives; else none.
+
+    It sees red, green and blue, at a GSD that it knows.
+    """
+    for channels in (card.channels, card.made):
+        if not {channel.name for channel in channels}.issuperset(_SEEN):
+            return None
+    segmenter = shipped_segmenter()
+    known = segmenter.model.card
+    fits = known.gsd_min <= card.gsd_m[0] and card.gsd_m[1] <= known.gsd_max
+    return segmenter if fits else None

@@ -12,8 +12,8 @@ from typing import Any
 
 from geomage.data.limits import refuse_outside, refuse_text
 from geomage.data.stream import StreamParams, refuse_params
-from geomage.data.tables import build, read_table
-from geomage.errors import InputError, near_names
+from geomage.data.tables import build, find_table
+from geomage.errors import InputError
 
 __all__ = ["DatasetRecipe", "find_recipe", "recipe_from_table"]
 
@@ -69,16 +69,7 @@ def find_recipe(name_or_path: str) -> DatasetRecipe:
     Raises:
         InputError: none of that name; names what is near.
     """
-    path = Path(name_or_path)
-    if path.suffix != ".toml" and not path.is_file():
-        known = sorted(p.stem for p in _FOLDER.glob("*.toml"))
-        if name_or_path not in known:
-            raise InputError(
-                f"no dataset recipe {name_or_path!r}{near_names(name_or_path, known)}: "
-                f"there are {', '.join(known)}, or give a file that ends in .toml"
-            )
-        path = _FOLDER / f"{name_or_path}.toml"
-    return recipe_from_table(read_table(path), str(path))
+    return recipe_from_table(*find_table(name_or_path, _FOLDER))
 
 
 def recipe_from_table(table: dict[str, Any], where: str) -> DatasetRecipe:

@@ -12,10 +12,32 @@ from typing import Any, get_type_hints
 
 from geomage.errors import InputError, near_names
 
-__all__ = ["build", "read_table", "recipe_hash"]
+__all__ = ["build", "find_table", "read_table", "recipe_hash"]
 
 _LARGEST = 2**20  # letters of a recipe
 _LONGEST = 200  # letters of another library's message
+
+
+def find_table(name_or_path: str, shipped: Path) -> tuple[dict[str, Any], str]:
+    """Read a shipped recipe by name, or a TOML file; return its tables and where they lie.
+
+    Args:
+        name_or_path: a file where it ends in .toml or exists, else a name.
+        shipped: folder of the shipped recipes.
+
+    Raises:
+        InputError: none of that name, with what is near; or no TOML.
+    """
+    path = Path(name_or_path)
+    if path.suffix != ".toml" and not path.is_file():
+        known = sorted(p.stem for p in shipped.glob("*.toml"))
+        if name_or_path not in known:
+            raise InputError(
+                f"no shipped recipe {name_or_path!r}{near_names(name_or_path, known)}: "
+                f"there are {', '.join(known)}, or give a file that ends in .toml"
+            )
+        path = shipped / f"{name_or_path}.toml"
+    return read_table(path), str(path)
 
 
 def read_table(path: Path) -> dict[str, Any]:

@@ -22,8 +22,8 @@ from typing import Any
 
 from geomage.data.chip_sources import SourceParams
 from geomage.data.limits import CHANCE, Limits, refuse_outside, refuse_text
-from geomage.data.tables import build, read_table
-from geomage.errors import InputError, near_names
+from geomage.data.tables import build, find_table
+from geomage.errors import InputError
 from geomage.learn.loop_params import LoopParams
 from geomage.learn.recipe import Recipe, recipe_from_dict
 from geomage.model.blueprint import Architecture
@@ -128,15 +128,6 @@ def find_training_recipe(name_or_path: str) -> Recipe | ChipRecipe:
     Raises:
         InputError: none of that name; names what is near.
     """
-    path = Path(name_or_path)
-    if path.suffix != ".toml" and not path.is_file():
-        known = sorted(p.stem for p in _FOLDER.glob("*.toml"))
-        if name_or_path not in known:
-            raise InputError(
-                f"no shipped recipe {name_or_path!r}{near_names(name_or_path, known)}; "
-                f"there are: {', '.join(known)}"
-            )
-        path = _FOLDER / f"{name_or_path}.toml"
-    table = read_table(path)
+    table, where = find_table(name_or_path, _FOLDER)
     of_chips = "objective" in table
-    return (chip_recipe_from_dict if of_chips else recipe_from_dict)(table, str(path))
+    return (chip_recipe_from_dict if of_chips else recipe_from_dict)(table, where)

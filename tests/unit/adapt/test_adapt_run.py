@@ -57,6 +57,10 @@ def test_it_leaves_a_translator_its_recipe_and_a_picture(floods: Path, tmp_path:
     assert adapt_recipe_from_dict(facts["recipe"], "recipe.json") == recipe_for(
         floods, name="spain"
     )
+    kept = json.loads((run / "faithfulness.json").read_text())
+    assert kept["chips"] == 3
+    assert kept["edge_f1"] > 0.9  # each value by itself: edges stay
+    assert kept["mask_consistency"] is None  # radar: no segmenter sees buildings in it
     with Image.open(run / "pictures/translated.png") as picture:
         assert picture.size == (3 * 258, 3 * 258)
     stamp = file.stat().st_mtime_ns
@@ -153,7 +157,7 @@ def test_a_method_that_needs_labels_is_given_labels(
     floods: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     known = methods.METHODS
-    told = known["histogram"]._replace(needs_labels=lambda _: True)
+    told = known["histogram"]._replace(needs_labels=lambda _, __: True)
     monkeypatch.setattr(methods, "METHODS", MappingProxyType({**known, "told": told}))
     recipe = recipe_for(floods, method="told")
     make_translator(recipe, tmp_path / "labelled")

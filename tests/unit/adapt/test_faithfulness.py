@@ -15,7 +15,7 @@ from geomage.adapt.faithfulness import (
     measure_faithfulness,
     write_faithfulness,
 )
-from geomage.adapt.segmenter import shipped_segmenter
+from geomage.adapt.segmenter import building_labels, fitting_segmenter, shipped_segmenter
 from geomage.data.chip import UNKNOWN, Channel, Chip
 from geomage.data.translation import TranslatorCard
 from geomage.errors import InputError
@@ -258,3 +258,29 @@ def test_the_same_twice_and_kept_as_json(tmp_path):
     file = write_faithfulness(one, tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["faithfulness.json"]
     assert json.loads(file.read_text("utf-8")) == one.as_dict()
+
+
+@pytest.mark.parametrize(
+    ("classes", "labels"),
+    [
+        (("other", "building"), (1,)),
+        (("no building", "no damage", "minor", "major", "destroyed"), (1, 2, 3, 4)),
+        (("bareland", "tree", "building"), (2,)),
+        (("dry", "water"), ()),
+        ((), ()),
+    ],
+)
+def test_labels_of_buildings_go_by_their_names(classes, labels):
+    assert building_labels(classes) == labels
+
+
+def test_the_shipped_model_judges_what_it_can_see_alone():
+    radar = (Channel("vv", 55_500.0),)
+
+    def judged(channels, made, gsd_m):
+        return fitting_segmenter(TranslatorCard("t", "colour", channels, made, gsd_m))
+
+    assert judged(RGB, RGB, (0.5, 0.5)) is not None
+    assert judged(RGB, RGB, (10.0, 10.0)) is None
+    assert judged(radar, RGB, (0.5, 0.5)) is None
+    assert judged(RGB, radar, (0.5, 0.5)) is None

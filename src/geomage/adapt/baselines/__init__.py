@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from geomage.adapt.baselines.colour import ColourParams, build_colour, fit_colour
-from geomage.adapt.baselines.cut import CutParams, build_generated, fit_cut
+from geomage.adapt.baselines.cut import CutParams, fit_cut
 from geomage.adapt.baselines.cyclegan import CycleParams, fit_cycle
 from geomage.adapt.baselines.fourier import FourierParams, build_fourier, fit_fourier
+from geomage.adapt.baselines.generated import build_generated
 from geomage.adapt.baselines.histogram import HistogramParams, build_histogram, fit_histogram
 from geomage.adapt.baselines.identity import IdentityParams, build_identity, fit_identity
 from geomage.adapt.baselines.sdedit import SdeditParams, build_sdedit, fit_sdedit

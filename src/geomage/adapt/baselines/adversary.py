@@ -9,11 +9,17 @@ its own weights, so that both move at once.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from geomage.adapt.baselines.learnt import Images, Learnt, reach_of
+from geomage.adapt.baselines.learnt import Images, Learnt, learn, reach_of
+from geomage.adapt.baselines.pools import open_pools
+from geomage.adapt.method import Fitting
+from geomage.data.chip import Channel
+from geomage.learn.objective import Objective
 from geomage.model.layers import ChannelNorm
 from geomage.model.velocity import VelocityUNet, build_velocity
 from geomage.model.velocity_blueprint import VelocityUNetParams
@@ -26,6 +32,7 @@ __all__ = [
     "build_generator",
     "critic_loss",
     "export_generator",
+    "learn_generator",
 ]
 
 
@@ -96,3 +103,12 @@ def export_generator(network: Generator) -> Learnt:
     z = torch.zeros(2, network.unet.bands, 2 * stride, 3 * stride)
     samples = {"z": z, "gsd": torch.ones(2)}
     return Learnt(export_module(network, samples, "made"), reach_of(network.unet))
+
+
+def learn_generator(
+    objective: Objective, params: Any, fitting: Fitting, channels: tuple[Channel, ...]
+) -> Learnt:
+    """Train in the folder of the run, where a killed run goes on; `params` has `pool`."""
+    network = learn(objective, open_pools(fitting, params.pool, channels), fitting, params)
+    assert isinstance(network, Generator)
+    return export_generator(network)

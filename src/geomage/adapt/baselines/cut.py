@@ -7,20 +7,14 @@ normalisation, which looks at a whole image, and no noise, so that a style chang
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
-import numpy as np
-from jaxtyping import Float
-
-from geomage.adapt.baselines.bank import weigh
-from geomage.adapt.baselines.domain import gather, measure_source
-from geomage.adapt.baselines.scale import Network, Scale, filled_to_stride, scale_of
+from geomage.adapt.baselines.generated import fit_generated
 from geomage.adapt.method import Fitting, Parts
 from geomage.data.limits import refuse_outside
-from geomage.data.translation import Figures, TranslatorCard, Window
 from geomage.model.velocity_blueprint import VelocityUNetParams
 
-__all__ = ["CutParams", "Generated", "build_generated", "fit_cut"]
+__all__ = ["CutParams", "fit_cut"]
 
 _LIMITS = {
     "contrast": (0.0, 1000.0),
@@ -58,35 +52,8 @@ class CutParams:
         refuse_outside("adapt, cut", vars(self), _LIMITS)
 
 
-@dataclass(frozen=True)
-class Generated:
-    """`Translator` by one pass of a network."""
-
-    card: TranslatorCard
-    network: Network
-    scale: Scale
-
-    def translate(
-        self, window: Window, figures: Figures, style: int
-    ) -> Float[np.ndarray, "made y x"]:
-        """What the generator makes of the window; figures and style change nothing."""
-        del figures, style
-        z = filled_to_stride(self.scale.seen(window), self.card.stride_px)
-        gsd = np.array([window.gsd_m], np.float32)
-        return self.scale.pixels(self.network.run(z=z, gsd=gsd)[0], window)
-
-
 def fit_cut(params: CutParams, fitting: Fitting) -> Parts:
     """Train, and export the averaged generator."""
-    from geomage.adapt.baselines.cut_objective import learn_cut  # noqa: PLC0415 -- needs torch
+    from geomage.adapt.baselines.cut_objective import Cut  # noqa: PLC0415 -- needs torch
 
-    gathered = gather(fitting, params.images, weigh)
-    scale = scale_of([*gathered.found, *measure_source(fitting, params.images, weigh)])
-    learnt = learn_cut(params, fitting, scale, gathered.channels)
-    card = gathered.card("cut", learnt.halo_px, params.network.stride)
-    return Parts(card, scale.tables(), {"generator": learnt.network}, asdict(params))
-
-
-def build_generated(parts: Parts) -> Generated:
-    """From the generator."""
-    return Generated(parts.card, Network(parts.networks["generator"]), Scale.of(parts.tables))
+    return fit_generated("cut", params, fitting, Cut)

@@ -17,22 +17,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 -- the name everybody knows
 
 from geomage.adapt.baselines.adversary import (
-    Generator,
     PatchCritic,
     adversary_loss,
     build_generator,
     critic_loss,
-    export_generator,
 )
 from geomage.adapt.baselines.cut import CutParams
-from geomage.adapt.baselines.learnt import Images, Learnt, as_seen, learn
-from geomage.adapt.baselines.pools import open_pools
+from geomage.adapt.baselines.learnt import Images, as_seen
 from geomage.adapt.baselines.scale import Scale
-from geomage.adapt.method import Fitting
-from geomage.data.chip import Channel
 from geomage.learn.objective import StepBatch
 
-__all__ = ["Cut", "learn_cut", "patch_contrast"]
+__all__ = ["Cut", "patch_contrast"]
 
 
 class PatchHeads(nn.Module):
@@ -138,13 +133,3 @@ def _drawn_places(
         holds = np.flatnonzero(one > 0.5) if (one > 0.5).any() else np.arange(len(one))
         rows.append(rng.choice(holds, count, replace=len(holds) < count))
     return torch.as_tensor(np.stack(rows), device=level.device)
-
-
-def learn_cut(
-    params: CutParams, fitting: Fitting, scale: Scale, channels: tuple[Channel, ...]
-) -> Learnt:
-    """Train in the folder of the run; a killed run goes on."""
-    batches = open_pools(fitting, params.pool, channels)
-    network = learn(Cut(params, scale, fitting.seed), batches, fitting, params)
-    assert isinstance(network, Generator)
-    return export_generator(network)

@@ -7,11 +7,9 @@ cycle closes is no proof that walls stayed where they are.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
-from geomage.adapt.baselines.bank import weigh
-from geomage.adapt.baselines.domain import gather, measure_source
-from geomage.adapt.baselines.scale import scale_of
+from geomage.adapt.baselines.generated import fit_generated
 from geomage.adapt.method import Fitting, Parts
 from geomage.data.limits import refuse_outside
 from geomage.model.velocity_blueprint import VelocityUNetParams
@@ -50,10 +48,6 @@ class CycleParams:
 
 def fit_cycle(params: CycleParams, fitting: Fitting) -> Parts:
     """Train both ways, and export the averaged generator of the target."""
-    from geomage.adapt.baselines.cyclegan_objective import learn_cycle  # noqa: PLC0415 -- torch
+    from geomage.adapt.baselines.cyclegan_objective import Cycle  # noqa: PLC0415 -- needs torch
 
-    gathered = gather(fitting, params.images, weigh)
-    scale = scale_of([*gathered.found, *measure_source(fitting, params.images, weigh)])
-    learnt = learn_cycle(params, fitting, scale, gathered.channels)
-    card = gathered.card("cyclegan", learnt.halo_px, params.network.stride)
-    return Parts(card, scale.tables(), {"generator": learnt.network}, asdict(params))
+    return fit_generated("cyclegan", params, fitting, Cycle)

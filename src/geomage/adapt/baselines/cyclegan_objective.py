@@ -13,22 +13,17 @@ import torch
 from torch import Tensor, nn
 
 from geomage.adapt.baselines.adversary import (
-    Generator,
     PatchCritic,
     adversary_loss,
     build_generator,
     critic_loss,
-    export_generator,
 )
 from geomage.adapt.baselines.cyclegan import CycleParams
-from geomage.adapt.baselines.learnt import Images, Learnt, as_seen, learn
-from geomage.adapt.baselines.pools import open_pools
+from geomage.adapt.baselines.learnt import Images, as_seen
 from geomage.adapt.baselines.scale import Scale
-from geomage.adapt.method import Fitting
-from geomage.data.chip import Channel
 from geomage.learn.objective import StepBatch
 
-__all__ = ["Cycle", "learn_cycle"]
+__all__ = ["Cycle"]
 
 
 class Cycle:
@@ -81,13 +76,3 @@ class Cycle:
 def _distance(made: Images, wanted: Images, valid: Tensor) -> Tensor:
     off = (made.float() - wanted).abs() * valid
     return off.sum() / (valid.sum() * made.shape[1]).clamp(min=1)
-
-
-def learn_cycle(
-    params: CycleParams, fitting: Fitting, scale: Scale, channels: tuple[Channel, ...]
-) -> Learnt:
-    """Train in the folder of the run; a killed run goes on."""
-    batches = open_pools(fitting, params.pool, channels)
-    network = learn(Cycle(params, scale, fitting.seed), batches, fitting, params)
-    assert isinstance(network, Generator)
-    return export_generator(network)

@@ -26,8 +26,15 @@ def _fit_latent_flow(params: LatentFlowParams, fitting: Fitting) -> Parts:
 
 FLOWS: Mapping[str, Method] = MappingProxyType(
     {
-        "flow": Method(FlowParams, _fit_flow, build_flow),
-        "latent-flow": Method(LatentFlowParams, _fit_latent_flow, build_flow),
+        "flow": Method(
+            FlowParams, _fit_flow, build_flow, lambda p, paired: p.pairs.by_cover(paired=paired)
+        ),
+        "latent-flow": Method(
+            LatentFlowParams,
+            _fit_latent_flow,
+            build_flow,
+            lambda p, paired: p.latent.least_iou > 0 or p.flow.pairs.by_cover(paired=paired),
+        ),
     }
 )
 """Rows of `geomage.adapt.METHODS`."""

@@ -54,6 +54,10 @@ class PairParams:
     pool: PoolParams = field(default_factory=PoolParams)
     coupling: CouplingParams = field(default_factory=CouplingParams)
 
+    def by_cover(self, *, paired: bool) -> bool:
+        """Whether land cover is compared, for which the source must be labelled."""
+        return not paired and self.coupling.kind == "optimal" and self.coupling.cover > 0
+
 
 def channels_of(source: ChipSource) -> tuple[Channel, ...]:
     """Bands of the first image of a domain that can be read."""
@@ -84,9 +88,7 @@ def refuse_domains(domains: Domains, params: PairParams, crop: int) -> None:
             f"the source has the bands {names[0]}, the target {names[1]}: choose bands that both "
             "have, or give pairs of images of one place (paired)"
         )
-    coupling = params.coupling
-    by_cover = not domains.paired and coupling.kind == "optimal" and coupling.cover > 0
-    if by_cover and not domains.source.classes:
+    if params.by_cover(paired=domains.paired) and not domains.source.classes:
         raise InputError(
             "coupling: cover compares land cover, and the source has no labels: give a labelled "
             "source, or set coupling.cover to 0"
