@@ -65,10 +65,10 @@ def validate(
     confusion = np.zeros((4, 4))  # [true, said]
     kept: list[Tensor] = []
     grades: list[Tensor] = []
-    count = 0
+    count, device = 0, next(network.parameters()).device
     for stack in pairs:
         count += 1
-        pixels = torch.from_numpy(np.array(stack))
+        pixels = torch.from_numpy(np.array(stack)).to(device)
         images = pixels[None, :6].float() / 255
         logits = network(images[:, :3], images[:, 3:])
         said = logits.landcover[0].argmax(0) + 1
@@ -80,10 +80,10 @@ def validate(
         damage = undo_weights(logits.damage, weights)[0]
         seen, grade = damage[:, graded].T, pixels[7][graded].long() - 1
         pair = grade * 4 + seen.argmax(1)
-        confusion += np.bincount(pair.numpy(), minlength=16).reshape(4, 4)
+        confusion += np.bincount(pair.cpu().numpy(), minlength=16).reshape(4, 4)
         step = max(1, len(grade) // PER_PAIR)
-        kept.append(seen[::step])
-        grades.append(grade[::step])
+        kept.append(seen[::step].cpu())
+        grades.append(grade[::step].cpu())
     f1 = [
         _f1(confusion[k, k], confusion[:, k].sum(), confusion[k].sum())
         for k in range(4)

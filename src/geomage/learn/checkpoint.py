@@ -11,6 +11,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from geomage.errors import InputError, OutputError
 from geomage.geo.space import why_unwritten
@@ -37,6 +38,11 @@ class Learner:
     optimiser: torch.optim.AdamW
     step: int = 0
 
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return next(self.network.parameters()).device
+
 
 def network_params(recipe: Recipe) -> NetworkParams:
     """The widths a recipe asks for."""
@@ -46,14 +52,15 @@ def network_params(recipe: Recipe) -> NetworkParams:
     return NetworkParams((a, b, c, d, e), recipe.decoder, recipe.context)
 
 
-def new_learner(recipe: Recipe) -> Learner:
-    """A fresh network from the recipe's seed, in channels-last layout."""
+def new_learner(recipe: Recipe, device: torch.device | None = None) -> Learner:
+    """A fresh network from the recipe's seed, in channels-last layout, on the CPU or a device."""
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
         network = Network(network_params(recipe))
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d):
             layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last)
+    network.to(device)
     averaged = copy.deepcopy(network).eval().requires_grad_(requires_grad=False)
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
@@ -64,13 +71,13 @@ def new_learner(recipe: Recipe) -> Learner:
 @torch.no_grad()
 def follow(learner: Learner, decay: float) -> None:
     """Move the average towards the network; a young average moves faster."""
-    weight = 1 - min(decay, (1 + learner.step) / (10 + learner.step))
-    theirs = learner.network.state_dict()
-    for name, mine in learner.averaged.state_dict().items():
-        if mine.is_floating_point():
-            mine.lerp_(theirs[name], weight)
-        else:
-            mine.copy_(theirs[name])
+    young = (1 + learner.step) / (10 + learner.step)
+    mine, theirs = learner.averaged.state_dict(), learner.network.state_dict()
+    moved = [name for name, value in mine.items() if value.is_floating_point()]
+    move = get_ema_multi_avg_fn(min(decay, young))  # type: ignore[no-untyped-call]
+    move([mine[name] for name in moved], [theirs[name] for name in moved], learner.step)
+    for name in mine.keys() - set(moved):
+        mine[name].copy_(theirs[name])
 
 
 def write_learner(path: Path, learner: Learner, fingerprint: str) -> None:
@@ -108,12 +115,14 @@ def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {n.removeprefix(prefix): v for n, v in tensors.items() if n.startswith(prefix)}
 
 
-def read_learner(path: Path, recipe: Recipe, fingerprint: str) -> Learner:
+def read_learner(
+    path: Path, recipe: Recipe, fingerprint: str, device: torch.device | None = None
+) -> Learner:
     """Take a run up where its checkpoint left it; another recipe is refused."""
     tensors, facts = _read(path)
     if facts["recipe"] != fingerprint:
         raise InputError(f"{path}: belongs to another recipe; choose another run folder")
-    learner = new_learner(recipe)
+    learner = new_learner(recipe, device)
     learner.network.load_state_dict(_under(tensors, "network."))
     learner.averaged.load_state_dict(_under(tensors, "averaged."))
     state: dict[int, dict[str, Tensor]] = {}

@@ -7,7 +7,9 @@ from typing import Any
 from geomage.data.limits import CHANCE, Limits, refuse_outside, refuse_text
 from geomage.errors import InputError
 
-__all__ = ["refuse_recipe"]
+__all__ = ["DEVICES", "refuse_device", "refuse_recipe"]
+
+DEVICES = ("auto", "cpu", "cuda")
 
 _COUNT = (1, 10**8)
 _WEIGHT = (0.0, 1000.0)
@@ -23,6 +25,7 @@ RECIPE: Limits = {
     "ema": CHANCE,
     "clip": (1e-9, 1e9),
     "threads": (1, 256),
+    "readers": (0, 256),
     "checkpoint": _COUNT,
     "gsd_min": (0.01, 1000.0),
     "gsd_max": (0.01, 1000.0),
@@ -48,6 +51,12 @@ LOSS: Limits = {
 _TEXTS = ("name", "version", "trained_on", "licence")
 
 
+def refuse_device(where: str, device: str) -> None:
+    """Raise InputError for a name that is no device."""
+    if device not in DEVICES:
+        raise InputError(f"{where}: device = {device!r} is none of {', '.join(DEVICES)}")
+
+
 def refuse_recipe(recipe: Any) -> None:
     """Raise InputError at the first value of a `Recipe` that no run could use."""
     for where, part, limits in (
@@ -59,6 +68,7 @@ def refuse_recipe(recipe: Any) -> None:
         refuse_outside(where, vars(part), limits)
     for name in _TEXTS:
         refuse_text(f"recipe: {name}", getattr(recipe, name))
+    refuse_device("recipe", recipe.device)
     if recipe.crop % 32:
         raise InputError(f"recipe: crop = {recipe.crop} px must be a multiple of 32")
     if not recipe.gsd_min <= recipe.gsd <= recipe.gsd_max:

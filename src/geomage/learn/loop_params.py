@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from geomage.data.limits import CHANCE, Limits, refuse_outside
-from geomage.errors import InputError
+from geomage.learn.limits import refuse_device
 
 __all__ = ["LoopParams"]
 
-_DEVICES = ("auto", "cpu", "cuda")
 _COUNT = (1, 10**8)
 _LIMITS: Limits = {
     "seed": (0, 2**63 - 1),
@@ -62,7 +61,4 @@ class LoopParams:
 
     def __post_init__(self) -> None:
         refuse_outside("recipe, loop", vars(self), _LIMITS)
-        if self.device not in _DEVICES:
-            raise InputError(
-                f"recipe, loop: device = {self.device!r} is none of {', '.join(_DEVICES)}"
-            )
+        refuse_device("recipe, loop", self.device)

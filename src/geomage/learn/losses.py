@@ -104,8 +104,8 @@ def total_loss(
     truth holds land cover, damage, water, change and obscured.
     """
     cover, damage = truth[:, 0], truth[:, 1]
-    cover_weights = torch.tensor(params.landcover_weights)
-    damage_weights = torch.tensor(params.damage_weights)
+    cover_weights = torch.tensor(params.landcover_weights, device=truth.device)
+    damage_weights = torch.tensor(params.damage_weights, device=truth.device)
     log_p = logits.landcover.log_softmax(1)
     terms = {
         "landcover": landcover_entropy(log_p, cover, cover_weights),

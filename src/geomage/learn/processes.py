@@ -16,7 +16,7 @@ from torch import Tensor, distributed, nn
 
 from geomage.errors import InputError
 
-__all__ = ["Group", "average_gradients", "same_buffers", "share_terms", "together"]
+__all__ = ["Group", "average_gradients", "find_device", "same_buffers", "share_terms", "together"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def together(device: str) -> Iterator[Group]:
     """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     rank = int(os.environ.get("RANK", "0"))
-    chosen = _device(device, int(os.environ.get("LOCAL_RANK", "0")))
+    chosen = find_device("recipe, loop", device, int(os.environ.get("LOCAL_RANK", "0")))
     if world == 1:
         yield Group(0, 1, chosen)
         return
@@ -61,10 +61,15 @@ def together(device: str) -> Iterator[Group]:
         distributed.destroy_process_group()
 
 
-def _device(name: str, local: int) -> torch.device:
+def find_device(where: str, name: str, local: int = 0) -> torch.device:
+    """Where to compute: "cpu", "cuda" (its device number `local`), or "auto" for CUDA if any.
+
+    Raises:
+        InputError: CUDA is asked for, and there is none; `where` says by whom.
+    """
     has = torch.cuda.is_available()
     if name == "cuda" and not has:
-        raise InputError("recipe, loop: device = 'cuda', and torch finds none: take 'auto'")
+        raise InputError(f"{where}: device = 'cuda', and torch finds none: take 'auto'")
     if name == "cpu" or not has:
         return torch.device("cpu")
     torch.cuda.set_device(local)

@@ -117,8 +117,12 @@ class Recipe:
     """Largest norm of the gradient."""
     bfloat16: bool = True
     """Mixed precision: 2.3 times the throughput of float32 where the CPU has avx512_bf16."""
+    device: str = "auto"
+    """cpu, cuda, or auto: CUDA where there is one."""
     threads: int = 2
     """Torch threads; another number rounds differently."""
+    readers: int = 0
+    """Processes that draw crops ahead, a thread each; with 0 they are drawn between the steps."""
     checkpoint: int = 500
     """Steps between two checkpoints and pictures."""
     gsd_min: float = 0.3

@@ -19,7 +19,7 @@ import torch
 from tqdm import tqdm
 
 from geomage.errors import InputError, RunError
-from geomage.learn.augment import draw_batch
+from geomage.learn.augment import Batch
 from geomage.learn.calibrate import Validation, validate
 from geomage.learn.checkpoint import (
     Learner,
@@ -28,10 +28,12 @@ from geomage.learn.checkpoint import (
     read_learner,
     write_learner,
 )
+from geomage.learn.crop_feed import upcoming_crops
 from geomage.learn.export import export_learner
 from geomage.learn.losses import total_loss
 from geomage.learn.pictures import panels, write_picture
 from geomage.learn.pool import PairSource, Pool, PoolPlan, trim
+from geomage.learn.processes import find_device
 from geomage.learn.recipe import Recipe, recipe_hash
 from geomage.learn.run_folder import RunPaths, forget_after, note
 
@@ -47,18 +49,16 @@ def learning_rate(recipe: Recipe, step: int) -> float:
     return recipe.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
 
 
-def training_step(recipe: Recipe, learner: Learner, pool: Pool) -> dict[str, float]:
-    """One step: draw, predict, correct, average. Returns the terms of the loss."""
-    rng = np.random.default_rng([recipe.seed, learner.step])
-    drawn = rng.integers(pool.plan.available(learner.step), size=recipe.batch)
-    batch = draw_batch([pool.read(int(i)) for i in drawn], recipe.crop, recipe.augment, rng)
+def training_step(recipe: Recipe, learner: Learner, batch: Batch) -> dict[str, float]:
+    """One step: predict, correct, average. Returns the terms of the loss."""
+    device = learner.device
     for group in learner.optimiser.param_groups:
         group["lr"] = learning_rate(recipe, learner.step)
-    last = torch.channels_last
-    before, after = (x.contiguous(memory_format=last) for x in (batch.before, batch.after))
-    with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
+    before, after, truth = (x.to(device, non_blocking=True) for x in batch)
+    before, after = (x.contiguous(memory_format=torch.channels_last) for x in (before, after))
+    with torch.autocast(device.type, torch.bfloat16, enabled=recipe.bfloat16):
         logits = learner.network(before, after)
-    terms = total_loss(type(logits)(*(x.float() for x in logits)), batch.truth, recipe.loss)
+    terms = total_loss(type(logits)(*(x.float() for x in logits)), truth, recipe.loss)
     learner.optimiser.zero_grad(set_to_none=True)
     terms["total"].backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(learner.network.parameters(), recipe.clip)
@@ -95,7 +95,7 @@ def train(
     try:
         _run_steps(recipe, learner, store, paths)
         report = validate(learner.averaged, _held_out(store), recipe.loss.damage_weights)
-        return export_learner(recipe, learner.averaged, paths.model, report)
+        return export_learner(recipe, learner.averaged.cpu(), paths.model, report)
     finally:
         store.close()
 
@@ -113,16 +113,16 @@ def _refuse_other(recipe: Recipe, paths: RunPaths) -> None:
 
 def _open_run(recipe: Recipe, paths: RunPaths) -> Learner:
     """Start a run folder or take up the run it holds."""
-    mark = recipe_hash(recipe)
+    mark, device = recipe_hash(recipe), find_device("recipe", recipe.device)
     if paths.checkpoint.exists():
-        learner = read_learner(paths.checkpoint, recipe, mark)
+        learner = read_learner(paths.checkpoint, recipe, mark, device)
         forget_after(paths.metrics, learner.step)
         return learner
     paths.out.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"hash": mark, "recipe": asdict(recipe)}, indent=1)
     paths.recipe.write_text(text, encoding="utf-8")
     paths.metrics.unlink(missing_ok=True)
-    return new_learner(recipe)
+    return new_learner(recipe, device)
 
 
 def _run_steps(recipe: Recipe, learner: Learner, pool: Pool, paths: RunPaths) -> None:
@@ -130,8 +130,8 @@ def _run_steps(recipe: Recipe, learner: Learner, pool: Pool, paths: RunPaths) ->
     bar = tqdm(total=recipe.steps, initial=learner.step, unit="step", file=sys.stderr)
     started = time.monotonic()
     sums: dict[str, float] = {}
-    while learner.step < recipe.steps:
-        terms = training_step(recipe, learner, pool)
+    for batch in upcoming_crops(recipe, pool, learner.step):
+        terms = training_step(recipe, learner, batch)
         if not math.isfinite(terms["total"]):
             raise RunError(
                 f"step {learner.step}: the loss is {terms['total']}; lower the learning_rate"
@@ -169,7 +169,8 @@ def _look(recipe: Recipe, learner: Learner, pool: Pool, paths: RunPaths) -> None
 @torch.no_grad()
 def _predict(learner: Learner, stack: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Probabilities of one pair by the averaged network."""
-    pixels = torch.from_numpy(np.array(stack[:6])).float()[None] / 255
+    pixels = torch.from_numpy(np.array(stack[:6])).to(learner.device).float()[None] / 255
     logits = learner.averaged(pixels[:, :3], pixels[:, 3:])
     cover, damage = logits.landcover.softmax(1), logits.damage.softmax(1)
-    return cover[0].numpy(), damage[0].numpy(), logits.flags.sigmoid()[0].numpy()
+    said = (cover[0], damage[0], logits.flags.sigmoid()[0])
+    return tuple(x.cpu().numpy() for x in said)

@@ -14,6 +14,7 @@ from stand_in import Blocks
 
 from geomage.errors import InputError
 from geomage.learn.checkpoint import read_averaged, read_learner, write_learner
+from geomage.learn.crop_feed import CropDraws, upcoming_crops
 from geomage.learn.export import export_run, read_run_recipe
 from geomage.learn.pool import Pool, PoolPlan
 from geomage.learn.recipe import PoolParams, Recipe, recipe_hash
@@ -65,9 +66,9 @@ def test_a_killed_run_resumes_to_the_same_numbers(run: Path, tmp_path: Path):
     # A checkpoint of step 4, then a killed run's stray line about step 7.
     from geomage.learn.checkpoint import new_learner
 
-    learner = new_learner(RECIPE)
+    learner, draws = new_learner(RECIPE), CropDraws(RECIPE, pool.folder, plan)
     for _ in range(4):
-        training_step(RECIPE, learner, pool)
+        training_step(RECIPE, learner, draws[learner.step])
     write_learner(paths.checkpoint, learner, recipe_hash(RECIPE))
     paths.metrics.write_text('{"step": 4}\n{"step": 7}\n')
     train(RECIPE, paths.out, SOURCE, jobs=1, pool=run / "pool")
@@ -116,3 +117,23 @@ def test_it_learns_bright_rectangles(tmp_path: Path):
     train(recipe, tmp_path / "run", SOURCE, jobs=1)
     report = json.loads((tmp_path / "run/metrics.jsonl").read_text().splitlines()[-1])
     assert report["building_f1"] > 0.8
+
+
+def test_readers_draw_the_same_crops(run: Path):
+    recipe = replace(RECIPE, steps=3)
+    pool = Pool(run / "pool", PoolPlan(SOURCE.fingerprint(), 6, 4, 0.5, 2))
+    torch.set_num_threads(1)
+    here = list(upcoming_crops(recipe, pool, 0))
+    ahead = list(upcoming_crops(replace(recipe, readers=1), pool, 0))
+    assert len(here) == len(ahead) == 3
+    for batch, other in zip(here, ahead, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(batch, other, strict=True))
+
+
+def test_cuda_is_refused_where_there_is_none(tmp_path: Path):
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    with pytest.raises(InputError, match="torch finds none"):
+        train(replace(RECIPE, device="cuda"), tmp_path / "run", SOURCE, jobs=1)
+    with pytest.raises(InputError, match="device = 'tpu' is none of"):
+        replace(RECIPE, device="tpu")
