@@ -18,3 +18,11 @@ def runs_of(paths: Iterable[Path]) -> list[Row]:
             key = tuple(row.get(name) for name in ("part", "arm", "objective", "seed"))
             found.setdefault(key, row)
     return list(found.values())
+
+
+def write_runs(path: Path, facts: dict[str, Any]) -> None:
+    """Write everything so far; a run that is killed meanwhile leaves what there was."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(facts, indent=1), encoding="utf-8")
+    part.replace(path)

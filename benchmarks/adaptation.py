@@ -19,7 +19,6 @@ side by side write a file each, in a folder each; `--merge` makes one table of t
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import sys
@@ -54,7 +53,7 @@ from benchmarks._adaptation_runs import (
     trained_on,
 )
 from benchmarks._adaptation_table import picture, table
-from benchmarks._run_files import runs_of
+from benchmarks._run_files import runs_of, write_runs
 from benchmarks._semisupervised_chips import Chips, joined, real
 from benchmarks._semisupervised_runs import (
     Budget,
@@ -357,8 +356,7 @@ def write(args: argparse.Namespace, rows: list[Row]) -> None:
         "arms": {name: asdict(arm) for name, arm in ARMS.items()},
         "runs": rows,
     }
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(facts, indent=1), encoding="utf-8")
+    write_runs(args.out, facts)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ same weights and sees the same labelled crops; the averaged weights are tested.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import sys
@@ -26,7 +25,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks._run_files import runs_of
+from benchmarks._run_files import runs_of, write_runs
 from benchmarks._semisupervised_chips import (
     COVER,
     SETS,
@@ -202,8 +201,7 @@ def write(path: Path, args: argparse.Namespace, rows: list[Row]) -> None:
         "wanted": WANTED,
         "runs": rows,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(facts, indent=1), encoding="utf-8")
+    write_runs(path, facts)
 
 
 if __name__ == "__main__":
