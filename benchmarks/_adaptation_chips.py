@@ -6,28 +6,34 @@ after it, as mapping does. No test pixel is ever seen by a translator or a netwo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from benchmarks._semisupervised_chips import UNKNOWN, Chips, joined, real
 from benchmarks._semisupervised_runs import GSD
 from geomage.data.chip import Chip, ChipSource
-from geomage.data.kept_chips import keep_chips
+from geomage.data.kept_chips import keep_chips, make_chips
 from geomage.data.readers.bands import RGB
 from geomage.data.simulated_chips import SimulatedPairChips, SimulatedPairParams
 from geomage.data.stream import StreamParams
 from geomage.geo import stretch_counts
+from geomage.workers.crew import Workers
 
+_T = TypeVar("_T")
 STREAM = StreamParams(size_px=192, no_data=0.0, cloudy=0.0, calm=0.3)
 
 
-def towns(folder: Path, count: int) -> ChipSource:
-    """Simulated pairs with the damage of the second date; made when they are asked for."""
+def towns(folder: Path, count: int, jobs: int) -> ChipSource:
+    """Simulated pairs with the damage of the second date; those that are missing are made."""
     made = SimulatedPairChips(SimulatedPairParams(task="damage", count=count, stream=STREAM))
-    return keep_chips(folder, made)
+    kept = keep_chips(folder, made)
+    make_chips(kept, Workers(jobs))
+    return kept
 
 
 @dataclass(frozen=True)
@@ -77,15 +83,19 @@ def target(data: Path, date: str = "before") -> RealImages:
     return RealImages(joined([learnt, bare]))
 
 
-def stretched(source: ChipSource) -> Chips:
+def stretched(source: ChipSource, jobs: int = 1) -> Chips:
     """Every chip as a network sees it."""
-    pixels, labels = zip(*_seen(source), strict=True)
+    pixels, labels = zip(*of_each(source, _seen, jobs), strict=True)
     return Chips(np.stack(pixels), np.stack(labels), np.full(len(pixels), "simulated"))
 
 
-def _seen(source: ChipSource) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    for index in range(len(source.names)):
-        chip = source.chip(index)
-        counts = stretch_counts(np.where(chip.valid, chip.pixels[0], 0)).astype(np.uint8)
-        labels = chip.labels if chip.labels is not None else np.full(chip.valid.shape, UNKNOWN)
-        yield counts, np.where(chip.valid, labels, UNKNOWN).astype(np.uint8)
+def of_each(source: ChipSource, read: Callable[[Chip], _T], jobs: int) -> list[_T]:
+    """Read every chip, by so many threads: most of a translation is done outside of Python."""
+    with ThreadPoolExecutor(jobs) as threads:
+        return list(threads.map(lambda k: read(source.chip(k)), range(len(source.names))))
+
+
+def _seen(chip: Chip) -> tuple[np.ndarray, np.ndarray]:
+    counts = stretch_counts(np.where(chip.valid, chip.pixels[0], 0)).astype(np.uint8)
+    labels = chip.labels if chip.labels is not None else np.full(chip.valid.shape, UNKNOWN)
+    return counts, np.where(chip.valid, labels, UNKNOWN).astype(np.uint8)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
+from benchmarks._adaptation_chips import of_each
 from benchmarks._adaptation_runs import answer
 from benchmarks._semisupervised_chips import CHIP, UNKNOWN, is_tested, real_images
 from benchmarks._semisupervised_runs import GSD
@@ -27,9 +28,9 @@ BAD = 3  # least damage state that is asked for
 _LAST = 4  # beyond it nobody knows
 
 
-def struck(source: ChipSource) -> list[Chip]:
+def struck(source: ChipSource, jobs: int) -> list[Chip]:
     """Pairs as a network sees them, and where damage is bad."""
-    return [_asked(source.chip(k)) for k in range(len(source.names))]
+    return of_each(source, _asked, jobs)
 
 
 def _asked(chip: Chip) -> Chip:

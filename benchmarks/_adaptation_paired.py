@@ -16,16 +16,17 @@ import numpy as np
 from torch import nn
 
 from benchmarks._adaptation_runs import SMALL, Arm, answer, built, fitted, fitting_of, trained_on
-from benchmarks._semisupervised_runs import architecture
+from benchmarks._semisupervised_runs import Budget, architecture
 from geomage.adapt.method import Domains
 from geomage.data.chip import UNKNOWN, Chip, ChipSource
 from geomage.data.chip_sources import ChosenBands
 from geomage.data.floods import FloodPairParams
-from geomage.data.kept_chips import keep_chips
+from geomage.data.kept_chips import keep_chips, make_chips
 from geomage.data.readers import READERS
 from geomage.data.simulated_chips import SimulatedFloodChips, SimulatedFloodParams
 from geomage.data.translation import translate_chip
 from geomage.metrics import confusion, iou
+from geomage.workers.crew import Workers
 
 RADAR = ("vv", "vh")
 OPTICAL = ("blue", "green", "red", "nir", "swir16")
@@ -46,24 +47,34 @@ class HasArgs(Protocol):
     def folder(self, arm: Arm, seed: int) -> Path:
         """Of a translator."""
 
+    def budget(self, seed: int) -> Budget:
+        """Of a network."""
+
+    def fit_budget(self, seed: int) -> Budget:
+        """Of a translator."""
+
 
 def paired(bench: HasArgs, done: set[tuple[str, str, int]]) -> Iterator[Row]:
     """IoU of water on real chips of both sensors, by arm and seed."""
     args = bench.args
-    simulated, real = _simulated(args.pool.parent / "adaptation_floods"), _real(args.data)
+    simulated, real = (
+        landscapes(args.pool.parent / "adaptation_floods", args.jobs),
+        _real(args.data),
+    )
     radar, optical = (ChosenBands(simulated, bands) for bands in (RADAR, OPTICAL))
     for seed in args.seeds:
         if all(("paired", arm, seed) in done for arm in ("radar", "optical", *PAIRED)):
             continue
         seen = {"radar": _all(radar), "optical": _all(optical)}
-        nets = {n: trained_on(c, architecture(2), (), args.steps, seed) for n, c in seen.items()}
+        budget = bench.budget(seed)
+        nets = {n: trained_on(c, architecture(2), (), budget) for n, c in seen.items()}
         for name, bands in (("radar", RADAR), ("optical", OPTICAL)):
             chips = [ChosenBands(real, bands).chip(k) for k in range(len(real.names))]
             yield _row(name, seed, nets[name], chips)
         for name, arm in PAIRED.items():
             domains = Domains(radar, optical, paired=True)
             folder = bench.folder(arm, seed) / "paired"  # the unpaired flow of this arm lies above
-            asked = fitting_of(domains, folder, seed, args.fit_steps)
+            asked = fitting_of(domains, folder, bench.fit_budget(seed))
             translator = built(arm, fitted(arm, asked)[0])
             bare = [ChosenBands(real, RADAR).chip(k) for k in range(len(real.names))]
             shown = [translate_chip(translator, replace(c, labels=None), seed) for c in bare]
@@ -71,11 +82,14 @@ def paired(bench: HasArgs, done: set[tuple[str, str, int]]) -> Iterator[Row]:
             yield _row(name, seed, nets["optical"], chips)
 
 
-def _simulated(folder: Path) -> ChipSource:
+def landscapes(folder: Path, jobs: int) -> ChipSource:
+    """Simulated floods that both sensors see; those that are missing are made."""
     params = SimulatedFloodParams(
         task="water", sensors="s1+s2", count=LANDSCAPES, pairs=FloodPairParams(cells=CELLS, apart=0)
     )
-    return keep_chips(folder, SimulatedFloodChips(params))
+    kept = keep_chips(folder, SimulatedFloodChips(params))
+    make_chips(kept, Workers(jobs))
+    return kept
 
 
 def _real(data: Path) -> ChipSource:

@@ -13,16 +13,24 @@ import torch
 from torch import nn
 
 from benchmarks._semisupervised_chips import Chips
-from benchmarks._semisupervised_runs import BATCH, GSD, KEYS, LOOP, SIDE, architecture, crops
+from benchmarks._semisupervised_runs import (
+    LOOP,
+    Budget,
+    architecture,
+    crops,
+    device_of,
+    shares_of,
+    told,
+)
 from geomage.adapt.encoder_features import EncoderFeatures
 from geomage.adapt.method import Domains, Fitting, Parts
 from geomage.adapt.methods import METHODS
 from geomage.data.chip import Chip
 from geomage.data.translation import Translator
 from geomage.learn.loop import training_step
-from geomage.learn.loop_state import new_state
+from geomage.learn.loop_state import new_state, to_device
 from geomage.learn.objective import ChipBatch, StepBatch
-from geomage.learn.processes import Group
+from geomage.learn.processes import together
 from geomage.learn.selfsupervised import SELFSUPERVISED, SimClrParams, ViewParams
 from geomage.learn.semisupervised import SEMISUPERVISED, SupervisedParams
 from geomage.model.architecture import Architecture
@@ -72,20 +80,24 @@ def built(arm: Arm, parts: Parts) -> Translator:
     return METHODS[arm.method].build(parts._replace(numbers=numbers))
 
 
-def fitting_of(domains: Domains, out: Path, seed: int, steps: int) -> Fitting:
-    """Both domains, and as many steps as all that train are given."""
-    return Fitting(domains, out, seed, replace(LOOP, steps=steps, learning_rate=1e-3), 64, 8)
+def fitting_of(domains: Domains, out: Path, budget: Budget) -> Fitting:
+    """Both domains, and as much as all that train are given."""
+    loop = replace(budget.loop, seed=LOOP.seed, learning_rate=1e-3)
+    return Fitting(domains, out, budget.loop.seed, loop, budget.side, budget.batch)
 
 
-def encoder(chips: Chips, steps: int, seed: int) -> EncoderFeatures:
+def encoder(chips: Chips, budget: Budget) -> EncoderFeatures:
     """Pre-train an encoder on chips of both domains, by SimCLR."""
-    params = replace(LOOP, steps=steps, seed=seed)
+    loop = budget.loop
     asked = SimClrParams(view=ViewParams(side=48))
-    objective = SELFSUPERVISED["simclr"].build(asked, architecture(2), seed)
-    state, alone = new_state(objective, params.weight_decay), Group(0, 1, torch.device("cpu"))
-    for step in range(steps):
-        bare = crops(chips, np.random.default_rng([seed, step, 11]))
-        training_step(state, StepBatch(None, bare), params, alone)
+    objective = SELFSUPERVISED["simclr"].build(asked, architecture(2), loop.seed)
+    with together(loop.device) as group:
+        objective.modules.to(group.device)
+        state = new_state(objective, loop.weight_decay)
+        for step in range(loop.steps):
+            rng = np.random.default_rng([loop.seed, step, 11])
+            bare = crops(chips, budget, rng, group.device)
+            training_step(state, StepBatch(None, bare), loop, group)
     network: Any = state.averaged
     return EncoderFeatures(network.encoder.eval())
 
@@ -96,11 +108,11 @@ def encoder(chips: Chips, steps: int, seed: int) -> EncoderFeatures:
 @torch.no_grad()
 def average_precision(network: nn.Module, chips: Chips) -> float:
     """Sum over thresholds of precision times what recall gains, of 1000 thresholds of building."""
-    counts = np.zeros((2, _LEVELS), np.int64)
+    counts, device = np.zeros((2, _LEVELS), np.int64), device_of(network)
     for k in range(0, len(chips), 8):
-        pixels = torch.from_numpy(chips.pixels[k : k + 8]).float()[:, None] / 255
-        gsd = torch.full((len(pixels),), GSD)
-        said = network(pixels, torch.tensor(KEYS), gsd)["classes"].softmax(1)[:, 1].numpy()
+        pixels = shares_of(chips.pixels[k : k + 8], device)
+        seen = network(pixels, *told(len(pixels), device))["classes"]
+        said = seen.softmax(1)[:, 1].cpu().numpy()
         level = np.minimum((said * _LEVELS).astype(int), _LEVELS - 1)
         for label in (0, 1):
             here = level[chips.labels[k : k + 8] == label]
@@ -120,31 +132,34 @@ def precision_area(counts: np.ndarray) -> float:
 
 
 def trained_on(
-    chips: list[Chip], form: Architecture, weights: tuple[float, ...], steps: int, seed: int
+    chips: list[Chip], form: Architecture, weights: tuple[float, ...], budget: Budget
 ) -> nn.Module:
     """A network that learnt labelled chips of one sensor; weights: of the classes."""
-    params = replace(LOOP, steps=steps, seed=seed)
-    objective = SEMISUPERVISED["supervised"][1](SupervisedParams(weights), form, seed)
-    state, alone = new_state(objective, params.weight_decay), Group(0, 1, torch.device("cpu"))
-    for step in range(steps):
-        batch = _crops_of(chips, np.random.default_rng([seed, step, 5]))
-        training_step(state, StepBatch(batch, None), params, alone)
+    loop = budget.loop
+    objective = SEMISUPERVISED["supervised"][1](SupervisedParams(weights), form, loop.seed)
+    with together(loop.device) as group:
+        objective.modules.to(group.device)
+        state = new_state(objective, loop.weight_decay)
+        for step in range(loop.steps):
+            batch = _crops_of(chips, budget, np.random.default_rng([loop.seed, step, 5]))
+            seen = to_device(StepBatch(batch, None), group.device)
+            training_step(state, seen, loop, group)
     return state.averaged
 
 
-def _crops_of(chips: list[Chip], rng: np.random.Generator) -> ChipBatch:
+def _crops_of(chips: list[Chip], budget: Budget, rng: np.random.Generator) -> ChipBatch:
     """Crops anywhere, turned and mirrored."""
-    pixels, labels = [], []
-    for k in rng.integers(len(chips), size=BATCH):
+    pixels, labels, side = [], [], budget.side
+    for k in rng.integers(len(chips), size=budget.batch):
         chip = chips[k]
         assert chip.labels is not None
-        y, x = (int(rng.integers(0, n - SIDE + 1)) for n in chip.labels.shape)
-        square = np.s_[..., y : y + SIDE, x : x + SIDE]
+        y, x = (int(rng.integers(0, n - side + 1)) for n in chip.labels.shape)
+        square = np.s_[..., y : y + side, x : x + side]
         turn, mirror = int(rng.integers(4)), 1 - 2 * int(rng.integers(2))
         for kept, whole in ((pixels, chip.pixels), (labels, chip.labels)):
             turned = np.rot90(whole[square], turn, (-2, -1))[..., ::mirror]
             kept.append(torch.from_numpy(np.ascontiguousarray(turned)))
-    return ChipBatch(torch.stack(pixels), torch.stack(labels), *_told(chips[0], BATCH))
+    return ChipBatch(torch.stack(pixels), torch.stack(labels), *_told(chips[0], budget.batch))
 
 
 def _told(chip: Chip, batch: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -157,5 +172,6 @@ def _told(chip: Chip, batch: int) -> tuple[torch.Tensor, torch.Tensor]:
 def answer(network: nn.Module, chip: Chip) -> np.ndarray:
     """The likeliest class (y, x)."""
     pixels = torch.from_numpy(np.where(chip.valid, chip.pixels, 0).astype(np.float32))[None]
-    said: np.ndarray = network(pixels, *_told(chip, 1))["classes"].argmax(1).numpy()[0]
+    seen = (part.to(device_of(network)) for part in (pixels, *_told(chip, 1)))
+    said: np.ndarray = network(*seen)["classes"].argmax(1).cpu().numpy()[0]
     return said

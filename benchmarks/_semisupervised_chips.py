@@ -8,6 +8,7 @@ LEVIR has no labels of buildings and is unlabelled throughout.
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -15,12 +16,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import geopandas as gpd
 import numpy as np
 import rasterio
 from PIL import Image
 from rasterio import features
 from rasterio.enums import Resampling
+from rasterio.warp import transform_geom
 
 from geomage.data import StreamParams
 from geomage.geo import stretch_counts
@@ -180,7 +181,8 @@ def _banepa(folder: Path) -> tuple[np.ndarray, np.ndarray]:
         image = file.read((1, 2, 3), out_shape=(3, *shape), resampling=Resampling.average)
         scale = file.transform.scale(file.width / shape[1], file.height / shape[0])
         crs, grid = file.crs, file.transform * scale
-    houses = gpd.read_file(folder / "buildings_osm.geojson").to_crs(crs)
+    houses = json.loads((folder / "buildings_osm.geojson").read_text("utf-8"))["features"]
+    shapes = transform_geom("OGC:CRS84", crs, [house["geometry"] for house in houses])
     grid = grid if isinstance(grid, rasterio.Affine) else rasterio.Affine(*grid[:6])
-    label = features.rasterize(houses.geometry, shape, transform=grid, dtype="uint8")
+    label = features.rasterize(shapes, shape, transform=grid, dtype="uint8")
     return image, label

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import time
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ from geomage.learn.loop import training_step
 from geomage.learn.loop_params import LoopParams
 from geomage.learn.loop_state import new_state
 from geomage.learn.objective import ChipBatch, StepBatch
-from geomage.learn.processes import Group
+from geomage.learn.processes import together
 from geomage.learn.semisupervised import SEMISUPERVISED, StrongParams
 from geomage.learn.semisupervised.strong import strong_view
 from geomage.metrics import confusion
@@ -27,50 +29,101 @@ LIGHT = StrongParams(gain=0.1, band_gain=0.05, contrast=0.1, offset=0.03, grey=0
 """What every labelled and unlabelled crop goes through, whatever the objective."""
 
 
-BATCH, SIDE = 8, 64
-"""Crops a step, labelled and unlabelled each, and their side in pixels."""
 LOOP = LoopParams(steps=1000, learning_rate=3e-3, ema=0.98, bfloat16=False, device="cpu", threads=1)
 """The same for every objective."""
+_TESTED = 8  # chips that a network is asked of at once
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a run is given, the same whatever the arm.
+
+    batch: crops a step, labelled and unlabelled each. side: of a crop, pixels.
+    """
+
+    loop: LoopParams = LOOP
+    batch: int = 8
+    side: int = 64
+
+    def seeded(self, seed: int) -> Budget:
+        """The same for another seed."""
+        return replace(self, loop=replace(self.loop, seed=seed))
+
+
+def add_budget(parser: argparse.ArgumentParser) -> None:
+    """Options of a budget beside its steps."""
+    usual = Budget()
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default=usual.loop.device)
+    parser.add_argument("--batch", type=int, default=usual.batch, help="crops a step")
+    parser.add_argument("--side", type=int, default=usual.side, help="of a crop, pixels")
+
+
+def budget_of(args: argparse.Namespace) -> Budget:
+    """What was asked for."""
+    return Budget(replace(LOOP, steps=args.steps, device=args.device), args.batch, args.side)
+
+
+def device_of(network: nn.Module) -> torch.device:
+    """Where a network is."""
+    return next(network.parameters()).device
 
 
 def architecture(classes: int) -> Architecture:
     return Architecture("resnet-tiny", heads={"classes": classes}, width=16)
 
 
-def crops(chips: Chips, rng: np.random.Generator) -> ChipBatch:
-    """Crops anywhere, turned, mirrored and mildly lit."""
-    pixels, labels = [], []
-    for k in rng.integers(len(chips), size=BATCH):
-        y, x = (int(rng.integers(0, n - SIDE + 1)) for n in chips.labels.shape[1:])
-        square = np.s_[..., y : y + SIDE, x : x + SIDE]
+def crops(
+    chips: Chips, budget: Budget, rng: np.random.Generator, device: torch.device
+) -> ChipBatch:
+    """Crops anywhere, turned, mirrored and, on the device, mildly lit."""
+    pixels, labels, side = [], [], budget.side
+    for k in rng.integers(len(chips), size=budget.batch):
+        y, x = (int(rng.integers(0, n - side + 1)) for n in chips.labels.shape[1:])
+        square = np.s_[..., y : y + side, x : x + side]
         turn, mirror = int(rng.integers(4)), 1 - 2 * int(rng.integers(2))
         for kept, whole in ((pixels, chips.pixels[k]), (labels, chips.labels[k])):
             turned = np.rot90(whole[square], turn, (-2, -1))[..., ::mirror]
             kept.append(np.ascontiguousarray(turned))
-    shares = torch.from_numpy(np.stack(pixels)).float()[:, None] / 255
+    shares = shares_of(np.stack(pixels), device)
     lit = strong_view(shares, LIGHT, rng)
-    gsd = torch.full((BATCH,), GSD)
-    return ChipBatch(lit, torch.from_numpy(np.stack(labels)), torch.tensor(KEYS), gsd)
+    return ChipBatch(
+        lit, torch.from_numpy(np.stack(labels)).to(device), *told(budget.batch, device)
+    )
+
+
+def shares_of(counts: np.ndarray, device: torch.device) -> torch.Tensor:
+    """Counts (chip, band, y, x) -> what a network of one date sees."""
+    return torch.from_numpy(counts).to(device).float()[:, None] / 255
+
+
+def told(count: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Keys of the bands, and GSD of each chip."""
+    return torch.tensor(KEYS, device=device), torch.full((count,), GSD, device=device)
 
 
 def trained(
-    method: tuple[str, Any], classes: int, chips: tuple[Chips, Chips | None], params: LoopParams
+    method: tuple[str, Any], classes: int, chips: tuple[Chips, Chips | None], budget: Budget
 ) -> tuple[nn.Module, dict[str, float]]:
     """The averaged network of one run, and its last terms and seconds of the processor.
 
     method: name of an objective, and its parameters.
     chips: with labels, and without; the labelled crops of a seed are the same for all objectives.
     """
-    name, asked = method
-    objective = SEMISUPERVISED[name][1](asked, architecture(classes), params.seed)
-    state, alone = new_state(objective, params.weight_decay), Group(0, 1, torch.device("cpu"))
+    (name, asked), loop = method, budget.loop
+    objective = SEMISUPERVISED[name][1](asked, architecture(classes), loop.seed)
     started, terms = time.process_time(), {}
-    for step in range(params.steps):
-        draws = [np.random.default_rng([params.seed, step, 0, k]) for k in (2, 3)]
-        labelled = crops(chips[0], draws[0])
-        bare = None if chips[1] is None else _unlabelled(crops(chips[1], draws[1]))
-        said = training_step(state, StepBatch(labelled, bare), params, alone)
-        terms = {key: 0.97 * terms.get(key, value) + 0.03 * value for key, value in said.items()}
+    with together(loop.device) as group:
+        objective.modules.to(group.device)
+        state = new_state(objective, loop.weight_decay)
+        for step in range(loop.steps):
+            draws = [np.random.default_rng([loop.seed, step, 0, k]) for k in (2, 3)]
+            labelled, bare = (
+                None if c is None else crops(c, budget, rng, group.device)
+                for c, rng in zip(chips, draws, strict=True)
+            )
+            seen = StepBatch(labelled, None if bare is None else _unlabelled(bare))
+            said = training_step(state, seen, loop, group)
+            terms = {key: 0.97 * terms.get(key, one) + 0.03 * one for key, one in said.items()}
     return state.averaged, {**terms, "seconds": time.process_time() - started}
 
 
@@ -82,10 +135,10 @@ def _unlabelled(chips: ChipBatch) -> ChipBatch:
 @torch.no_grad()
 def tested(network: nn.Module, chips: Chips, classes: int) -> np.ndarray:
     """Confusion [target, predicted] over known pixels."""
-    counts = np.zeros((classes, classes), np.int64)
-    for k in range(0, len(chips), 8):
-        pixels = torch.from_numpy(chips.pixels[k : k + 8]).float()[:, None] / 255
-        gsd = torch.full((len(pixels),), GSD)
-        said = network(pixels, torch.tensor(KEYS), gsd)["classes"].argmax(1).numpy()
-        counts += confusion(chips.labels[k : k + 8], said, range(classes))
+    counts, device = np.zeros((classes, classes), np.int64), device_of(network)
+    for k in range(0, len(chips), _TESTED):
+        some = np.s_[k : k + _TESTED]
+        pixels = shares_of(chips.pixels[some], device)
+        said = network(pixels, *told(len(pixels), device))["classes"].argmax(1).cpu().numpy()
+        counts += confusion(chips.labels[some], said, range(classes))
     return counts

@@ -1,6 +1,7 @@
 """What translating simulated chips is worth to a network that is tested on real images.
 
     python -m benchmarks.adaptation [PART …] [--arms ARM …] [--seeds 0 1 2] [-o FILE]
+    python -m benchmarks.adaptation --merge FILE … [-o FILE]
 
 `kept`: what each translation keeps (`geomage.adapt.faithfulness`), and what it costs.
 `buildings`: a translator learns from simulated towns and unlabelled real images; a small network
@@ -11,13 +12,13 @@ and first weights whatever the translator. `ranked`: average precision of these 
 dates. `paired`: water on Sen1Floods11, by an optical network on translated radar, on real optical,
 and by a radar network.
 
-Runs that the output file holds are not done again, so that arms can be added.
+Runs that the output file holds are not done again, so that arms can be added. Processes that run
+side by side write a file each, in a folder each; `--merge` makes one table of them.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import sys
@@ -52,14 +53,23 @@ from benchmarks._adaptation_runs import (
     trained_on,
 )
 from benchmarks._adaptation_table import picture, table
+from benchmarks._run_files import runs_of, write_runs
 from benchmarks._semisupervised_chips import Chips, joined, real
-from benchmarks._semisupervised_runs import LOOP, architecture, tested, trained
+from benchmarks._semisupervised_runs import (
+    Budget,
+    add_budget,
+    architecture,
+    budget_of,
+    tested,
+    trained,
+)
 from benchmarks.semisupervised import methods
 from geomage.adapt.faithfulness import FaithfulnessParams, Instruments, measure_faithfulness
 from geomage.adapt.method import Domains, Parts
 from geomage.adapt.segmenter import shipped_segmenter
 from geomage.data.chip import ChipSource
 from geomage.data.translation import TranslatedChips, Translator
+from geomage.learn.processes import together
 from geomage.metrics import f1
 from geomage.model.architecture import build_network
 
@@ -82,6 +92,9 @@ ARMS = {
     "flow, 20 steps": Arm("flow", SMALL, 20),
     "flow, half-way": Arm("flow", SMALL | {"strength": 0.5}, 4),
     "flow, every other chip": Arm("flow", SMALL, 4, share=0.5),
+    "flow .6, 2 steps": Arm("flow", SMALL | {"strength": 0.6}, 2),
+    "flow .6, 4 steps": Arm("flow", SMALL | {"strength": 0.6}, 4),
+    "flow .6, 20 steps": Arm("flow", SMALL | {"strength": 0.6}, 20),
     "cut": Arm("cut", {"network": SMALL["unet"]}),
     "cyclegan": Arm("cyclegan"),
     "sdedit": Arm("sdedit"),
@@ -101,7 +114,7 @@ class Bench:
     @cached_property
     def pairs(self) -> ChipSource:
         """Simulated, two dates."""
-        return towns(self.args.pool, self.args.pairs)
+        return towns(self.args.pool, self.args.pairs, self.args.jobs)
 
     @cached_property
     def source(self) -> ChipSource:
@@ -122,7 +135,17 @@ class Bench:
     def instruments(self) -> Instruments:
         """What measures faithfulness."""
         seen = joined([_cut(stretched(self.source)), stretched(self.target)])
-        return Instruments(shipped_segmenter(), encoder(seen, self.args.encoder_steps, 0))
+        budget = self.budget(0, self.args.encoder_steps)
+        return Instruments(shipped_segmenter(), encoder(seen, budget))
+
+    def budget(self, seed: int, steps: int = 0) -> Budget:
+        """Of a network that finds buildings, or of something that has other steps."""
+        asked = budget_of(self.args).seeded(seed)
+        return replace(asked, loop=replace(asked.loop, steps=steps or asked.loop.steps))
+
+    def fit_budget(self, seed: int) -> Budget:
+        """Of a translator that trains."""
+        return self.budget(seed, self.args.fit_steps)
 
     def folder(self, arm: Arm, seed: int) -> Path:
         """Where a translator learns."""
@@ -138,7 +161,7 @@ class Bench:
         arm = ARMS[name]
         if (arm.learnt, seed) not in self.learnt:
             domains = Domains(self.source, self.target)
-            asked = fitting_of(domains, self.folder(arm, seed), seed, self.args.fit_steps)
+            asked = fitting_of(domains, self.folder(arm, seed), self.fit_budget(seed))
             self.learnt[arm.learnt, seed] = fitted(arm, asked)
         parts, seconds = self.learnt[arm.learnt, seed]
         return built(arm, parts), seconds
@@ -179,16 +202,17 @@ def kept(bench: Bench, done: Done) -> Iterator[Row]:
 
 
 def buildings(bench: Bench, done: Done) -> Iterator[Row]:
-    """F1 of building on real images, by arm and seed."""
+    """F1 of building on real images, by arm and seed; and what `ranked` says of the network."""
     for name, seed in bench.due("buildings", done):
         yield _building_row(bench, name, seed, bench.translator(name, seed)[0])
+        yield _ranked_row(bench, name, seed)
 
 
 def _building_row(bench: Bench, name: str, seed: int, translator: Translator) -> Row:
     """One network, tested on each set."""
     shown = TranslatedChips(bench.source, translator, seed, ARMS[name].share)
-    params = replace(LOOP, steps=bench.args.steps, seed=seed)
-    network, facts = trained(methods(2)["supervised"], 2, (stretched(shown), None), params)
+    chips = stretched(shown, bench.args.jobs)
+    network, facts = trained(methods(2)["supervised"], 2, (chips, None), bench.budget(seed))
     keep_network(network, bench.beside(f"{name}-{seed}.npz"))
     sets = scores(network, bench.out)
     row = {"part": "buildings", "arm": name, "seed": seed, **facts, "sets": sets}
@@ -204,17 +228,18 @@ def scores(network: nn.Module, out: Chips) -> dict[str, float]:
 def keep_network(network: nn.Module, path: Path) -> None:
     """Keep weights, for parts that use a network again."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, **{name: value.numpy() for name, value in network.state_dict().items()})
+    np.savez(path, **{name: value.cpu().numpy() for name, value in network.state_dict().items()})
 
 
-def kept_network(path: Path) -> nn.Module:
-    """Read weights that `keep_network` wrote."""
+def kept_network(path: Path, device: str) -> nn.Module:
+    """Read weights that `keep_network` wrote, and bring them to a device."""
     if not path.exists():
         raise SystemExit(f"{path} is not there: run the part buildings of this arm and seed first")
     network = build_network(architecture(2), 0)
     with np.load(path, allow_pickle=False) as kept:
         network.load_state_dict({name: torch.from_numpy(kept[name]) for name in kept.files})
-    return network.eval()
+    with together(device) as group:
+        return network.eval().to(group.device)
 
 
 # ------------------------------------------------------------------------------ ranked
@@ -226,11 +251,15 @@ def ranked(bench: Bench, done: Done) -> Iterator[Row]:
     A short run that is unsure says building too seldom; what it ranks shows what it has learnt.
     """
     for name, seed in bench.due("ranked", done):
-        network = kept_network(bench.beside(f"{name}-{seed}.npz"))
-        names = sorted(set(bench.out.sets.tolist()))
-        each = {s: average_precision(network, bench.out.of(bench.out.sets == s)) for s in names}
-        mean = float(np.mean(list(each.values())))
-        yield {"part": "ranked", "arm": name, "seed": seed, "score": mean, "sets": each}
+        yield _ranked_row(bench, name, seed)
+
+
+def _ranked_row(bench: Bench, name: str, seed: int) -> Row:
+    network = kept_network(bench.beside(f"{name}-{seed}.npz"), bench.args.device)
+    names = sorted(set(bench.out.sets.tolist()))
+    each = {s: average_precision(network, bench.out.of(bench.out.sets == s)) for s in names}
+    mean = float(np.mean(list(each.values())))
+    return {"part": "ranked", "arm": name, "seed": seed, "score": mean, "sets": each}
 
 
 # ------------------------------------------------------------------------------ damage
@@ -241,8 +270,9 @@ def damage(bench: Bench, done: Done) -> Iterator[Row]:
     pairs = real_pairs(bench.args.data)
     for name, seed in bench.due("damage", done):
         translator, _ = bench.translator(name, seed)
-        chips = struck(TranslatedChips(bench.pairs, translator, seed, ARMS[name].share))
-        network = trained_on(chips, FORM, WEIGHTS, bench.args.steps, seed)
+        shown = TranslatedChips(bench.pairs, translator, seed, ARMS[name].share)
+        chips = struck(shown, bench.args.jobs)
+        network = trained_on(chips, FORM, WEIGHTS, bench.budget(seed))
         sets = damage_scores(network, pairs)
         mean = float(np.mean(list(sets.values())))
         yield {"part": "damage", "arm": name, "seed": seed, "score": mean, "sets": sets}
@@ -256,13 +286,13 @@ def temporal(bench: Bench, done: Done) -> Iterator[Row]:
     data = bench.args.data
     second, raw = real(data, date="after")[2], real(data, stretched=False, date="after")[2]
     for seed in bench.args.seeds:
-        network = kept_network(bench.beside(f"identity-{seed}.npz"))
+        network = kept_network(bench.beside(f"identity-{seed}.npz"), bench.args.device)
         for name in TEMPORAL:
             if ("temporal", name, seed) in done:
                 continue
             domains = Domains(target(data, "after"), bench.target)
             folder = bench.folder(ARMS[name], seed) / "temporal"
-            asked = fitting_of(domains, folder, seed, bench.args.fit_steps)
+            asked = fitting_of(domains, folder, bench.fit_budget(seed))
             parts, _ = fitted(ARMS[name], asked)
             shown = stretched(TranslatedChips(RealImages(raw), built(ARMS[name], parts), seed))
             chips = second if name == "identity" else Chips(shown.pixels, raw.labels, raw.sets)
@@ -285,26 +315,31 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=data)
     parser.add_argument("--pool", type=Path, default=root / "out/adaptation_towns")
     parser.add_argument("--pairs", type=int, default=200, help="simulated pairs to learn from")
+    parser.add_argument("--jobs", type=int, default=1, help="that simulate, and that translate")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS)[:5])
     parser.add_argument("--steps", type=int, default=400, help="of networks that find buildings")
     parser.add_argument("--fit-steps", type=int, default=400, help="of translators that train")
     parser.add_argument("--encoder-steps", type=int, default=200, help="of the encoder of KID")
+    parser.add_argument("--merge", type=Path, nargs="+", help="files of runs; nothing is run")
+    add_budget(parser)
     args = parser.parse_args()
     unknown = sorted(set(args.parts) - set(PARTS))
     if unknown:
         parser.error(f"unknown part {unknown[0]!r}: {', '.join(PARTS)}")
     torch.set_num_threads(1)
-    rows = json.loads(args.out.read_text("utf-8"))["runs"] if args.out.exists() else []
+    rows = runs_of(args.merge or ([args.out] if args.out.exists() else []))
     done = {(row["part"], row["arm"], row["seed"]) for row in rows}
     bench = Bench(args)
     runs = dict(zip(PARTS, (kept, buildings, ranked, damage, temporal, paired), strict=True))
-    for part in args.parts or PARTS:
+    for part in () if args.merge else args.parts or PARTS:
         for row in runs[part](bench, done):
             rows.append(row)
+            done.add((row["part"], row["arm"], row["seed"]))
             print(f"{row['part']}, {row['arm']}, seed {row['seed']}: {row['score']:.3f}")
             sys.stdout.flush()
             write(args, rows)
+    write(args, rows)
     print("\n".join(table(rows)))
 
 
@@ -313,7 +348,7 @@ def write(args: argparse.Namespace, rows: list[Row]) -> None:
     facts = {
         "command": " ".join(["python -m benchmarks.adaptation", *sys.argv[1:]]),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}",
-        "loop": asdict(replace(LOOP, steps=args.steps)),
+        "budget": asdict(budget_of(args)),
         "fit_steps": args.fit_steps,
         "pairs": args.pairs,
         "stream": asdict(STREAM),
@@ -321,8 +356,7 @@ def write(args: argparse.Namespace, rows: list[Row]) -> None:
         "arms": {name: asdict(arm) for name, arm in ARMS.items()},
         "runs": rows,
     }
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(facts, indent=1), encoding="utf-8")
+    write_runs(args.out, facts)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What unlabelled images add, at the same number of steps and the same labelled crops.
 
     python -m benchmarks.semisupervised [fractions] [real] [-o FILE] [--seeds 0 1 2] [--pool FOLDER]
+    python -m benchmarks.semisupervised --merge FILE … [-o FILE]
 
 `fractions`: 1/16, 1/8 and all of the labels, all images of the part learnt from as unlabelled ones;
 simulated land cover of eight classes, and buildings on real images; mIoU on images held out.
@@ -13,7 +14,6 @@ same weights and sees the same labelled crops; the averaged weights are tested.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import sys
@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks._run_files import runs_of, write_runs
 from benchmarks._semisupervised_chips import (
     COVER,
     SETS,
@@ -34,9 +35,15 @@ from benchmarks._semisupervised_chips import (
     real,
     simulated,
 )
-from benchmarks._semisupervised_runs import LOOP, architecture, tested, trained
+from benchmarks._semisupervised_runs import (
+    LOOP,
+    add_budget,
+    architecture,
+    budget_of,
+    tested,
+    trained,
+)
 from geomage.data.splits import stratified_fraction
-from geomage.learn.loop_params import LoopParams
 from geomage.learn.semisupervised import (
     DAFormerParams,
     FixMatchParams,
@@ -97,9 +104,8 @@ def fractions(args: argparse.Namespace) -> Iterator[Row]:
                 names = args.objectives or DEFAULT["fractions"]
                 for name in names if share > 1 else ("supervised",):
                     bare = None if name == "supervised" else learnt
-                    network, facts = trained(
-                        methods(classes)[name], classes, (some, bare), budget(args, seed)
-                    )
+                    budget = budget_of(args).seeded(seed)
+                    network, facts = trained(methods(classes)[name], classes, (some, bare), budget)
                     each = iou(tested(network, out, classes))
                     yield {
                         "part": f"fractions, {case}, {'all' if share == 1 else f'1/{share}'}",
@@ -119,7 +125,8 @@ def domains(args: argparse.Namespace) -> Iterator[Row]:
     for seed in args.seeds:
         for name in args.objectives or DEFAULT["real"]:
             seen = None if name == "supervised" else joined([learnt, bare])
-            network, facts = trained(methods(2)[name], 2, (towns, seen), budget(args, seed))
+            budget = budget_of(args).seeded(seed)
+            network, facts = trained(methods(2)[name], 2, (towns, seen), budget)
             sets = {
                 s: float(f1(tested(network, out.of(out.sets == s), 2))[1])
                 for s in sorted(set(out.sets.tolist()))
@@ -127,10 +134,6 @@ def domains(args: argparse.Namespace) -> Iterator[Row]:
             score = float(np.mean(list(sets.values())))
             row = {"part": "real", "objective": name, "seed": seed, "score": score}
             yield {**row, **sets, **facts}
-
-
-def budget(args: argparse.Namespace, seed: int) -> LoopParams:
-    return replace(LOOP, steps=args.steps, seed=seed)
 
 
 def table(rows: Sequence[Row]) -> Iterator[str]:
@@ -167,19 +170,22 @@ def main() -> None:
     parser.add_argument("--shares", type=int, nargs="+", default=SHARES, help="16: a sixteenth")
     parser.add_argument("--objectives", nargs="+", choices=list(methods(2)))
     parser.add_argument("--steps", type=int, default=LOOP.steps)
+    parser.add_argument("--merge", type=Path, nargs="+", help="files of runs; nothing is run")
+    add_budget(parser)
     args = parser.parse_args()
     unknown = set(args.parts) - {"fractions", "real"}
     if unknown:
         parser.error(f"unknown part {min(unknown)!r}: fractions or real")
     torch.set_num_threads(1)
-    rows: list[Row] = []
+    rows = runs_of(args.merge or [])
     runs = {"fractions": fractions, "real": domains}
-    for part in args.parts or list(runs):
+    for part in () if args.merge else args.parts or list(runs):
         for row in runs[part](args):
             rows.append(row)
             print(f"{row['part']}, {row['objective']}, seed {row['seed']}: {row['score']:.3f}")
             sys.stdout.flush()
             write(args.out, args, rows)
+    write(args.out, args, rows)
     print("\n".join(table(rows)))
 
 
@@ -189,14 +195,13 @@ def write(path: Path, args: argparse.Namespace, rows: list[Row]) -> None:
         "command": " ".join(["python -m benchmarks.semisupervised", *sys.argv[1:]]),
         "seeds": args.seeds,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}",
-        "loop": asdict(budget(args, args.seeds[0])),
+        "budget": asdict(budget_of(args)),
         "network": asdict(architecture(2)),
         "params": {n: asdict(p) for n, (_, p) in methods(2).items()},
         "wanted": WANTED,
         "runs": rows,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(facts, indent=1), encoding="utf-8")
+    write_runs(path, facts)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ class EncoderFeatures:
 
     def layers(self, chip: Chip) -> list[Float[np.ndarray, "channel y x"]]:
         """Of the first date, from fine to coarse."""
-        return [layer.numpy()[0] for layer in self._see(_first(chip)[None], chip)]
+        return [layer.cpu().numpy()[0] for layer in self._see(_first(chip)[None], chip)]
 
     def vectors(self, chip: Chip) -> Float[np.ndarray, "tile feature"]:
         """Means of every layer, a row for each whole tile that is all valid."""
@@ -49,7 +49,7 @@ class EncoderFeatures:
         if not cut:
             return np.zeros((0, sum(self._widths())))
         means = [layer.mean((2, 3)) for layer in self._see(torch.stack(cut), chip)]
-        return torch.cat(means, 1).double().numpy()
+        return torch.cat(means, 1).double().cpu().numpy()
 
     def _widths(self) -> tuple[int, ...]:
         widths: tuple[int, ...] = self.encoder.widths  # type: ignore[assignment]
@@ -62,7 +62,9 @@ class EncoderFeatures:
         y, x = images.shape[2:]
         whole = F.pad(images, (0, -x % stride, 0, -y % stride), mode="replicate")
         keys = torch.tensor([channel.key for channel in chip.channels])
-        layers: list[Tensor] = self.encoder(whole, keys, torch.full((len(images),), chip.gsd_m))
+        where = next(self.encoder.parameters()).device
+        seen = (part.to(where) for part in (whole, keys, torch.full((len(images),), chip.gsd_m)))
+        layers: list[Tensor] = self.encoder(*seen)
         return layers
 
 

@@ -20,6 +20,7 @@ from geomage.learn.objective import ChipBatch, Objective, StepBatch
 
 __all__ = [
     "State",
+    "follow_weights",
     "move_average",
     "new_state",
     "read_batch",
@@ -64,12 +65,18 @@ def new_state(objective: Objective, weight_decay: float) -> State:
 def move_average(state: State, decay: float) -> None:
     """Move the average towards the network; a young average moves faster."""
     weight = 1 - min(decay, (1 + state.step) / (10 + state.step))
-    theirs = state.objective.modules["network"].state_dict()
-    for name, mine in state.averaged.state_dict().items():
-        if mine.is_floating_point():
-            mine.lerp_(theirs[name], weight)
-        else:
-            mine.copy_(theirs[name])
+    follow_weights(state.averaged, state.objective.modules["network"], weight)
+
+
+@torch.no_grad()
+def follow_weights(mine: nn.Module, theirs: nn.Module, weight: float) -> None:
+    """Move all numbers of a network towards those of its twin; counters are copied."""
+    ours, wanted = mine.state_dict(), theirs.state_dict()
+    moving = [name for name, value in ours.items() if value.is_floating_point()]
+    ends = [wanted[name].to(ours[name].dtype) for name in moving]
+    torch._foreach_lerp_([ours[name] for name in moving], ends, weight)
+    for name in ours.keys() - set(moving):
+        ours[name].copy_(wanted[name])
 
 
 # ------------------------------------------------------------------------------ files

@@ -52,10 +52,12 @@ def strong_view(pixels: Pixels, params: StrongParams, rng: np.random.Generator) 
     view = _relight(pixels, holds, params, rng)
     grey = _spread(pixels, rng.random(pixels.shape[:2]) < params.grey)
     view = torch.where(grey > 0, view.mean(2, keepdim=True).expand_as(view), view)
-    view = _blurred(view, params, rng)
-    grain = torch.from_numpy(rng.standard_normal(pixels.shape, np.float32)).to(pixels)
-    level = _spread(pixels, rng.uniform(0, params.noise, pixels.shape[:2]))
-    return torch.where(holds, view + level * grain, torch.zeros_like(view))
+    if params.blur > 0:
+        view = _blurred(view, params, rng)
+    if params.noise > 0:
+        grain = torch.from_numpy(rng.standard_normal(pixels.shape, np.float32)).to(pixels)
+        view = view + _spread(pixels, rng.uniform(0, params.noise, pixels.shape[:2])) * grain
+    return torch.where(holds, view, torch.zeros_like(view))
 
 
 def _spread(like: Pixels, drawn: np.ndarray) -> Tensor:

@@ -13,6 +13,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from geomage.learn.loop_state import follow_weights
 from geomage.learn.objective import ChipBatch
 from geomage.learn.semisupervised.supervised import logits_of
 from geomage.learn.semisupervised.thresholds import PseudoLabels, pseudo_labels
@@ -35,12 +36,7 @@ class Teacher(nn.Module):
     def follow(self, student: nn.Module) -> None:
         """Move towards the student."""
         weight = 1 - min(self.decay, 1 - 1 / (int(self.moves) + 1))
-        theirs = student.state_dict()
-        for name, mine in self.network.state_dict().items():
-            if mine.is_floating_point():
-                mine.lerp_(theirs[name].to(mine.dtype), weight)
-            else:
-                mine.copy_(theirs[name])
+        follow_weights(self.network, student, weight)
         self.moves += 1
 
 
