@@ -39,10 +39,15 @@ sys.meta_path.insert(0, PlainKernels())
 os.environ.setdefault("OGR_SQLITE_SYNCHRONOUS", "OFF")
 
 
+# All that is imported stays: while it is, the collector would look at it again and again.
+gc.disable()
+
+
 def pytest_collection_finish() -> None:
-    """What was imported lives as long as the tests: the collector need not look at it again."""
+    """What was imported lives as long as the tests: the collector need not look at it ever."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
