@@ -23,7 +23,7 @@ demo: $(CORE) ## simulate a town, strike it, map it, score it, report it (DEMO=f
 	$(BIN)/geomage demo -o $(DEMO) --overwrite
 
 test: $(FULL) ## run the tests, a file to each core (TESTS=… for some of them)
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(TESTS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 lint: $(FULL) ## ruff, mypy, and the order of rooms
 	$(BIN)/ruff check
@@ -46,10 +46,12 @@ $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found: install Python 3.11, or say make PYTHON=…" >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 
-# The core install, enough for the demo: no torch.
+# The core install, enough for the demo: no torch. Compiled, as a package that is not editable is:
+# each command would else begin with a second of compiling where Python may not write beside it.
 $(CORE): pyproject.toml constraints.txt | $(BIN)/python
 	@echo "setting up $(VENV) (core), a minute or two the first time" >&2
 	$(PIP) --editable .
+	@$(BIN)/python -m compileall -q src
 	@touch $@
 
 # The core, training, development, and the path tracers that our own light is checked with: those
@@ -57,4 +59,5 @@ $(CORE): pyproject.toml constraints.txt | $(BIN)/python
 $(FULL): pyproject.toml constraints.txt | $(BIN)/python
 	@echo "setting up $(VENV) (train, fit, mitsuba, blender, cluster, patches, pdf, web, dev), a few minutes the first time" >&2
 	$(PIP) --editable '.[train,fit,mitsuba,blender,cluster,patches,pdf,web,dev]'
+	@$(BIN)/python -m compileall -q src
 	@touch $(CORE) $@

@@ -13,8 +13,7 @@ import geopandas as gpd
 import numpy as np
 import pyproj
 import shapely
-from scipy import stats
-from scipy.special import ndtr, ndtri
+from scipy.special import comb, ndtr, ndtri
 
 from geomage.disaster import shaking
 from geomage.disaster.damage import Struck, build_event, fail, untouched, values_at
@@ -169,7 +168,8 @@ def mean_grade(intensity: np.ndarray, vulnerability: np.ndarray) -> np.ndarray:
 
 def grade_shares(mu: float) -> np.ndarray:
     """Shares of D0..D5 for a mean grade: binomial with five trials."""
-    return np.asarray(stats.binom.pmf(np.arange(6), 5, mu / 5))
+    grade, p = np.arange(6), mu / 5
+    return np.asarray(comb(5, grade) * p**grade * (1 - p) ** (5 - grade))
 
 
 def epicentral_distance(

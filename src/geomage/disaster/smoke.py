@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.signal import fftconvolve
+import scipy.fft
 
 from geomage.disaster.fuel import FireParams
 
@@ -27,8 +27,23 @@ def smoke_field(age: np.ndarray, houses: np.ndarray, gsd: float, params: FirePar
     strength = np.where(houses, _STRENGTH[1], _STRENGTH[0])
     on = np.isfinite(age) & (age >= 0)
     source = np.where(on, strength * np.exp(-np.where(on, age, 0) / fades), 0.0) * gsd**2
-    column = fftconvolve(source, plume(params.downwind, params.wind_speed, gsd), mode="same")
+    column = _spread(source, plume(params.downwind, params.wind_speed, gsd))
     return np.asarray(1 - np.exp(-np.maximum(column, 0.0)))
+
+
+def _spread(source: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Convolution (y, x) of two fields, the part in the middle that has the size of the first.
+
+    As `scipy.signal.fftconvolve` does; that module takes a second to import.
+    """
+    whole = [n + k - 1 for n, k in zip(source.shape, kernel.shape, strict=True)]
+    padded = [scipy.fft.next_fast_len(n, real=True) for n in whole]
+    product = scipy.fft.rfft2(source, padded) * scipy.fft.rfft2(kernel, padded)
+    rows, columns = (
+        slice((k - 1) // 2, (k - 1) // 2 + n)
+        for n, k in zip(source.shape, kernel.shape, strict=True)
+    )
+    return np.asarray(scipy.fft.irfft2(product, padded)[rows, columns])
 
 
 def plume(downwind: tuple[float, float], speed: float, gsd: float) -> np.ndarray:

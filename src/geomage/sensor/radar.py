@@ -21,7 +21,8 @@ from functools import cache
 from types import MappingProxyType
 
 import numpy as np
-from scipy import ndimage, stats
+from scipy import ndimage
+from scipy.special import gammaincinv, ndtr
 
 from geomage.errors import InputError
 from geomage.sensor import _kernels_radar as kernels
@@ -217,7 +218,7 @@ def project(
 def _gamma_table(looks: float) -> tuple[np.ndarray, np.ndarray]:
     """Normal quantiles and what they become under a gamma law of mean 1 and variance 1/looks."""
     z = np.linspace(-6, 6, 2401)
-    return z, stats.gamma.ppf(stats.norm.cdf(z), looks, scale=1 / looks)
+    return z, gammaincinv(looks, ndtr(z)) * (1 / looks)
 
 
 def speckle(

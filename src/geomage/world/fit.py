@@ -252,7 +252,7 @@ def _search_streets(form: Form, style: Style, params: FitParams, side: float) ->
     style = _districts(style, DISTRICTS[1] if low < 200 else 2.5 * low)
     if not params.rounds:
         return style
-    least = score(style)
+    least, seen = score(style), [style]
     stages: list[Callable[[Style], list[Style]]] = [
         lambda s: [replace(s, fabric=f) for f in FABRICS_TRIED if f != s.fabric],
         lambda s: [_districts(s, d) for d in DISTRICTS if d > 1.5 * low],
@@ -261,6 +261,9 @@ def _search_streets(form: Form, style: Style, params: FitParams, side: float) ->
     ]
     for stage in stages:
         for candidate in stage(style):
+            if candidate in seen:
+                continue
+            seen.append(candidate)
             found = score(candidate)
             if found < least:
                 style, least = candidate, found

@@ -375,8 +375,8 @@ def _bulbs(rng: np.random.Generator, streets: list[Street], district: District) 
     graph = street_graph(np.array([s.line for s in streets], object))
     open_end = (graph.degrees == 1) & ~_on_ring(graph.junctions, district)
     out = []
-    for street, (a, b) in zip(streets, graph.ends, strict=True):
-        if street.kind != "residential" or street.line.length < 30 or rng.random() < 0.35:
+    for street, (a, b), length in zip(streets, graph.ends, graph.lengths, strict=True):
+        if street.kind != "residential" or length < 30 or rng.random() < 0.35:
             continue
         ends = [(a, 0), (b, -1)]
         for junction, at in ends:
