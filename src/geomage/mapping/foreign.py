@@ -27,12 +27,15 @@ __all__ = [
     "ScoreTiles",
     "around_cells",
     "find_foreign",
+    "judged_bytes",
+    "judged_tiling",
     "score_part",
     "score_store",
     "score_window",
 ]
 
-SIDE = 1024  # px, tiles of the grid that are scored at once; some hundred bytes a pixel
+SIDE = 1024  # px, tiles of the grid that are scored at once
+_PER_PIXEL = 100  # bytes of a tile with its halo: read 30, scored 67, as measured
 _RUN = 8  # tiles a task
 
 
@@ -138,6 +141,16 @@ class ScoreTiles:
         return score_window(imagery, self.date, detector, core)[None]
 
 
+def judged_tiling(grid: GeoBox, card: DetectorCard) -> Tiling:
+    """The tiles of a grid that are scored at once, in whole cells."""
+    return Tiling(grid, SIDE // card.cell_px * card.cell_px)
+
+
+def judged_bytes(card: DetectorCard) -> int:
+    """Bytes that scoring a tile takes, estimated."""
+    return _PER_PIXEL * (SIDE // card.cell_px * card.cell_px + 2 * card.halo_px) ** 2
+
+
 def score_store(folder: Path, box: GeoBox, cell: int) -> TileStore:
     """Where scores are kept: a pixel a cell, cells from the upper left corner of a grid."""
     rows, cols = (-(-int(side) // cell) for side in box.shape)
@@ -159,7 +172,7 @@ def find_foreign(
         run: who does it.
     """
     card, grid = load_detector(detector).card, date.seen.store.tiling.box
-    tiling = Tiling(grid, SIDE // card.cell_px * card.cell_px)
+    tiling = judged_tiling(grid, card)
     scores = score_store(work.folder / f"score_{name}", grid, card.cell_px)
     task = ScoreTiles(date, tiling, scores, detector)
     keys = list(tiling.over(part))

@@ -349,10 +349,16 @@ def _depth(job: MapJob, card: ModelCard, work: GeoBox) -> int:
     return min(depth, _DEEPEST)
 
 
-def memory_bytes(plan: Plan, card: ModelCard) -> int:
-    """Peak of memory of one process that runs the model, estimated."""
+def memory_bytes(plan: Plan, card: ModelCard, judged: int = 0) -> int:
+    """Peak of memory of one process, estimated.
+
+    Args:
+        plan: the job.
+        card: of the model.
+        judged: bytes that the pass of a detector takes, which is another than the model's.
+    """
     fixed, each = _window_bytes(card, plan.work)
-    return fixed + plan.depth * each
+    return max(fixed + plan.depth * each, _BASE + judged)
 
 
 def _window_bytes(card: ModelCard, work: GeoBox) -> tuple[int, int]:

@@ -23,7 +23,7 @@ from geomage.geo import (
 )
 from geomage.geo.meridian import counts_from_seam
 from geomage.mapping.dates import read_dates
-from geomage.mapping.foreign import SIDE, ScoreTiles, score_store
+from geomage.mapping.foreign import ScoreTiles, judged_tiling, score_store
 from geomage.mapping.journal import open_work
 from geomage.mapping.picture import Picture, common_box, look, sha256_of
 from geomage.mapping.plan import COARSE, work_grid
@@ -169,4 +169,4 @@ def _tiling(picture: Picture, detector: Detector) -> Tiling:
             f"{picture.path} has pixels of {gsd:.2f} m; the detector {card.name} knows images of "
             f"{card.gsd_min:g} to {card.gsd_max:g} m: nothing in it can be judged"
         )
-    return Tiling(work_grid(box, gsd, card), SIDE // card.cell_px * card.cell_px)
+    return judged_tiling(work_grid(box, gsd, card), card)
