@@ -53,6 +53,11 @@ class _Run:
         """Whether both domains have the same bands."""
         return self.batches.channels[0] == self.batches.channels[1]
 
+    @property
+    def strength(self) -> float:
+        """How much of the way a translation goes."""
+        return self.params.way(paired=self.fitting.domains.paired)
+
     def learn(self, objective: Objective, name: str, share: float = 1.0) -> nn.Module:
         """Train in a folder of its own; return the averaged network, on the CPU."""
         folder = self.fitting.out / name
@@ -103,9 +108,9 @@ def _begin(params: FlowParams, fitting: Fitting, told: object, *, cell: int) -> 
     run = {"crop": fitting.crop, "batch": fitting.batch, "seed": fitting.seed}
     mark = recipe_hash({"params": told, "run": run, "loop": asdict(fitting.loop)})
     made = _Run(params, fitting, batches, mark)
-    if not made.same_bands and params.strength != 1:
+    if not made.same_bands and made.strength != 1:
         raise InputError(
-            f"flow: strength = {params.strength:g}, and source and target have other bands, so "
+            f"flow: strength = {made.strength:g}, and source and target have other bands, so "
             "that there is no half-way: set it to 1"
         )
     return made
@@ -175,7 +180,7 @@ def _flow(run: _Run, codecs: Codecs, method: str) -> Parts:
     )
     learnt = run.learn(FlowMatching(network, codecs, params.path, guidance), "velocity")
     numbers = FlowNumbers(
-        params.strength,
+        run.strength,
         params.solver.method,
         (),
         params.solver.steps,
@@ -186,7 +191,7 @@ def _flow(run: _Run, codecs: Codecs, method: str) -> Parts:
         cell=codecs.source.stride,
         square=run.fitting.crop if params.network == "transformer" else 0,
     )
-    if params.distil.steps and params.strength > 0:
+    if params.distil.steps and run.strength > 0:
         learnt, numbers = _distilled(run, learnt, codecs, guidance, numbers)
     elif params.solver.method == ADAPTIVE:
         numbers = _with_times(run, learnt, codecs, guidance, numbers)

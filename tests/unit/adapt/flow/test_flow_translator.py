@@ -30,7 +30,7 @@ LOOP = LoopParams(
     steps=30, epoch=30, learning_rate=5e-3, ema=0.9, bfloat16=False, device="cpu", threads=1
 )
 PAIRS = PairParams(PoolParams(16), CouplingParams())
-PARAMS = FlowParams(unet=VelocityUNetParams((8, 12), 1, 16), pairs=PAIRS)
+PARAMS = FlowParams(unet=VelocityUNetParams((8, 12), 1, 16), pairs=PAIRS, strength=1.0)
 DOMAINS = Domains(Houses(), Houses(TARGET, seed=1))
 
 
@@ -73,6 +73,15 @@ def test_strength_0_returns_the_input_and_more_changes_more(parts, window):
     moved = [np.abs(said(parts, window, strength=s) - window.pixels).mean() for s in (0.2, 0.6, 1)]
     assert moved == sorted(moved)
     assert moved[0] > 0
+
+
+def test_it_goes_part_of_the_way_unless_pairs_say_where_to_go(tmp_path):
+    unsaid, short = replace(PARAMS, strength=None), replace(LOOP, steps=1, epoch=1)
+    assert fit(tmp_path, unsaid, loop=short).numbers["strength"] == 0.6
+    twins = Domains(Houses(), Houses(TARGET), paired=True)
+    (tmp_path / "twins").mkdir()
+    assert fit(tmp_path / "twins", unsaid, twins, loop=short).numbers["strength"] == 1
+    assert unsaid.way(paired=False) == FlowParams().way(paired=False)
 
 
 def test_it_moves_the_source_towards_the_target(parts):
