@@ -123,6 +123,16 @@ def test_what_cannot_be_judged_is_refused(geomage, images, tmp_path):
         assert [p for p in tmp_path.iterdir() if p.name.startswith((".", "out"))] == []
 
 
+def test_a_size_of_pixels_that_is_not_used_or_none_is_told(geomage, images, tmp_path):
+    answer = geomage("plausibility", images["town"], "-o", tmp_path / "a.tif", "--gsd", "0.3")
+    assert answer.code == 0, answer.err
+    assert "state their own pixel size; --gsd 0.3 was not used" in answer.err
+    for gsd in ("-1", "0", "nan", "1e9"):
+        answer = geomage("plausibility", images["town"], "-o", tmp_path / "b.tif", "--gsd", gsd)
+        assert answer.code == 2
+        assert "is not a size of pixels" in answer.err
+
+
 def test_an_output_that_stands_is_kept(geomage, images, tmp_path):
     out = tmp_path / "out.tif"
     out.write_text("mine")

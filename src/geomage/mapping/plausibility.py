@@ -25,7 +25,14 @@ from geomage.geo.meridian import counts_from_seam
 from geomage.mapping.dates import read_dates
 from geomage.mapping.foreign import ScoreTiles, judged_tiling, score_store
 from geomage.mapping.journal import open_work
-from geomage.mapping.picture import Picture, common_box, look, sha256_of
+from geomage.mapping.picture import (
+    Picture,
+    common_box,
+    look,
+    refuse_gsd,
+    sha256_of,
+    unused_gsd,
+)
 from geomage.mapping.plan import COARSE, work_grid
 from geomage.mapping.runs import tile_runs
 from geomage.model.plausibility import UNSEEN, Detector, DetectorCard, load_detector
@@ -85,7 +92,10 @@ def map_plausibility(
     refuse_file(job.out, overwrite=job.overwrite)
     if true_path(job.out) == true_path(job.image):
         raise OutputError(f"-o {job.out} is the input; choose another output")
+    refuse_gsd(job.gsd)
     picture = look(job.image, job.gsd)
+    for note in unused_gsd(picture.facts, job.gsd):
+        say(f"note: {note}")
     tiling = _tiling(picture, detector)
     identity = _identity(picture, tiling, detector)
     with (
