@@ -294,7 +294,8 @@ def _forecast(job: Any, order: Any, *, as_json: bool) -> None:
         f"{found.pixels / 1e6:,.1f} Mpx in {found.model.tiles} tiles, each pixel seen "
         f"{found.recomputation:.2f} times with the margins; {found.model.mpx_per_second:.2f} "
         f"Mpx/s{judged}: about {found.seconds:,.0f} s, "
-        f"{found.memory_bytes / 2**20:,.0f} MiB of memory, {found.disk_bytes / 2**20:,.0f} MiB of disk, less where there is no data"
+        f"{found.memory_bytes / 2**20:,.0f} MiB of memory, "
+        f"{found.disk_bytes / 2**20:,.0f} MiB of disk, less where there is no data"
     )
     done(text, found.as_dict(), as_json=as_json)
 
