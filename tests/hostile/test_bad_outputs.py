@@ -41,6 +41,25 @@ def test_a_file_where_a_folder_should_be_is_refused_first(
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+@pytest.mark.parametrize("verb", ["map", "grow", "train", "adapt", "pretrain", "dataset", "pool"])
+@pytest.mark.parametrize("name", ["", " "])
+def test_an_output_without_a_name_is_refused_first(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    verb: str,
+    name: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    more = {one: [one, "no", "-o"] for one in ("adapt", "pretrain", "dataset")}
+    more["pool"] = ["train", "no", "-o", "run", "--pool"]
+    assert main([*(COMMANDS | more)[verb], name]) == 2
+    said = capfd.readouterr().err
+    assert f"the output {name!r} is no name" in said
+    assert said.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder nobody can write in")
 @pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
 def test_a_place_nobody_can_write_in_is_refused_first(

@@ -11,7 +11,7 @@ import rasterio
 from PIL import Image
 from rasterio.transform import from_origin
 
-from geomage.mapping import foreign, plausibility
+from geomage.mapping import forecast, foreign
 
 SIDE = 320  # px, 5 x 5 cells
 
@@ -94,8 +94,7 @@ def test_neither_windows_nor_processes_change_a_byte(
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
     plain = tmp_path / "plain.tif"
     geomage("plausibility", images["half"], "-o", plain)
-    for module in (foreign, plausibility):
-        monkeypatch.setattr(module, "SIDE", side)
+    monkeypatch.setattr(foreign, "SIDE", side)
     out = tmp_path / "out.tif"
     geomage("plausibility", images["half"], "-o", out, "--jobs", jobs)
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (plain, out)]
@@ -122,6 +121,16 @@ def test_what_cannot_be_judged_is_refused(geomage, images, tmp_path):
         assert said in answer.err
         assert "Traceback" not in answer.err
         assert [p for p in tmp_path.iterdir() if p.name.startswith((".", "out"))] == []
+
+
+def test_a_size_of_pixels_that_is_not_used_or_none_is_told(geomage, images, tmp_path):
+    answer = geomage("plausibility", images["town"], "-o", tmp_path / "a.tif", "--gsd", "0.3")
+    assert answer.code == 0, answer.err
+    assert "state their own pixel size; --gsd 0.3 was not used" in answer.err
+    for gsd in ("-1", "0", "nan", "1e9"):
+        answer = geomage("plausibility", images["town"], "-o", tmp_path / "b.tif", "--gsd", gsd)
+        assert answer.code == 2
+        assert "is not a size of pixels" in answer.err
 
 
 def test_an_output_that_stands_is_kept(geomage, images, tmp_path):
@@ -167,6 +176,28 @@ def test_a_map_of_two_dates_says_which_one_is_too_far(geomage, images, tmp_path)
     assert not any("first" in reason for reason in reasons)
     with rasterio.open(tmp_path / "out/damage.tif") as raster:
         assert (raster.read(1) == 255).all()
+
+
+def test_a_dry_run_counts_what_is_judged(geomage, tmp_path, monkeypatch):
+    monkeypatch.setattr(forecast, "_TRIAL", 0.0)
+    wide = write(tmp_path / "wide.tif", np.ones((3, 320, 2112), np.uint8))  # 1024, 1024 and 64 px
+    words = ("map", wide, wide, "-o", tmp_path / "out", "--dry-run", "--json")
+    said = geomage(*words)
+    assert said.code == 0, said.err
+    judged = said.facts["plausibility"]
+    assert judged["tiles"] == 2 * 3
+    assert judged["mpx_per_second"] > 0
+    plain = geomage(*words, "--no-plausibility").facts
+    assert plain["plausibility"] is None
+    assert plain["tiles"] == said.facts["tiles"]
+    modelled = 1.5 * plain["recomputation"] * plain["pixels"] / plain["mpx_per_second"] / 1e6
+    assert plain["seconds"] == pytest.approx(modelled, rel=0.02)
+    assert said.facts["seconds"] > judged["seconds"] > 0
+    assert said.facts["memory_bytes"] == plain["memory_bytes"]  # the model takes more
+    one = geomage(*words[:2], *words[3:]).facts
+    assert one["plausibility"]["tiles"] == 3
+    told = geomage(*words[:-1]).err
+    assert "6 tiles judged by their plausibility" in told
 
 
 def test_a_model_of_which_nobody_knows_the_domain_marks_nothing(

@@ -72,3 +72,10 @@ class Method(NamedTuple):
     """Make parts work; needs no torch."""
     needs_labels: Callable[[Any, bool], bool] = lambda _, __: False
     """Whether the source must be labelled (params, paired); refused before work where not."""
+    numbers: type | None = None
+    """Frozen dataclass that `Parts.numbers` fill and are checked by; that of `params` when None."""
+
+    @property
+    def kept(self) -> type:
+        """What `Parts.numbers` fill."""
+        return self.params if self.numbers is None else self.numbers

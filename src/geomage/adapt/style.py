@@ -42,6 +42,7 @@ __all__ = [
     "fit_style",
     "resample_chips",
     "style_weights",
+    "weigh_styles",
 ]
 
 Styles = Float[np.ndarray, "chip statistic"]
@@ -351,15 +352,7 @@ def resample_chips(
     Raises:
         InputError: the statistics are not the same ones, or chips too few for a flow.
     """
-    if made.names != real.names:
-        raise InputError(
-            f"styles differ: {', '.join(made.names)} of the simulated, {', '.join(real.names)} of "
-            "the real chips: choose the same bands of both"
-        )
-    parts = _on_axes(real.values, made.values, params.axes)
-    flows = [fit_style(part, params.style, params.seed) for part in parts]
-    logs = [flow.log_density(parts[1]) for flow in flows]
-    w, power = style_weights(logs[0] - logs[1], params.effective)
+    w, power = weigh_styles(made, real, params)
     rows = _drawn(w, params.count, np.random.default_rng([params.seed, 32]))
     indices = made.indices[rows]
     return Resampled(
@@ -371,6 +364,25 @@ def resample_chips(
         energy_distance(made.values, real.values),
         energy_distance(made.values[rows], real.values),
     )
+
+
+def weigh_styles(
+    made: StyleStatistics, real: StyleStatistics, params: ResampleParams
+) -> tuple[Weights, float]:
+    """Weights of simulated images by which they are distributed like the real ones, and their τ.
+
+    Raises:
+        InputError: the statistics are not the same ones, or images too few for a flow.
+    """
+    if made.names != real.names:
+        raise InputError(
+            f"styles differ: {', '.join(made.names)} of the simulated, {', '.join(real.names)} of "
+            "the real chips: choose the same bands of both"
+        )
+    parts = _on_axes(real.values, made.values, params.axes)
+    flows = [fit_style(part, params.style, params.seed) for part in parts]
+    logs = [flow.log_density(parts[1]) for flow in flows]
+    return style_weights(logs[0] - logs[1], params.effective)
 
 
 def _on_axes(

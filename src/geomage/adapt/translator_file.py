@@ -3,7 +3,8 @@
 The JSON file holds the card, numbers and tables with all their digits, and the sha256 of each
 network: its own sha256 is that of all that a translation hangs on. Networks are written first and
 the JSON file last, each under a hidden name and moved, so that a translator is whole or is refused.
-Nothing in it can be run but ONNX graphs that take no weights from elsewhere.
+Nothing in it can be run but ONNX graphs that take no weights from elsewhere. What a person
+changed in it is held to the limits of a recipe: numbers that no run writes are refused.
 """
 
 from __future__ import annotations
@@ -132,8 +133,10 @@ def open_translator_file(path: Path | str) -> OpenedTranslator:
     """
     file = translator_path(path)
     parts, found = read_parts(file)
+    method = methods.METHODS[parts.card.method]
     with _blamed(file, f"its parts make no {parts.card.method} translator"):
-        return OpenedTranslator(methods.METHODS[parts.card.method].build(parts), found)
+        build(method.kept, dict(parts.numbers), "numbers")
+        return OpenedTranslator(method.build(parts), found)
 
 
 def translator_path(path: Path | str) -> Path:

@@ -9,7 +9,17 @@ from typing import Annotated
 import typer
 
 from geomage.cli.frame import done, examples, say
-from geomage.cli.options import Gsd, Json, Memory, Overwrite, Processes, Workers, read_bytes
+from geomage.cli.options import (
+    Gsd,
+    Json,
+    Memory,
+    Overwrite,
+    Pool,
+    Processes,
+    RunFolder,
+    Workers,
+    read_bytes,
+)
 
 verbs = typer.Typer(rich_markup_mode=None)
 
@@ -27,13 +37,9 @@ def adapt(
         typer.Argument(metavar="RECIPE", help="A TOML file, or the name of a shipped recipe."),
     ],
     *,
-    out: Annotated[
-        Path, typer.Option("--out", "-o", help="Run folder; an unfinished run is resumed.")
-    ],
+    out: RunFolder,
     jobs: Workers = 2,
-    pool: Annotated[
-        Path | None, typer.Option(help="Folder of simulated chips, shared between runs.")
-    ] = None,
+    pool: Pool = None,
     as_json: Json = False,
 ) -> None:
     """Learn to show images of one domain as another would: simulated as real, radar as optical.

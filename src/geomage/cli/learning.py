@@ -9,18 +9,22 @@ from typing import Annotated, Any
 import typer
 
 from geomage.cli.frame import done, examples, print_json, say
-from geomage.cli.options import Backend, Gsd, Json, Overwrite, Precision, Processes, Workers
+from geomage.cli.options import (
+    Backend,
+    Gsd,
+    Json,
+    Overwrite,
+    Pool,
+    Precision,
+    Processes,
+    RunFolder,
+    Workers,
+)
 
 verbs = typer.Typer(rich_markup_mode=None)
 
-Pool = Annotated[
-    Path | None, typer.Option(help="Folder of simulated pairs or chips, shared between runs.")
-]
 RecipeName = Annotated[
     str, typer.Argument(metavar="RECIPE", help="A TOML file, or the name of a shipped recipe.")
-]
-RunFolder = Annotated[
-    Path, typer.Option("--out", "-o", help="Run folder; an unfinished run is resumed.")
 ]
 
 

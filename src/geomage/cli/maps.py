@@ -284,10 +284,17 @@ def _forecast(job: Any, order: Any, *, as_json: bool) -> None:
     from geomage.mapping.forecast import forecast
 
     found = forecast(job, order_check(job, order))
+    judged = ""
+    if found.plausibility is not None:
+        judged = (
+            f", and {found.plausibility.tiles} tiles judged by their plausibility, "
+            f"{found.plausibility.mpx_per_second:.2f} Mpx/s"
+        )
     text = (
-        f"{found.pixels / 1e6:,.1f} Mpx in {found.tiles} tiles, each pixel seen "
-        f"{found.recomputation:.2f} times with the margins; {found.mpx_per_second:.2f} Mpx/s: "
-        f"about {found.seconds:,.0f} s, {found.memory_bytes / 2**20:,.0f} MiB of memory, "
+        f"{found.pixels / 1e6:,.1f} Mpx in {found.model.tiles} tiles, each pixel seen "
+        f"{found.recomputation:.2f} times with the margins; {found.model.mpx_per_second:.2f} "
+        f"Mpx/s{judged}: about {found.seconds:,.0f} s, "
+        f"{found.memory_bytes / 2**20:,.0f} MiB of memory, "
         f"{found.disk_bytes / 2**20:,.0f} MiB of disk, less where there is no data"
     )
     done(text, found.as_dict(), as_json=as_json)

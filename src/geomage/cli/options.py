@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from geomage.errors import InputError
+from geomage.errors import InputError, OutputError
 
 LARGEST_SEED = 2**64 - 1
 MOST_JOBS = 256  # threads or processes; many more only wait for each other
@@ -28,7 +28,37 @@ def check_jobs(jobs: int | None) -> int | None:
     return jobs
 
 
-Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write.", show_default=False)]
+def read_folder(text: str) -> Path:
+    """Read the name of a folder to write: an empty one would be the folder one stands in."""
+    if not text.strip():
+        raise OutputError(
+            f"the output {text!r} is no name: name a folder (`.` is the one you are in; is a "
+            "variable of the shell not set?)"
+        )
+    return Path(text)
+
+
+Out = Annotated[
+    Path,
+    typer.Option(
+        "--out", "-o", help="Folder to write.", show_default=False, parser=read_folder,
+        metavar="<path>",
+    ),
+]  # fmt: skip
+RunFolder = Annotated[
+    Path,
+    typer.Option(
+        "--out", "-o", help="Run folder; an unfinished run is resumed.", parser=read_folder,
+        metavar="<path>",
+    ),
+]  # fmt: skip
+Pool = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of simulated pairs or chips, shared between runs.", parser=read_folder,
+        metavar="<path>",
+    ),
+]  # fmt: skip
 City = Annotated[Path, typer.Argument(metavar="CITY", help="A city folder.", show_default=False)]
 Before = Annotated[
     Path, typer.Argument(metavar="BEFORE", help="Image of the first date.", show_default=False)

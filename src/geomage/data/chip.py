@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from geomage.errors import InputError
 
-__all__ = ["RADAR", "UNKNOWN", "Channel", "Chip", "ChipSource", "radar_share"]
+__all__ = ["RADAR", "UNKNOWN", "Channel", "Chip", "ChipSource", "Moment", "radar_share"]
 
 UNKNOWN = 255
 """Label of a pixel whose class nobody knows."""
@@ -43,6 +44,15 @@ class Channel:
         return float(np.log10(self.wavelength_um)), RADAR.get(self.name, 0.0)
 
 
+class Moment(NamedTuple):
+    """When an image was taken; NaN where nobody knows."""
+
+    sun_deg: float = math.nan
+    """Elevation of the sun, degrees."""
+    day: float = math.nan
+    """Of the year, 1 to 366."""
+
+
 @dataclass(frozen=True)
 class Chip:
     """One place of a dataset.
@@ -54,6 +64,7 @@ class Chip:
     valid: pixels that hold data at every date.
     labels: class of each pixel from 0, `UNKNOWN` where nobody knows; None where there are none.
     event: disaster, flight or region it belongs to; splits keep events apart by it.
+    moments: when each date was seen, in order, where its source tells; none where it does not.
     """
 
     name: str
@@ -63,6 +74,11 @@ class Chip:
     valid: Bool[np.ndarray, "y x"]
     labels: UInt8[np.ndarray, "y x"] | None = None
     event: str = ""
+    moments: tuple[Moment, ...] = ()
+
+    def moment(self, date: int) -> Moment:
+        """When a date was seen, as far as anybody knows."""
+        return self.moments[date] if self.moments else Moment()
 
     def __post_init__(self) -> None:
         bands = self.pixels.shape[1]
@@ -72,6 +88,10 @@ class Chip:
         shapes |= set() if self.labels is None else {self.labels.shape}
         if len(shapes) > 1:
             raise InputError(f"{self.name}: images, valid and labels differ in size: {shapes}")
+        if 0 < len(self.moments) < len(self.pixels):
+            raise InputError(
+                f"{self.name}: {len(self.moments)} moments for {len(self.pixels)} dates"
+            )
         if not self.gsd_m > 0:
             raise InputError(f"{self.name}: a GSD of {self.gsd_m:g} m: give metres above 0")
 

@@ -6,14 +6,14 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from geomage.data.chip import Channel, Chip
+from geomage.data.chip import Channel, Chip, Moment
 from geomage.errors import InputError, OutputError
 from geomage.geo.space import why_unwritten
 from geomage.workers import Workers, run_tasks
@@ -94,7 +94,7 @@ def keep_chips(folder: Path, maker: ChipMaker) -> KeptChips:
                 f"{folder} holds other chips ({found}, these are {maker.fingerprint()}): "
                 "choose another folder or delete this one"
             )
-    elif folder.is_dir() and any(folder.iterdir()):
+    elif folder.is_dir() and any(one.suffix != ".part" for one in folder.iterdir()):
         raise InputError(f"{folder} is not empty and no folder of chips; choose another one")
     else:
         folder.mkdir(parents=True, exist_ok=True)
@@ -141,6 +141,7 @@ def _write(path: Path, chip: Chip) -> None:
         "valid": chip.valid,
         "gsd_m": np.float64(chip.gsd_m),
         "event": np.array(chip.event),
+        "moments": np.array(chip.moments, np.float64).reshape(-1, 2),
     }
     if chip.labels is not None:
         arrays["labels"] = chip.labels
@@ -164,6 +165,13 @@ def _read(path: Path, name: str, channels: tuple[Channel, ...]) -> Chip:
                 kept["valid"],
                 kept.get("labels"),
                 str(kept["event"]),
+                tuple(Moment(*row) for row in _moments(kept)),
             )
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is damaged; delete it and it is made again: {error}") from error
+
+
+def _moments(kept: Mapping[str, np.ndarray]) -> list[list[float]]:
+    """Rows of sun and day; none in what was kept by versions that knew none."""
+    rows: list[list[float]] = kept["moments"].tolist() if "moments" in kept else []
+    return rows

@@ -17,7 +17,7 @@ import numpy as np
 from scipy import ndimage
 
 from geomage.data import floods
-from geomage.data.chip import UNKNOWN, Channel, Chip, radar_share
+from geomage.data.chip import UNKNOWN, Channel, Chip, Moment, radar_share
 from geomage.data.floods import FloodPair, FloodPairParams, FloodPairs
 from geomage.data.limits import refuse_outside
 from geomage.data.sample import Sample
@@ -172,6 +172,10 @@ class SimulatedPairChips:
             valid,
             labels,
             event=self.names[index],
+            moments=tuple(
+                Moment(sun_deg=float(sample.facts[date]["sun_elevation"]))
+                for date in ("before", "after")[:dates]
+            ),
         )
 
     def fingerprint(self) -> str:

@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, fields, is_dataclass
 from pathlib import Path
+from types import UnionType
 from typing import Any, get_type_hints
 
 from geomage.errors import InputError, near_names
@@ -88,7 +89,12 @@ def _refuse_missing(kind: type, table: dict[str, Any], where: str) -> None:
 
 
 def _value(hint: Any, value: Any, where: str) -> Any:
-    """Check one value against its annotation; lists become tuples, whole numbers floats."""
+    """Check one value against its annotation; lists become tuples, whole numbers floats.
+
+    `kind | None` is a value of that kind; the null of a recipe kept as JSON stays None.
+    """
+    if isinstance(hint, UnionType):
+        return None if value is None else _value(hint.__args__[0], value, where)
     if is_dataclass(hint):
         if not isinstance(value, dict):
             raise InputError(f"{where}: expected a table, got {value!r}")

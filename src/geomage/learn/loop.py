@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn, Protocol, runtime_checkable
 
 import numpy as np
@@ -38,6 +38,7 @@ from geomage.learn.loop_state import (
     write_tensors,
 )
 from geomage.learn.objective import Objective, StepBatch
+from geomage.learn.precision import has_bfloat16, settle_bfloat16
 from geomage.learn.processes import (
     Group,
     average_gradients,
@@ -100,15 +101,28 @@ def run_loop(
     with together(params.device) as group:
         objective.modules.to(group.device)
         state = new_state(objective, params.weight_decay)
-        if paths.checkpoint.exists():
-            read_state(paths.checkpoint, state, mark)
+        began = read_state(paths.checkpoint, state, mark) if paths.checkpoint.exists() else None
+        settled = settle_bfloat16(group, asked=params.bfloat16 if began is None else began)
         if group.first:
             forget_after(paths.metrics, state.step)
-        _run_steps(state, batches, params, _Desk(group, paths, mark, look))
+            if settled and 0 < state.step < params.steps:
+                _say_slow(state.step, group)
+        desk = _Desk(group, paths, {"recipe": mark, "bfloat16": settled}, look)
+        _run_steps(state, batches, replace(params, bfloat16=settled), desk)
         network = state.averaged.cpu()
         if group.first:
-            write_tensors(paths.network, network.state_dict(), {"recipe": mark})
+            write_tensors(paths.network, network.state_dict(), desk.facts)
         return network
+
+
+def _say_slow(step: int, group: Group) -> None:
+    """Say where a run goes on in the precision it began in, though this machine has none."""
+    if not has_bfloat16(group.device):
+        tqdm.write(
+            f"step {step}: the run began in bfloat16 and goes on in it; this {group.device.type} "
+            "has none, so that a step takes several times as long",
+            file=sys.stderr,
+        )
 
 
 def training_step(
@@ -116,15 +130,18 @@ def training_step(
 ) -> dict[str, float]:
     """One step: terms, gradients, optimiser, teachers, average. Returns the terms.
 
+    Without a precision in `params` it is that of the devices.
+
     Raises:
         FloatingPointError: the loss or its gradient is not finite; nothing has moved.
     """
     done = state.step / params.steps
+    mixed = settle_bfloat16(group, asked=params.bfloat16)
     for part in state.optimiser.param_groups:
         part["lr"] = learning_rate(params, state.step)
     state.optimiser.zero_grad(set_to_none=True)
     with _dice(params.seed, state.step, group) as rng:
-        with torch.autocast(group.device.type, torch.bfloat16, enabled=params.bfloat16):
+        with torch.autocast(group.device.type, torch.bfloat16, enabled=mixed):
             terms = state.objective.terms(batch, rng, done)
         said = share_terms(group, terms)
         _refuse_infinite(said)
@@ -164,7 +181,8 @@ class _Desk:
 
     group: Group
     paths: RunPaths
-    mark: str
+    facts: Mapping[str, Any]
+    """Of the run, beside its weights: the mark of its recipe, its precision."""
     look: Look | None
 
 
@@ -190,7 +208,7 @@ def _run_steps(state: State, batches: Batches, params: LoopParams, desk: _Desk) 
         if epoch_ends or state.step in EARLY:
             _look(state, desk)
         if epoch_ends and desk.group.first:
-            write_state(desk.paths.checkpoint, state, desk.mark)
+            write_state(desk.paths.checkpoint, state, desk.facts)
     bar.close()
 
 
@@ -218,8 +236,8 @@ def _note_terms(
     """One line: means since the last one."""
     if desk.group.first:
         rate = learning_rate(params, step - 1)
-        line = {"step": step, "seconds": round(seconds, 1), "learning_rate": rate, **terms}
-        note(desk.paths.metrics, line)
+        how = {"seconds": round(seconds, 1), "learning_rate": rate, "bfloat16": params.bfloat16}
+        note(desk.paths.metrics, {"step": step, **how, **terms})
 
 
 def _look(state: State, desk: _Desk) -> None:

@@ -50,8 +50,9 @@ class LoopParams:
     """Largest norm of the gradient."""
     ema: float = 0.998
     """Decay a step of the averaged weights, the ones that are kept."""
-    bfloat16: bool = True
-    """Mixed precision, CPU and CUDA; fast with avx512_bf16 or amx_bf16, else a fifth of float32."""
+    bfloat16: bool | None = None
+    """Mixed precision; None: where CUDA or the CPU (avx512_bf16, amx_bf16) has it, for without it
+    a step takes five to eight times as long. A run goes on as it began, on any machine."""
     device: str = "auto"
     """cpu, cuda, or auto: CUDA where there is one."""
     threads: int = 2

@@ -105,17 +105,19 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise InputError(f"{path}: not a file of a run of geomage: {error}") from error
 
 
-def write_state(path: Path, state: State, mark: str) -> None:
-    """Write a checkpoint; `mark` tells its recipe from all others."""
+def write_state(path: Path, state: State, facts: Mapping[str, Any]) -> None:
+    """Write a checkpoint, with facts of the run: `recipe`, its mark, and `bfloat16`."""
     tensors = {f"modules.{n}": t for n, t in state.objective.modules.state_dict().items()}
     tensors |= {f"averaged.{n}": t for n, t in state.averaged.state_dict().items()}
     for k, values in state.optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{k}.{n}": t for n, t in values.items()}
-    write_tensors(path, tensors, {"step": state.step, "recipe": mark})
+    write_tensors(path, tensors, {"step": state.step, **facts})
 
 
-def read_state(path: Path, state: State, mark: str) -> None:
-    """Take a run up where its checkpoint left it.
+def read_state(path: Path, state: State, mark: str) -> bool | None:
+    """Take a run up where its checkpoint left it; return whether it computes in bfloat16.
+
+    None where the version that wrote it did not say, for it knew only what the recipe stated.
 
     Raises:
         InputError: no checkpoint, or one of another recipe.
@@ -138,6 +140,8 @@ def read_state(path: Path, state: State, mark: str) -> None:
     groups = state.optimiser.state_dict()["param_groups"]
     state.optimiser.load_state_dict({"state": moments, "param_groups": groups})
     state.step = int(facts["step"])
+    began = facts.get("bfloat16")
+    return None if began is None else bool(began)
 
 
 def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -9,6 +9,7 @@ from jaxtyping import UInt8
 
 from geomage.data import Sample, SimulatedPairs, StreamParams
 from geomage.data.stream import refuse_params, simulator_hash
+from geomage.data.styled_pairs import SceneStyle, StyledPairs
 from geomage.geo import stretch_counts
 from geomage.learn.recipe import Recipe, build, recipe_hash
 
@@ -18,9 +19,10 @@ __all__ = ["MarkedPairs", "open_stream", "pack"]
 class MarkedPairs:
     """Simulated pairs that say what they depend on: parameters and the simulator's own code."""
 
-    def __init__(self, params: StreamParams) -> None:
-        self.params = params
-        self.pairs = SimulatedPairs(params)
+    def __init__(self, params: StreamParams, styles: tuple[SceneStyle, ...] = ()) -> None:
+        """Simulate by parameters; with `styles`, each date in one of them."""
+        self.params, self.styles = params, styles
+        self.pairs = StyledPairs(params, styles) if styles else SimulatedPairs(params)
 
     def stack(self, index: int) -> UInt8[np.ndarray, "11 y x"]:
         """Make pair `index` as the pool stores it."""
@@ -28,7 +30,9 @@ class MarkedPairs:
 
     def fingerprint(self) -> str:
         """Change whenever the pairs could."""
-        return recipe_hash({"params": asdict(self.params), "code": simulator_hash()})
+        plain = {"params": asdict(self.params), "code": simulator_hash()}
+        given = {"styles": [asdict(one) for one in self.styles]} if self.styles else {}
+        return recipe_hash(plain | given)
 
 
 def pack(sample: Sample) -> UInt8[np.ndarray, "11 y x"]:

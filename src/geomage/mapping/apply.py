@@ -13,19 +13,29 @@ from odc.geo.geobox import GeoBox
 from geomage import __version__
 from geomage.errors import InputError
 from geomage.geo import Tiling, ground_gsd
+from geomage.mapping.array_foreign import DetectorSource
 from geomage.mapping.array_windows import ModelSource, SayWindow, say_all, say_lazily
 from geomage.mapping.arrays import Photo, common_grid, look_at
-from geomage.mapping.reasons import NO_FIRST, NO_SECOND, OBSCURED, REASONS
+from geomage.mapping.reasons import (
+    FIRST_FOREIGN,
+    NO_FIRST,
+    NO_SECOND,
+    OBSCURED,
+    REASONS,
+    SECOND_FOREIGN,
+)
 from geomage.mapping.tone import Tone, tone_of
 from geomage.model import Model, ModelCard, load_model
 from geomage.workers import threads_here
 
 __all__ = ["apply"]
 
+_UNSAID = (NO_FIRST, FIRST_FOREIGN)
+_UNTOLD = (NO_FIRST, NO_SECOND, OBSCURED, FIRST_FOREIGN, SECOND_FOREIGN)  # with two dates
 _COUNTS = {"units": "1", "scale_factor": 1 / 255}  # CF: what is meant is the product
 
 
-def apply(
+def apply(  # noqa: PLR0913 -- each by name, and each a thing of its own
     before: Any,
     after: Any = None,
     model: Path | str | Model = "default",
@@ -33,6 +43,7 @@ def apply(
     tones: Sequence[Tone] = (),
     gsd: float | None = None,
     flips: bool = False,
+    plausibility: bool = True,
 ) -> xr.Dataset:
     """Run a model over arrays; lazily where one of them is a Dask array.
 
@@ -54,14 +65,17 @@ def apply(
         gsd: side of a pixel in metres, of arrays without CRS.
         flips: whether answers are means over the image and its three mirror images, at four times
             the cost.
+        plausibility: mark as not analysed what is too far from what the model knows, by the cells
+            and the limit of `geomage map`, where a detector of the model is shipped; costs a
+            twentieth of the model.
 
     Returns:
         On the grid of `before`, uint8: `landcover`, the most likely class (0 no data, 1..8);
         `building`, its probability times 255; with two dates also `damage` (grade, y, x), the
         probabilities of grades 1..4 given a building, and `flags` (flag, y, x), those of water,
-        changed and obscured, times 255; `not_analysed` (y, x), 0 or why nothing can be said of
-        damage there: mask by it, for where a date is not seen all its probabilities are 0. The
-        meaning of values stands in CF attributes.
+        changed and obscured, times 255; `not_analysed` (y, x), 0 or why nothing can be said
+        there: mask by it, for where a date is not seen, or too far from what the model knows, all
+        its probabilities are 0. The meaning of values stands in CF attributes.
 
     Raises:
         InputError: the arrays, or the tones, are not what is described here.
@@ -78,6 +92,7 @@ def apply(
         nodata=tuple(photo.nodata for photo in photos),
         shape=photos[0].shape,
         flips=flips,
+        detector=DetectorSource.of(opened) if plausibility else None,
     )
     say = say_all if all(photo.image.chunks is None for photo in photos) else say_lazily
     said = say(task, photos, Tiling(box, opened.card.window))
@@ -102,10 +117,12 @@ def _dataset(photo: Photo, said: Any, facts: Mapping[str, Any], card: ModelCard)
         "building": (sides, said[1], {"long_name": "probability of a building", **_COUNTS}),
     }
     axes: dict[str, Any] = {}
-    if len(said) > len(variables):
+    two = len(said) > len(variables) + 1
+    if two:
         variables |= _second(sides, said)
         axes["grade"] = ("grade", [1, 2, 3, 4], _legend(card.damage_classes))
         axes["flag"] = ("flag", list(card.flags))
+    variables["not_analysed"] = (sides, said[-1], _whys(_UNTOLD if two else _UNSAID))
     out = xr.Dataset(variables, {**axes, **_place(photo)}, dict(facts))
     if photo.image.odc.crs is not None and photo.mapping is None:
         return out.odc.assign_crs(photo.image.odc.crs)
@@ -116,21 +133,20 @@ def _dataset(photo: Photo, said: Any, facts: Mapping[str, Any], card: ModelCard)
 
 def _second(sides: list[Any], said: Any) -> dict[str, Any]:
     """The variables of two dates."""
-    reasons = {code: REASONS[code] for code in (NO_FIRST, NO_SECOND, OBSCURED)}
     given = "probability of each grade of damage, given a building"
     flags = "probability of water at the second date, of change, of what obscures the ground"
     return {
         "damage": (["grade", *sides], said[2:6], {"long_name": given, **_COUNTS}),
         "flags": (["flag", *sides], said[6:9], {"long_name": flags, **_COUNTS}),
-        "not_analysed": (
-            sides,
-            said[9],
-            {
-                "long_name": "why nothing can be said of damage",
-                "flag_values": np.array([0, *reasons], "uint8"),
-                "flag_meanings": _words(["analysed", *reasons.values()]),
-            },
-        ),
+    }
+
+
+def _whys(codes: Sequence[int]) -> dict[str, Any]:
+    """CF attributes of what is not analysed, and why."""
+    return {
+        "long_name": "why nothing can be said",
+        "flag_values": np.array([0, *codes], "uint8"),
+        "flag_meanings": _words(["analysed", *(REASONS[code] for code in codes)]),
     }
 
 
@@ -163,5 +179,7 @@ def _facts(model: Model, task: SayWindow, box: GeoBox) -> dict[str, Any]:
         "gsd_m": ground_gsd(box),
         "flips": int(task.flips),
     }
+    if task.detector is not None:
+        facts |= {"detector": task.detector.name, "detector_sha256": task.detector.sha256}
     names = ("stretch_before", "stretch_after")
     return facts | {name: tone.stretch.rule for name, tone in zip(names, task.tones, strict=False)}

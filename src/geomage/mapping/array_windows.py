@@ -10,7 +10,7 @@ import hashlib
 import threading
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from itertools import accumulate
 from pathlib import Path
@@ -20,7 +20,8 @@ import numpy as np
 from rasterio.windows import Window
 
 from geomage.errors import InputError, ModelError
-from geomage.geo import TileKey, Tiling
+from geomage.geo import TileKey, Tiling, overlap
+from geomage.mapping.array_foreign import DetectorSource, foreign_pixels, reach_of_cells
 from geomage.mapping.arrays import Photo, is_valid
 from geomage.mapping.date import mirrored
 from geomage.mapping.predict import (
@@ -30,7 +31,14 @@ from geomage.mapping.predict import (
     read_window,
     tile_counts,
 )
-from geomage.mapping.reasons import NO_FIRST, NO_SECOND, OBSCURED
+from geomage.mapping.reasons import (
+    FIRST_FOREIGN,
+    NO_FIRST,
+    NO_SECOND,
+    OBSCURED,
+    SECOND_FOREIGN,
+)
+from geomage.mapping.stretch import to_counts
 from geomage.mapping.tone import Tone
 from geomage.model import Model, ModelCard, default_model_path, load_model
 from geomage.workers import cores, threads_here
@@ -110,15 +118,20 @@ class SayWindow:
     shape: tuple[int, int]
     """(y, x) pixels of the arrays."""
     flips: bool = False
+    detector: DetectorSource | None = None
+    """What tells where an array is too far from what the model knows; None where nobody does."""
 
     @property
     def bands(self) -> tuple[str, ...]:
         """Names of what is said: those of the tiles of a map, and a code of why nothing is."""
-        return ONE_DATE if len(self.tones) == 1 else (*TWO_DATES, "not_analysed")
+        return (*(ONE_DATE if len(self.tones) == 1 else TWO_DATES), "not_analysed")
 
     def reach(self, core: Window, card: ModelCard) -> Window:
-        """The part of the arrays that a window needs."""
-        return mirrored(read_window(core, card), self.shape).there
+        """The part of the arrays that a window needs, of the model and of the detector."""
+        there = mirrored(read_window(core, card), self.shape).there
+        if self.detector is None:
+            return there
+        return _both(there, reach_of_cells(self.detector.open(), core, self.shape))
 
     def __call__(self, core: Window, dates: Sequence[np.ndarray]) -> np.ndarray:
         """Say it, uint8 (band, y, x).
@@ -128,37 +141,74 @@ class SayWindow:
             dates: values (band, y, x) of each date in its reach.
         """
         there = self.reach(core, self.model.open().card)
-        top, left = core.row_off - there.row_off, core.col_off - there.col_off
-        inner = np.s_[top : top + core.height, left : left + core.width]
-        valid = [is_valid(*one) for one in zip(dates, self.nodata, strict=True)]
-        seen = [one[inner] for one in valid]
+        shown = [
+            _Shown(there, values, is_valid(values, nodata), tone)
+            for values, nodata, tone in zip(dates, self.nodata, self.tones, strict=True)
+        ]
+        seen = [one.cut(core).valid for one in shown]
         if not seen[0].any():
-            return _with_code(np.zeros((len(self.bands), *seen[0].shape), "uint8"), seen)
-        said = self._counts(core, [*zip(dates, valid, self.tones, strict=True)], seen[0])
-        return said if len(seen) == 1 else _with_code(said, seen)
+            said = np.zeros((len(self.bands) - 1, *seen[0].shape), "uint8")
+            return _with_code(said, seen, [np.zeros_like(one) for one in seen])
+        said = self._counts(core, shown, seen[0])
+        return _with_code(said, seen, [self._foreign(core, one) for one in shown])
 
-    def _counts(
-        self, core: Window, dates: list[tuple[np.ndarray, np.ndarray, Tone]], seen: np.ndarray
-    ) -> np.ndarray:
+    def _counts(self, core: Window, dates: list[_Shown], seen: np.ndarray) -> np.ndarray:
         model, threads = self.model.open(), threads_here()
         mirror = mirrored(read_window(core, model.card), self.shape)
-        shown = [mirror.unfold(tone.counts(values, valid))[None] for values, valid, tone in dates]
+        parts = [one.cut(mirror.there) for one in dates]
+        shown = [mirror.unfold(one.tone.counts(one.values, one.valid))[None] for one in parts]
         with _gate(threads):
             said = answer(model, (shown[0], shown[-1]), flips=self.flips)
-        return tile_counts(said, seen, model.card, len(TWO_DATES if len(dates) > 1 else ONE_DATE))
+        return tile_counts(said, seen, model.card, len(self.bands) - 1)
+
+    def _foreign(self, core: Window, date: _Shown) -> np.ndarray:
+        """(y, x) bool of the core: where a date is too far from what the model knows."""
+        if self.detector is None:
+            return np.zeros((core.height, core.width), bool)
+        detector = self.detector.open()
+        part = date.cut(reach_of_cells(detector, core, self.shape))
+        counts = to_counts(date.tone.stretch, part.values[:3], part.valid)
+        with _gate(threads_here()):
+            return foreign_pixels(detector, core, counts, part.valid, self.shape)
 
 
-def _with_code(said: np.ndarray, seen: list[np.ndarray]) -> np.ndarray:
-    """Nothing is said of the second date where it is not seen; the last band tells why."""
-    if len(seen) == 1:
-        return said
-    out = np.zeros((len(TWO_DATES) + 1, *seen[0].shape), "uint8")
-    bands = min(len(said), len(TWO_DATES))
-    out[:bands] = said[:bands]
-    out[len(ONE_DATE) : -1] *= seen[1]
-    out[-1][out[_OBSCURED] > 127] = OBSCURED
-    out[-1][~seen[1]] = NO_SECOND
-    out[-1][~seen[0]] = NO_FIRST
+@dataclass(frozen=True)
+class _Shown:
+    """A part of one date."""
+
+    window: Window
+    values: np.ndarray  # (band, y, x)
+    valid: np.ndarray  # (y, x) bool
+    tone: Tone
+
+    def cut(self, window: Window) -> _Shown:
+        """A window that lies in this one."""
+        rows, cols = overlap(self.window, window).toslices()
+        return replace(
+            self, window=window, values=self.values[:, rows, cols], valid=self.valid[rows, cols]
+        )
+
+
+def _both(one: Window, other: Window) -> Window:
+    """The smallest window that holds two."""
+    top, left = min(one.row_off, other.row_off), min(one.col_off, other.col_off)
+    bottom = max(one.row_off + one.height, other.row_off + other.height)
+    right = max(one.col_off + one.width, other.col_off + other.width)
+    return Window(int(left), int(top), int(right - left), int(bottom - top))
+
+
+def _with_code(said: np.ndarray, seen: list[np.ndarray], foreign: list[np.ndarray]) -> np.ndarray:
+    """Nothing is said of a date where it is not seen, or foreign; the last band tells why."""
+    code = np.zeros(seen[0].shape, "uint8")
+    if len(seen) > 1:
+        code[foreign[1]] = SECOND_FOREIGN
+        code[said[_OBSCURED] > 127] = OBSCURED
+        code[~seen[1]] = NO_SECOND
+    code[foreign[0]] = FIRST_FOREIGN
+    code[~seen[0]] = NO_FIRST
+    out = np.concatenate([said, code[None]])
+    out[:-1, (code == NO_FIRST) | (code == FIRST_FOREIGN)] = 0
+    out[len(ONE_DATE) : -1, (code == NO_SECOND) | (code == SECOND_FOREIGN)] = 0
     return out
 
 

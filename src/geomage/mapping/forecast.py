@@ -5,23 +5,42 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from odc.geo.geobox import GeoBox
 
 from geomage.geo import Tiling, window_box
 from geomage.mapping.assess import refuse_given
+from geomage.mapping.foreign import around_cells, judged_bytes, judged_tiling
 from geomage.mapping.job import MapJob, open_model
 from geomage.mapping.plan import Plan, make_plan, memory_bytes, work_bytes, work_part
 from geomage.mapping.predict import read_window
 from geomage.model import Model
+from geomage.model.plausibility import Detector, detector_of, load_detector
 from geomage.workers import cores
 
-__all__ = ["Forecast", "forecast"]
+__all__ = ["Forecast", "Passed", "forecast"]
 
-_TRIAL = 2.0  # seconds the model is tried for
+_TRIAL = 2.0  # seconds that the model, and then the detector, is tried for
 _SIDE = 256  # px, the least that is answered at once while it is tried
-_REST = 1.5  # of the model's time, with looking before and composing after it: ours, a guess
+_REST = 1.5  # of their time, with looking before and composing after: ours, a guess
+
+
+@dataclass(frozen=True)
+class Passed:
+    """What one pass over the grid will take."""
+
+    tiles: int
+    seen_pixels: int
+    """What is seen of all tiles, halos included."""
+    mpx_per_second: float
+    """Of what is seen, measured; by all processes of the job."""
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock time on this machine alone, if every pixel holds data."""
+        return _REST * self.seen_pixels / (self.mpx_per_second * 1e6)
 
 
 @dataclass(frozen=True)
@@ -30,32 +49,39 @@ class Forecast:
 
     pixels: int
     """Of the grid the model sees; where there is no data it is not run."""
-    tiles: int
-    seen_pixels: int
-    """What the model sees, halos included."""
-    mpx_per_second: float
-    """Of what the model sees, measured."""
+    model: Passed
+    plausibility: Passed | None
+    """The pass that tells what is too far from what the model knows; None where there is none."""
     memory_bytes: int
     disk_bytes: int
     """While it runs, about; the product takes less."""
 
     @property
     def recomputation(self) -> float:
-        """Pixels seen for each pixel of the grid."""
-        return self.seen_pixels / self.pixels
+        """Pixels that the model sees for each pixel of the grid."""
+        return self.model.seen_pixels / self.pixels
 
     @property
     def seconds(self) -> float:
-        """Wall-clock time on this machine alone, if every pixel holds data."""
-        return _REST * self.seen_pixels / (self.mpx_per_second * 1e6)
+        """Wall-clock time of all passes."""
+        judged = self.plausibility
+        return self.model.seconds + (0.0 if judged is None else judged.seconds)
 
-    def as_dict(self) -> dict[str, float]:
+    def as_dict(self) -> dict[str, Any]:
         """JSON-able record."""
+        judged = self.plausibility
         return {
             "pixels": self.pixels,
-            "tiles": self.tiles,
+            "tiles": self.model.tiles,
             "recomputation": round(self.recomputation, 3),
-            "mpx_per_second": round(self.mpx_per_second, 3),
+            "mpx_per_second": round(self.model.mpx_per_second, 3),
+            "plausibility": None
+            if judged is None
+            else {
+                "tiles": judged.tiles,
+                "mpx_per_second": round(judged.mpx_per_second, 3),
+                "seconds": round(judged.seconds, 1),
+            },
             "seconds": round(self.seconds, 1),
             "memory_bytes": self.memory_bytes,
             "disk_bytes": self.disk_bytes,
@@ -63,7 +89,7 @@ class Forecast:
 
 
 def forecast(job: MapJob, check: Callable[[GeoBox], None] = lambda _: None) -> Forecast:
-    """Read the headers of the images and try the model for two seconds; write nothing.
+    """Read the headers of the images, try model and detector two seconds each; write nothing.
 
     Args:
         job: what to map.
@@ -77,35 +103,56 @@ def forecast(job: MapJob, check: Callable[[GeoBox], None] = lambda _: None) -> F
     plan = make_plan(job, model.card)
     check(window_box(plan.product, plan.part))
     refuse_given(job, plan)
-    tiling = Tiling(plan.work, model.card.window)
-    seen = 0
+    name = detector_of(model.path) if job.plausibility else None
+    detector = None if name is None else load_detector(name)
     part = work_part(plan)
-    keys = list(tiling.over(part))
-    for key in keys:
-        window = read_window(tiling.core(key), model.card)
-        seen += int(window.width) * int(window.height)
+    judged = 0 if detector is None else judged_bytes(detector.card)
     return Forecast(
         pixels=int(part.width * part.height),
-        tiles=len(keys),
-        seen_pixels=seen,
-        mpx_per_second=_speed(model, plan),
-        memory_bytes=memory_bytes(plan, model.card),
+        model=_modelled(model, plan),
+        plausibility=None if detector is None else _judged(detector, plan, job.jobs or 1),
+        memory_bytes=memory_bytes(plan, model.card, judged),
         disk_bytes=work_bytes(plan),
     )
 
 
-def _speed(model: Model, plan: Plan) -> float:
-    """Million pixels a second that the model sees, on noise, in windows like those of the job."""
+def _modelled(model: Model, plan: Plan) -> Passed:
+    """The pass of the model over both dates at once."""
     card = model.card
-    core = min(card.window, max(_SIDE, min(_shape(plan))))
-    side = -(-core // card.stride) * card.stride + 2 * card.halo
-    chip = np.random.default_rng(0).integers(0, 256, (1, 3, side, side), dtype="uint8")
+    tiling = Tiling(plan.work, card.window)
+    windows = [read_window(tiling.core(key), card) for key in tiling.over(work_part(plan))]
+    seen = sum(int(one.width) * int(one.height) for one in windows)
+    side = -(-_core(plan, card.window) // card.stride) * card.stride + 2 * card.halo
+    chip = _noise(side)[None]
+    return Passed(len(windows), seen, _speed(lambda: model.predict(chip, chip), side**2))
+
+
+def _judged(detector: Detector, plan: Plan, jobs: int) -> Passed:
+    """The pass of the detector, date after date, on one core of each process."""
+    card, dates = detector.card, 2 if plan.after else 1
+    tiling = judged_tiling(plan.work, card)
+    windows = [around_cells(card, tiling.core(key)) for key in tiling.over(work_part(plan))]
+    seen = sum(int(one.width) * int(one.height) for one in windows)
+    side = -(-_core(plan, tiling.side) // card.cell_px) * card.cell_px + 2 * card.halo_px
+    counts, valid = _noise(side), np.ones((side, side), bool)
+    speed = _speed(lambda: detector.score(counts, valid), side**2)
+    return Passed(dates * len(windows), dates * seen, speed * min(jobs, cores()))
+
+
+def _speed(look: Callable[[], object], pixels: int) -> float:
+    """Million pixels a second, of something that looks at so many at once."""
     start, runs = time.perf_counter(), 0
     while runs < 1 or time.perf_counter() - start < _TRIAL:
-        model.predict(chip, chip)
+        look()
         runs += 1
-    return runs * side**2 / (time.perf_counter() - start) / 1e6
+    return runs * pixels / (time.perf_counter() - start) / 1e6
 
 
-def _shape(plan: Plan) -> tuple[int, int]:
-    return (int(plan.work.shape[0]), int(plan.work.shape[1]))
+def _noise(side: int) -> np.ndarray:
+    """Counts (3, y, x) to be tried on."""
+    return np.random.default_rng(0).integers(0, 256, (3, side, side), dtype="uint8")
+
+
+def _core(plan: Plan, window: int) -> int:
+    """Side of the windows of a job without their halo, pixels."""
+    return min(window, max(_SIDE, min(map(int, plan.work.shape))))

@@ -18,12 +18,24 @@ from geomage.mapping.imagery import Imagery
 from geomage.mapping.journal import Work
 from geomage.mapping.regrid import Layer
 from geomage.mapping.runs import TileRun, tile_runs
-from geomage.model.plausibility import UNSEEN, Detector, load_detector
+from geomage.model.plausibility import UNSEEN, Detector, DetectorCard, load_detector
 from geomage.workers import Run
 
-__all__ = ["SIDE", "Judged", "ScoreTiles", "find_foreign", "score_store", "score_window"]
+__all__ = [
+    "SIDE",
+    "Judged",
+    "ScoreTiles",
+    "around_cells",
+    "find_foreign",
+    "judged_bytes",
+    "judged_tiling",
+    "score_part",
+    "score_store",
+    "score_window",
+]
 
-SIDE = 1024  # px, tiles of the grid that are scored at once; some hundred bytes a pixel
+SIDE = 1024  # px, tiles of the grid that are scored at once
+_PER_PIXEL = 100  # bytes of a tile with its halo: read 30, scored 67, as measured
 _RUN = 8  # tiles a task
 
 
@@ -58,25 +70,46 @@ def score_window(imagery: Imagery, date: Date, detector: Detector, core: Window)
         imagery: of the date.
         date: what is known of it.
         detector: what scores.
-        core: its corner lies on a corner of a cell of the grid.
+        core: the window; its cells are those of the grid that it touches.
     """
-    cell, halo = detector.card.cell_px, detector.card.halo_px
-    rows, cols = (-(-int(side) // cell) for side in (core.height, core.width))
-    around = Window(
-        int(core.col_off) - halo,
-        int(core.row_off) - halo,
-        cols * cell + 2 * halo,
-        rows * cell + 2 * halo,
-    )
-    counts = np.zeros((3, int(around.height), int(around.width)), "uint8")
-    valid = np.zeros(counts.shape[1:], bool)
+    around = around_cells(detector.card, core)
     grid = Window(0, 0, int(date.box.shape[1]), int(date.box.shape[0]))
-    here, inside = overlap(around, grid).toslices(), overlap(grid, around)
+    inside = overlap(grid, around)
     view = imagery.view(inside)
-    valid[here] = view.seen & (date.seen.read(inside)[0] > 0)
-    counts[(slice(None), *here)] = view.values * valid[here]
-    edge = halo // cell
-    return detector.score(counts, valid)[edge : edge + rows, edge : edge + cols]
+    valid = view.seen & (date.seen.read(inside)[0] > 0)
+    return score_part(detector, overlap(around, grid), around, view.values, valid)
+
+
+def around_cells(card: DetectorCard, core: Window) -> Window:
+    """The cells that a window touches, and the halo around them; may reach beyond the grid."""
+    cell, halo = card.cell_px, card.halo_px
+    top, left = (int(at) // cell * cell for at in (core.row_off, core.col_off))
+    bottom, right = (
+        -(-int(at + side) // cell) * cell
+        for at, side in ((core.row_off, core.height), (core.col_off, core.width))
+    )
+    return Window(left - halo, top - halo, right - left + 2 * halo, bottom - top + 2 * halo)
+
+
+def score_part(
+    detector: Detector, here: Window, around: Window, counts: np.ndarray, valid: np.ndarray
+) -> np.ndarray:
+    """Score the cells of a window of `around_cells`, (rows, cols) float32, without its halo.
+
+    Args:
+        detector: what scores.
+        here: the part of the window that lies on the grid; beyond it nothing is seen.
+        around: the window.
+        counts: (3, y, x) uint8 of that part.
+        valid: (y, x) bool, where they hold data.
+    """
+    shown = np.zeros((3, int(around.height), int(around.width)), "uint8")
+    seen = np.zeros(shown.shape[1:], bool)
+    seen[here.toslices()] = valid
+    shown[(slice(None), *here.toslices())] = counts * valid
+    edge = detector.card.halo_px // detector.card.cell_px
+    rows, cols = (side // detector.card.cell_px for side in seen.shape)
+    return detector.score(shown, seen)[edge : rows - edge, edge : cols - edge]
 
 
 @dataclass(frozen=True)
@@ -108,6 +141,16 @@ class ScoreTiles:
         return score_window(imagery, self.date, detector, core)[None]
 
 
+def judged_tiling(grid: GeoBox, card: DetectorCard) -> Tiling:
+    """The tiles of a grid that are scored at once, in whole cells."""
+    return Tiling(grid, SIDE // card.cell_px * card.cell_px)
+
+
+def judged_bytes(card: DetectorCard) -> int:
+    """Bytes that scoring a tile takes, estimated."""
+    return _PER_PIXEL * (SIDE // card.cell_px * card.cell_px + 2 * card.halo_px) ** 2
+
+
 def score_store(folder: Path, box: GeoBox, cell: int) -> TileStore:
     """Where scores are kept: a pixel a cell, cells from the upper left corner of a grid."""
     rows, cols = (-(-int(side) // cell) for side in box.shape)
@@ -129,7 +172,7 @@ def find_foreign(
         run: who does it.
     """
     card, grid = load_detector(detector).card, date.seen.store.tiling.box
-    tiling = Tiling(grid, SIDE // card.cell_px * card.cell_px)
+    tiling = judged_tiling(grid, card)
     scores = score_store(work.folder / f"score_{name}", grid, card.cell_px)
     task = ScoreTiles(date, tiling, scores, detector)
     keys = list(tiling.over(part))

@@ -22,6 +22,7 @@ from geomage.geo import (
 )
 
 __all__ = [
+    "LARGEST_GSD",
     "Picture",
     "common_box",
     "file_stamp",
@@ -31,12 +32,15 @@ __all__ = [
     "place",
     "read_header",
     "refuse_changed",
+    "refuse_gsd",
     "refuse_restamped",
     "same_pixels",
     "sha256_of",
+    "unused_gsd",
 ]
 
 LARGEST = 4 * 10**10  # px of one image; beyond it a header is taken for a mistake
+LARGEST_GSD = 1e4  # metres; beyond it a stated side of a pixel is a mistake
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,19 @@ def image_grid(facts: RasterFacts, gsd: float | None) -> GeoBox:
             f"{unread_place(facts.path)}"
         )
     return pixel_box(facts.shape, gsd)
+
+
+def refuse_gsd(gsd: float | None) -> None:
+    """Raise InputError where a stated side of a pixel is none."""
+    if gsd is not None and not 0 < gsd < LARGEST_GSD:
+        raise InputError(f"--gsd {gsd:g} is not a size of pixels in metres")
+
+
+def unused_gsd(facts: RasterFacts, gsd: float | None) -> tuple[str, ...]:
+    """A note where a stated side of a pixel is not used, for the image has its own."""
+    if gsd is None or facts.box.crs is None:
+        return ()
+    return (f"the images state their own pixel size; --gsd {gsd:g} was not used",)
 
 
 def refuse_changed(picture: Picture) -> None:

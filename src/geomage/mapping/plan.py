@@ -27,7 +27,14 @@ from geomage.geo import (
 )
 from geomage.geo.meridian import counts_from_seam, unrolled
 from geomage.mapping.job import Extent, MapJob
-from geomage.mapping.picture import Picture, common_box, place, read_header
+from geomage.mapping.picture import (
+    LARGEST_GSD,
+    Picture,
+    common_box,
+    place,
+    read_header,
+    unused_gsd,
+)
 from geomage.model import ModelCard
 
 COARSE = 2.0  # times the coarsest GSD of a model, beyond which a picture shows it nothing
@@ -65,7 +72,7 @@ def make_plan(job: MapJob, card: ModelCard) -> Plan:
     """
     if not job.before:
         raise InputError("no image of the first date was given")
-    if job.gsd is not None and not 0 < job.gsd < 1e4:
+    if job.gsd is not None and not 0 < job.gsd < LARGEST_GSD:
         raise InputError(
             f"--gsd {job.gsd:g} is not a size of pixels in metres; the model {card.name} maps "
             f"{card.gsd_min / FINE:g} to {COARSE * card.gsd_max:g} m"
@@ -324,9 +331,7 @@ def _notes(
     if adrift:
         said = "no CRS, so the stated place (geotransform or world file) is not used"
         return (f"{', '.join(adrift)}: {said}",)
-    if job.gsd is None or pictures[0].box.crs is None:
-        return ()
-    return (f"the images state their own pixel size; --gsd {job.gsd:g} was not used",)
+    return unused_gsd(pictures[0].facts, job.gsd)
 
 
 def _depth(job: MapJob, card: ModelCard, work: GeoBox) -> int:
@@ -349,10 +354,16 @@ def _depth(job: MapJob, card: ModelCard, work: GeoBox) -> int:
     return min(depth, _DEEPEST)
 
 
-def memory_bytes(plan: Plan, card: ModelCard) -> int:
-    """Peak of memory of one process that runs the model, estimated."""
+def memory_bytes(plan: Plan, card: ModelCard, judged: int = 0) -> int:
+    """Peak of memory of one process, estimated.
+
+    Args:
+        plan: the job.
+        card: of the model.
+        judged: bytes that the pass of a detector takes, which is another than the model's.
+    """
     fixed, each = _window_bytes(card, plan.work)
-    return fixed + plan.depth * each
+    return max(fixed + plan.depth * each, _BASE + judged)
 
 
 def _window_bytes(card: ModelCard, work: GeoBox) -> tuple[int, int]:

@@ -23,9 +23,16 @@ from geomage.geo import (
 )
 from geomage.geo.meridian import counts_from_seam
 from geomage.mapping.dates import read_dates
-from geomage.mapping.foreign import SIDE, ScoreTiles, score_store
+from geomage.mapping.foreign import ScoreTiles, judged_tiling, score_store
 from geomage.mapping.journal import open_work
-from geomage.mapping.picture import Picture, common_box, look, sha256_of
+from geomage.mapping.picture import (
+    Picture,
+    common_box,
+    look,
+    refuse_gsd,
+    sha256_of,
+    unused_gsd,
+)
 from geomage.mapping.plan import COARSE, work_grid
 from geomage.mapping.runs import tile_runs
 from geomage.model.plausibility import UNSEEN, Detector, DetectorCard, load_detector
@@ -85,7 +92,10 @@ def map_plausibility(
     refuse_file(job.out, overwrite=job.overwrite)
     if true_path(job.out) == true_path(job.image):
         raise OutputError(f"-o {job.out} is the input; choose another output")
+    refuse_gsd(job.gsd)
     picture = look(job.image, job.gsd)
+    for note in unused_gsd(picture.facts, job.gsd):
+        say(f"note: {note}")
     tiling = _tiling(picture, detector)
     identity = _identity(picture, tiling, detector)
     with (
@@ -169,4 +179,4 @@ def _tiling(picture: Picture, detector: Detector) -> Tiling:
             f"{picture.path} has pixels of {gsd:.2f} m; the detector {card.name} knows images of "
             f"{card.gsd_min:g} to {card.gsd_max:g} m: nothing in it can be judged"
         )
-    return Tiling(work_grid(box, gsd, card), SIDE // card.cell_px * card.cell_px)
+    return judged_tiling(work_grid(box, gsd, card), card)

@@ -34,6 +34,7 @@ from geomage.geo import (
 )
 from geomage.mapping.journal import Work, open_work
 from geomage.mapping.label_map import LabelMap, look_at_labels
+from geomage.mapping.picture import refuse_gsd, unused_gsd
 from geomage.mapping.runs import tile_runs
 from geomage.mapping.subject import LATTICE, Subject, look_at_subject, measure_subject
 from geomage.mapping.translate_tiles import TranslateTiles, halo_of
@@ -142,6 +143,8 @@ def _prepare(job: TranslateJob, say: Callable[[str], None]) -> _Ready:
     opened = job.opens()
     card = opened.translator.card
     subject = look_at_subject(job.image, card, gsd=job.gsd, scale=job.scale)
+    for note in unused_gsd(subject.facts, job.gsd):
+        say(f"note: {note}")
     labels = _labels(job, subject, card, say)
     side = _side(job, card)
     _refuse_part(subject, card, side)
@@ -159,8 +162,7 @@ def _refuse_output(job: TranslateJob) -> None:
 def _refuse_numbers(job: TranslateJob) -> None:
     if not 0 <= job.style <= LARGEST_STYLE:
         raise InputError(f"--style {job.style} is outside 0..{LARGEST_STYLE}: choose one within")
-    if job.gsd is not None and not 0 < job.gsd < 1e4:
-        raise InputError(f"--gsd {job.gsd:g} is not a size of pixels in metres")
+    refuse_gsd(job.gsd)
     if job.scale is not None and not 0 < job.scale < 1e4:
         raise InputError(f"--scale {job.scale:g} is not what a count can stand for: above 0")
 

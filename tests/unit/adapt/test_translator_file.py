@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -16,6 +16,7 @@ from onnx import TensorProto, helper
 
 from geomage.adapt import methods
 from geomage.adapt.baselines import BASELINES, HistogramParams
+from geomage.adapt.flow.translator import FlowNumbers
 from geomage.adapt.method import Method, Parts
 from geomage.adapt.translator_file import (
     open_translator,
@@ -49,6 +50,14 @@ class NoParams:
     """None."""
 
 
+@dataclass(frozen=True)
+class Numbers:
+    """Of the toy."""
+
+    steps: int
+    rate: float
+
+
 def build(parts: Parts) -> Same:
     session = onnxruntime.InferenceSession(parts.networks["double"])
     assert session.run(None, {"x": np.ones(1, np.float32)})[0] == 2
@@ -57,7 +66,7 @@ def build(parts: Parts) -> Same:
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    toy = Method(NoParams, lambda *_: None, build)
+    toy = Method(NoParams, lambda *_: None, build, numbers=Numbers)
     monkeypatch.setattr(methods, "METHODS", MappingProxyType({**BASELINES, "toy": toy}))
     write_parts(tmp_path, Parts(card(), TABLES, {"double": double()}, {"steps": 4, "rate": 0.1}))
     return tmp_path
@@ -222,6 +231,42 @@ def test_a_card_that_cannot_be_is_refused(run: Path, more: dict):
     table = json.loads((run / "translator.json").read_text())["card"]
     with pytest.raises(ModelError, match="card:"):
         open_translator(changed(run, card={**table, **more}))
+
+
+@pytest.mark.parametrize(
+    ("method", "edit", "said"),
+    [
+        ("histogram", {"strength": 1.5}, "strength = 1.5 is outside 0..1"),
+        ("histogram", {"strength": "1"}, "strength: expected float, got '1'"),
+        ("histogram", {"strenght": 1.0}, "unknown key 'strenght'"),
+        ("colour", {"map": "corall"}, "map = 'corall' .*coral"),
+        ("identity", {"steps": 4}, "unknown key 'steps'"),
+        ("flow", {"strength": -0.5}, "strength = -0.5 is outside 0..1"),
+        ("flow", {"steps": 0}, "steps = 0 is outside 1..10000"),
+        ("flow", {"steps": 4.5}, "steps: expected int, got 4.5"),
+        ("flow", {"source_noise": 1e6}, "source_noise = 1000000.0 is outside 0..100"),
+        ("flow", {"method": "hein"}, "no solver 'hein' .*heun"),
+        ("flow", {"times": [0.0, 0.7, 0.5, 1.0]}, "do not rise"),
+        ("flow", {"times": [0.0, 0.5]}, "do not rise"),
+        ("flow", {"student": True}, "a student without the times"),
+        ("flow", {"cell": 3}, "cell = 3 px"),
+        ("flow", {"classes": 7}, "told 7 classes, and its card names 2"),
+    ],
+)
+def test_numbers_edited_by_hand_have_the_limits_of_a_recipe(
+    tmp_path: Path, method: str, edit: dict, said: str
+):
+    row = methods.METHODS[method]
+    if method == "flow":
+        networks = dict.fromkeys(("velocity", "encode", "decode"), double())
+        told = replace(card(classes=("dry", "water")), method=method)
+        parts = Parts(told, {}, networks, asdict(FlowNumbers(classes=2)) | {"times": []})
+    else:
+        parts = row.fit(row.params(), fitting(tmp_path))
+    write_parts(tmp_path, parts)
+    open_translator(tmp_path)
+    with pytest.raises(ModelError, match=said):
+        open_translator(changed(tmp_path, numbers={**parts.numbers, **edit}))
 
 
 def test_a_nest_without_end_and_a_file_too_large_are_refused(run: Path):

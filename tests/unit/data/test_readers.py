@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import numpy as np
@@ -65,6 +66,20 @@ def test_xbd_burns_polygons_with_the_grade_after(tmp_path):
     np.testing.assert_array_equal(chip.labels, expected)
     assert chip.gsd_m == pytest.approx(0.6)
     assert chip.event == "mexico-earthquake"
+
+
+def test_xbd_tells_sun_and_day_of_both_dates_where_its_labels_do(tmp_path):
+    folder = made.xbd(tmp_path)
+    assert np.isnan(READERS["xbd"](folder, "test", "").chip(0).moments).all()
+    post = folder / "test/labels/mexico-earthquake_00000000_post_disaster.json"
+    label = json.loads(post.read_text())
+    for date, sun, taken in (("pre", 61.5, "2017-01-31T17:16:03.000Z"), ("post", 40, "yesterday")):
+        label["metadata"] |= {"sun_elevation": sun, "capture_date": taken}
+        post.with_name(post.name.replace("post", date)).write_text(json.dumps(label))
+    before, after = READERS["xbd"](folder, "test", "").chip(0).moments
+    assert before == (61.5, 31.0)
+    assert after.sun_deg == 40
+    assert np.isnan(after.day)
 
 
 def test_xbd_targets_are_rasters(tmp_path):

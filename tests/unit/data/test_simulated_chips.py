@@ -72,6 +72,15 @@ def test_a_folder_holds_chips_of_one_kind(floods, tmp_path: Path):
         keep_chips(tmp_path, floods.maker)
 
 
+def test_a_run_killed_before_its_mark_leaves_a_folder_that_can_be_used(floods, tmp_path: Path):
+    (tmp_path / "chips.123.part").write_text("{")
+    assert keep_chips(tmp_path, floods.maker).names == floods.names
+    (tmp_path / "chips.json").unlink()
+    (tmp_path / "mine.txt").write_text("dear")
+    with pytest.raises(InputError, match="no folder of chips"):
+        keep_chips(tmp_path, floods.maker)
+
+
 def test_the_flood_between_two_dates():
     maker = SimulatedFloodChips(replace(FLOODS, task="flood", sensors="s1"))
     chip = maker.make(1)
@@ -95,6 +104,25 @@ def test_pairs_answer_what_the_task_asks():
     assert ((made["building"].labels == 1) == (sample.landcover == 8))[known].all()
     seen = made["damage"].valid
     assert (made["damage"].labels == sample.damage)[seen].all()
+
+
+def test_towns_tell_how_high_the_sun_stood_and_kept_chips_remember(tmp_path: Path):
+    sample = SimulatedPairs(STREAM).pair(5)
+    maker = SimulatedPairChips(SimulatedPairParams("damage", 1, 5, STREAM))
+    made = maker.chip_of(sample, 0)
+    suns = [sample.facts[date]["sun_elevation"] for date in ("before", "after")]
+    assert [one.sun_deg for one in made.moments] == suns
+    assert np.isnan([one.day for one in made.moments]).all()  # a town has no calendar
+    source = keep_chips(tmp_path, maker)
+    source.chip(0)
+    kept = source.chip(0)
+    assert [kept.moment(k).sun_deg for k in (0, 1)] == suns
+    with np.load(source.path(0)) as file:
+        older = {name: file[name] for name in file if name != "moments"}
+    np.savez(source.path(0), **older)
+    assert np.isnan(source.chip(0).moment(1)).all()
+    with pytest.raises(InputError, match="1 moments for 2 dates"):
+        replace(made, moments=made.moments[:1])
 
 
 def test_what_burnt_is_asked_of_fires_and_unknown_in_smoke():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
 import socket
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import loop_stand_in
@@ -17,10 +18,13 @@ import pytest
 import torch
 from loop_stand_in import PARAMS, Brightness, Squares, run
 
+from geomage.data.tables import build
 from geomage.errors import InputError, RunError
+from geomage.learn import precision
 from geomage.learn.loop import learning_rate, training_step
 from geomage.learn.loop_params import LoopParams
 from geomage.learn.loop_state import new_state, read_batch, read_tensors
+from geomage.learn.objective import StepBatch
 from geomage.learn.processes import Group
 
 PATIENCE = 240  # seconds: a busy machine imports torch in half a minute
@@ -33,6 +37,16 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("loop") / "whole"
     run(out, Squares())
     return out
+
+
+@dataclass(frozen=True)
+class Stopped(Squares):
+    """Squares that end a run at a step as a person does."""
+
+    def batch(self, step: int, rank: int, world: int) -> StepBatch:
+        if step == self.killed:
+            raise KeyboardInterrupt
+        return super().batch(step, rank, world)
 
 
 def lines(out: Path) -> list[dict[str, float]]:
@@ -133,6 +147,40 @@ def test_mixed_precision_learns():
     ]
     assert losses[-1] < 0.95 * losses[0]
     assert all(p.dtype == torch.float32 for p in state.trained)
+
+
+@pytest.mark.parametrize("has", [False, True])
+def test_a_run_goes_on_in_the_precision_it_began_in(
+    *, has: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+):
+    machines = {"there": {"avx512_bf16": has}, "here": {"amx_bf16": not has}}
+    monkeypatch.setattr(loop_stand_in, "PARAMS", replace(PARAMS, bfloat16=None))
+    for name, killed in (("there", 7), ("here", 10**6)):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda name=name: machines[name])
+        with contextlib.suppress(KeyboardInterrupt):
+            run(tmp_path, Stopped(killed=killed))
+    for name in ("checkpoint", "network"):
+        assert read_tensors(tmp_path / f"{name}.safetensors")[1]["bfloat16"] is has
+    assert {line["bfloat16"] for line in lines(tmp_path) if "total" in line} == {has}
+    assert ("goes on in it" in capsys.readouterr().err) == has
+
+
+def test_the_precision_of_a_machine_is_found_out(monkeypatch: pytest.MonkeyPatch):
+    for flag in ("avx512_bf16", "amx_bf16"):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda flag=flag: {flag: True})
+        assert precision.settle_bfloat16(ALONE, asked=None)
+        assert not precision.settle_bfloat16(ALONE, asked=False)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
+    assert not precision.settle_bfloat16(ALONE, asked=None)
+    assert precision.settle_bfloat16(ALONE, asked=True)
+
+
+def test_a_recipe_may_state_the_precision_or_not():
+    for stated in ({"bfloat16": True}, {"bfloat16": False}, {"bfloat16": None}):
+        assert asdict(build(LoopParams, stated, "loop"))["bfloat16"] is stated["bfloat16"]
+    assert LoopParams().bfloat16 is None
+    with pytest.raises(InputError, match="expected bool, got 1"):
+        build(LoopParams, {"bfloat16": 1}, "loop")
 
 
 def test_the_rate_rises_then_falls_to_its_last_share():

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,14 +18,16 @@ from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
 from rasterio.windows import Window
 
+from geomage.data.stream import SimulatedPairs, StreamParams
 from geomage.errors import InputError, ModelError
 from geomage.geo import Raster, Stretch, TileStore, Tiling, write_cog
-from geomage.mapping import Tone, apply, measure_tone
+from geomage.mapping import MapJob, Tone, apply, array_foreign, engine, map_rasters, measure_tone
 from geomage.mapping.array_windows import ModelSource
 from geomage.mapping.date import Date
 from geomage.mapping.imagery import find_stretch
 from geomage.mapping.picture import look
 from geomage.mapping.predict import Predict, model_store
+from geomage.mapping.reasons import FIRST_FOREIGN, SECOND_FOREIGN
 from geomage.mapping.regrid import Layer
 from geomage.model import load_model
 from tiny_network import write_tiny_network
@@ -78,8 +81,65 @@ def test_the_numbers_are_those_of_the_engine(tmp_path: Path, model: Path, kind: 
     np.testing.assert_array_equal(got.damage, want[2:6] * masks[1])
     np.testing.assert_array_equal(got.flags, want[6:9] * masks[1])
     alone = apply(array(first, nodata=0), None, model, tones=TONES[:1])
-    assert set(alone) == {"landcover", "building"}
+    assert set(alone) == {"landcover", "building", "not_analysed"}
     np.testing.assert_array_equal(alone.building, want[1])
+    np.testing.assert_array_equal(alone.not_analysed, ~masks[0])
+
+
+@pytest.fixture(scope="module")
+def towns() -> tuple[np.ndarray, np.ndarray]:
+    """A simulated town, and the same with noise on its left, equal in all bands: no camera's."""
+    params = StreamParams(size_px=SIDE, gsd_m=(0.49, 0.5), no_data=0.0, styles={"suburb": 1.0})
+    town = np.maximum(SimulatedPairs(params).pair(1).before, 1)
+    noisy = town.copy()
+    noisy[:, :, :192] = np.random.default_rng(0).integers(1, 255, (1, SIDE, 192), "uint8")
+    return town, noisy
+
+
+@pytest.mark.parametrize("window", [256, 288])  # px, the second of no whole cells
+def test_what_is_too_far_is_what_a_map_leaves_out(
+    towns: tuple[np.ndarray, np.ndarray],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    window: int,
+) -> None:
+    town, noisy = towns
+    model = write_tiny_network(tmp_path / "tiny.onnx", window=window)
+    for module in (engine, array_foreign):
+        monkeypatch.setattr(module, "detector_of", lambda _: "line-1")
+    paths = [
+        write_cog(tmp_path / f"{name}.tif", Raster(image, BOX, 0))
+        for name, image in (("after", town), ("before", noisy))
+    ]
+    job = MapJob(before=(paths[1],), after=(paths[0],), out=tmp_path / "out", model=model)
+    with map_rasters(job) as result:
+        with rasterio.open(result.rasters["landcover"]) as file:
+            left_out = file.read(1) == 0
+        facts = result.facts["too_far"]
+    images = [array(noisy, nodata=0), array(town, nodata=0)]
+    got = apply(*images, model)
+    far = got.not_analysed.values == FIRST_FOREIGN
+    assert 0 < far.sum() == left_out.sum() < left_out.size
+    np.testing.assert_array_equal(far, left_out)
+    assert facts["before"]["too_far"] == far[::64, ::64].sum()
+    for one in (got.landcover, got.building, got.damage, got.flags):
+        assert not one.values[..., far].any()
+    lazy = apply(images[0].chunk({"y": 100}), images[1].chunk({"x": 70}), model)
+    assert lazy.compute(scheduler="threads").identical(got)
+    assert got.attrs["detector"] == "line-1"
+    turned = apply(images[1], images[0], model)
+    assert ((turned.not_analysed == SECOND_FOREIGN).values == far).all()
+    assert not turned.damage.values[:, far].any()
+    assert turned.landcover.values.all()
+    free = apply(*images, model, plausibility=False)
+    assert (free.not_analysed != FIRST_FOREIGN).all()
+    assert free.landcover.values.all()
+    assert "detector" not in free.attrs
+
+
+def test_another_detector_than_the_one_work_began_with_is_refused() -> None:
+    with pytest.raises(ModelError, match="another detector"):
+        array_foreign.DetectorSource("line-1", "0" * 64).open()
 
 
 def test_where_nothing_can_be_said_it_says_why_and_names_no_grade(model: Path) -> None:
@@ -331,7 +391,7 @@ def test_the_page_on_notebooks_runs_as_it_stands(project: Path, tmp_path, monkey
         exec(code, names)  # noqa: S102 -- our own page
     part = names["part"]
     assert part.sizes == {"y": 128, "x": 128, "grade": 4, "flag": 3}
-    assert float(names["destroyed"].max()) <= 1
+    assert (names["destroyed"].isnull() == (part.not_analysed != 0)).all()
     for variable in names["result"]:
         assert f"`{variable}`" in page
 

@@ -315,6 +315,13 @@ def test_another_size_of_pixels_is_refused(tmp_path: Path):
     assert np.array_equal(translated(path, Same(), gsd=0.5), counts())
 
 
+def test_a_size_of_pixels_that_is_not_used_is_told(image: Path):
+    told: list[str] = []
+    job = TranslateJob(image=image, out=image.with_name("out.tif"), opens=opener(Same()), gsd=0.9)
+    translate_raster(job, told.append)
+    assert told == ["note: the images state their own pixel size; --gsd 0.9 was not used"]
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [({"style": -1}, "--style"), ({"gsd": 0.0}, "--gsd"), ({"scale": -1.0}, "--scale")],

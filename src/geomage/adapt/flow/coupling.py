@@ -25,6 +25,7 @@ __all__ = [
     "Coupling",
     "CouplingParams",
     "Layout",
+    "compared",
     "couple",
     "couple_at_random",
     "measure_layout",
@@ -96,6 +97,15 @@ class Coupling(NamedTuple):
 
     target: Int[np.ndarray, " item"]
     turn: Int[np.ndarray, " item"]
+
+
+def compared(source: Crops, target: Crops, params: CouplingParams) -> tuple[str, ...]:
+    """Features that two domains are compared by: those with a weight that both tell of."""
+    sun, season = (
+        all(np.isfinite(one.moment[:, k]).any() for one in (source, target)) for k in (0, 1)
+    )
+    told = {"cover": True, "structure": True, "gsd": True, "sun": sun, "season": season}
+    return tuple(name for name, known in told.items() if known and getattr(params, name) > 0)
 
 
 def measure_layout(crops: Crops, cover: Float[np.ndarray, "item cls"], grid: int) -> Layout:

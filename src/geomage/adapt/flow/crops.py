@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
@@ -17,7 +17,6 @@ from geomage.errors import CorruptError, InputError, RunError
 
 __all__ = [
     "Crops",
-    "Dated",
     "PoolParams",
     "cut_pool",
     "cut_twin_pools",
@@ -45,14 +44,6 @@ class PoolParams:
             raise InputError(f"pool: count = {self.count} is outside 2..1000000")
         if self.renew < 0:
             raise InputError(f"pool: renew = {self.renew} steps is below 0")
-
-
-@runtime_checkable
-class Dated(Protocol):
-    """A source that knows when its chips were seen."""
-
-    def moment(self, index: int, date: int) -> tuple[float, float]:
-        """Sun's elevation in degrees and day of the year, each NaN where nobody knows."""
 
 
 class Crops(NamedTuple):
@@ -105,7 +96,7 @@ def cut_pool(source: ChipSource, count: int, crop: int, seed: Sequence[int], wha
     for index, chip, many in _chips_of(source, count, seed, what):
         rng = np.random.default_rng([*seed, index, many])
         places = [_some_place(chip, crop, rng) for _ in range(many)]
-        parts.append(_cut(source, chip, index, places, crop))
+        parts.append(_cut(chip, places, crop))
     return _refuse_blank(_joined(parts), what)
 
 
@@ -132,8 +123,8 @@ def cut_twin_pools(
             )
         rng = np.random.default_rng([*seed, index, many])
         places = [_some_place(chip, crop, rng) for _ in range(many)]
-        ours.append(_cut(source, chip, index, places, crop))
-        theirs.append(_cut(target, twin, index, places, crop))
+        ours.append(_cut(chip, places, crop))
+        theirs.append(_cut(twin, places, crop))
     return _refuse_blank(_joined(ours), "source"), _refuse_blank(_joined(theirs), "target")
 
 
@@ -176,7 +167,7 @@ def _some_place(chip: Chip, crop: int, rng: np.random.Generator) -> _Place:
     return best
 
 
-def _cut(source: ChipSource, chip: Chip, index: int, places: Sequence[_Place], crop: int) -> Crops:
+def _cut(chip: Chip, places: Sequence[_Place], crop: int) -> Crops:
     labels = np.full(chip.valid.shape, UNKNOWN, np.uint8) if chip.labels is None else chip.labels
     each = []
     for date, y, x in places:
@@ -184,8 +175,7 @@ def _cut(source: ChipSource, chip: Chip, index: int, places: Sequence[_Place], c
         valid = _filled(chip.valid[window], crop)
         pixels = (_filled(chip.pixels[date][window], crop) * valid).astype(np.float32)
         told = np.where(valid, _filled(labels[window], crop), UNKNOWN).astype(np.uint8)
-        moment = source.moment(index, date) if isinstance(source, Dated) else (np.nan, np.nan)
-        facts = np.array([chip.gsd_m]), np.array([moment], float)
+        facts = np.array([chip.gsd_m]), np.array([chip.moment(date)], float)
         each.append(Crops(pixels[None], valid[None], told[None], *facts))
     return _joined(each)
 

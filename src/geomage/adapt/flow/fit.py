@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
@@ -9,6 +10,7 @@ import torch
 from torch import nn
 
 from geomage.adapt.flow.codec import AnyCodec, Codecs, LatentCodec, PixelCodec, pixel_codec
+from geomage.adapt.flow.coupling import compared
 from geomage.adapt.flow.cover_reader import fit_cover_reader
 from geomage.adapt.flow.distil import Distillation, Lesson
 from geomage.adapt.flow.flow_batches import FlowBatches
@@ -29,8 +31,12 @@ from geomage.learn.run_folder import RunPaths
 from geomage.model.autoencoder import Autoencoder, build_autoencoder
 from geomage.model.velocity import VelocityNetwork, build_velocity
 
-__all__ = ["fit_flow", "fit_latent_flow"]
+__all__ = ["COUPLING", "fit_flow", "fit_latent_flow"]
 
+COUPLING = "coupling.json"
+"""In the run folder: how crops were paired, and by which features."""
+
+_STEPPED = "bogacki-shampine"  # what marches over the times that the adaptive solver chose
 _PROBED = 8  # crops that the adaptive solver chooses its times on
 
 
@@ -52,6 +58,11 @@ class _Run:
     def same_bands(self) -> bool:
         """Whether both domains have the same bands."""
         return self.batches.channels[0] == self.batches.channels[1]
+
+    @property
+    def strength(self) -> float:
+        """How much of the way a translation goes."""
+        return self.params.way(paired=self.fitting.domains.paired)
 
     def learn(self, objective: Objective, name: str, share: float = 1.0) -> nn.Module:
         """Train in a folder of its own; return the averaged network, on the CPU."""
@@ -103,12 +114,23 @@ def _begin(params: FlowParams, fitting: Fitting, told: object, *, cell: int) -> 
     run = {"crop": fitting.crop, "batch": fitting.batch, "seed": fitting.seed}
     mark = recipe_hash({"params": told, "run": run, "loop": asdict(fitting.loop)})
     made = _Run(params, fitting, batches, mark)
-    if not made.same_bands and params.strength != 1:
+    if not made.same_bands and made.strength != 1:
         raise InputError(
-            f"flow: strength = {params.strength:g}, and source and target have other bands, so "
+            f"flow: strength = {made.strength:g}, and source and target have other bands, so "
             "that there is no half-way: set it to 1"
         )
+    _note_coupling(made)
     return made
+
+
+def _note_coupling(run: _Run) -> None:
+    """Write which features made the pairs: what only one domain tells is not compared."""
+    kind = "paired" if run.fitting.domains.paired else run.params.pairs.coupling.kind
+    features = compared(*run.pairs, run.params.pairs.coupling) if kind == "optimal" else ()
+    file = run.fitting.out / COUPLING
+    part = file.with_suffix(".part")
+    part.write_text(json.dumps({"kind": kind, "compared": features}) + "\n", encoding="utf-8")
+    part.replace(file)
 
 
 # ------------------------------------------------------------------------------ values
@@ -175,8 +197,8 @@ def _flow(run: _Run, codecs: Codecs, method: str) -> Parts:
     )
     learnt = run.learn(FlowMatching(network, codecs, params.path, guidance), "velocity")
     numbers = FlowNumbers(
-        params.strength,
-        params.solver.method,
+        run.strength,
+        _STEPPED if params.solver.method == ADAPTIVE else params.solver.method,
         (),
         params.solver.steps,
         params.path.source_noise,
@@ -186,7 +208,7 @@ def _flow(run: _Run, codecs: Codecs, method: str) -> Parts:
         cell=codecs.source.stride,
         square=run.fitting.crop if params.network == "transformer" else 0,
     )
-    if params.distil.steps and params.strength > 0:
+    if params.distil.steps and run.strength > 0:
         learnt, numbers = _distilled(run, learnt, codecs, guidance, numbers)
     elif params.solver.method == ADAPTIVE:
         numbers = _with_times(run, learnt, codecs, guidance, numbers)
@@ -247,4 +269,4 @@ def _with_times(
     times = solve(v, x, run.params.solver, begin, 1.0).times if numbers.strength else (0.0, 1.0)
     scale = numbers.strength or 1.0
     even = tuple((t - begin) / scale for t in times[1:-1])
-    return replace(numbers, method="bogacki-shampine", times=(0.0, *even, 1.0))
+    return replace(numbers, times=(0.0, *even, 1.0))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from geomage.adapt.flow.params import FlowParams, LatentFlowParams
-from geomage.adapt.flow.translator import build_flow
+from geomage.adapt.flow.translator import FlowNumbers, build_flow
 from geomage.adapt.method import Fitting, Method, Parts
 
 __all__ = ["FLOWS"]
@@ -27,13 +27,18 @@ def _fit_latent_flow(params: LatentFlowParams, fitting: Fitting) -> Parts:
 FLOWS: Mapping[str, Method] = MappingProxyType(
     {
         "flow": Method(
-            FlowParams, _fit_flow, build_flow, lambda p, paired: p.pairs.by_cover(paired=paired)
+            FlowParams,
+            _fit_flow,
+            build_flow,
+            lambda p, paired: p.pairs.by_cover(paired=paired),
+            FlowNumbers,
         ),
         "latent-flow": Method(
             LatentFlowParams,
             _fit_latent_flow,
             build_flow,
             lambda p, paired: p.latent.least_iou > 0 or p.flow.pairs.by_cover(paired=paired),
+            FlowNumbers,
         ),
     }
 )

@@ -17,6 +17,7 @@ from geomage.model.velocity_blueprint import (
 __all__ = ["DistilParams", "FlowParams", "LatentFlowParams", "LatentParams"]
 
 NETWORKS = ("unet", "transformer")
+_UNPAIRED = 0.6  # of the way, where no pair tells what becomes of a place
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,10 @@ class FlowParams:
 
     network: str = "unet"
     """unet, whose windows join without seams at any size; or transformer, on blended squares."""
-    unet: VelocityUNetParams = field(default_factory=VelocityUNetParams)
+    unet: VelocityUNetParams = field(
+        default_factory=lambda: VelocityUNetParams((48, 64, 96), fold=2)
+    )
+    """Folded: half the time of as good a step of one that is not."""
     transformer: VelocityTransformerParams = field(default_factory=VelocityTransformerParams)
     pairs: PairParams = field(default_factory=PairParams)
     """Pools of crops, and what couples them."""
@@ -49,8 +53,10 @@ class FlowParams:
     """Noise on the source and half-way; values have deviation 1."""
     solver: SolverParams = field(default_factory=lambda: SolverParams("euler", 4))
     """Of translations. Times of the adaptive one are chosen once, on crops of the source."""
-    strength: float = 1.0
-    """0..1: how much of the way a translation goes; 0 changes nothing."""
+    strength: float | None = None
+    """0..1: how much of the way a translation goes; 0 changes nothing. None: .6 of it, beyond which
+    edges are lost and the grain of the path stays in the picture; all of it where pairs say where
+    to go."""
     labelled: float = 0.8
     """Share of the crops whose label map is told; 0 for a network that is never told one."""
     told_source: bool = False
@@ -61,9 +67,15 @@ class FlowParams:
         if self.network not in NETWORKS:
             near = near_names(self.network, NETWORKS)
             raise InputError(f"flow: no network {self.network!r}{near}: {', '.join(NETWORKS)}")
-        for name in ("strength", "labelled"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise InputError(f"flow: {name} = {getattr(self, name):g} is outside 0..1")
+        for name, value in (("strength", self.strength), ("labelled", self.labelled)):
+            if value is not None and not 0 <= value <= 1:
+                raise InputError(f"flow: {name} = {value:g} is outside 0..1")
+
+    def way(self, *, paired: bool) -> float:
+        """How much of the way a translation between two domains goes, 0..1."""
+        if self.strength is not None:
+            return self.strength
+        return 1.0 if paired else _UNPAIRED
 
     @property
     def velocity(self) -> VelocityParams:

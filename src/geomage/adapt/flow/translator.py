@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,18 +14,28 @@ from jaxtyping import Float
 
 from geomage.adapt.flow.path import LinearPath, Values
 from geomage.adapt.flow.place_noise import place_noise
-from geomage.adapt.flow.solver import even_times, march
+from geomage.adapt.flow.solver import SOLVERS, even_times, march
 from geomage.adapt.flow.squares import over_squares
 from geomage.adapt.method import Parts
 from geomage.data.chip import UNKNOWN
+from geomage.data.limits import CHANCE, Limits, refuse_outside
 from geomage.data.translation import Figures, TranslatorCard, Window
-from geomage.errors import InputError, ModelError
+from geomage.errors import InputError, ModelError, near_names
 from geomage.model.run_onnxruntime import open_session
 
 __all__ = ["FlowNumbers", "FlowTranslator", "build_flow"]
 
 _RADAR_UM = 1e4
 _THREADS = 1
+_CELLS = (1, 2, 4)  # pixels of a side: pixels themselves, and strides of `LatentParams`
+_STEPS = (1, 10_000)
+_LIMITS: Limits = {
+    "strength": CHANCE,
+    "steps": _STEPS,
+    "source_noise": (0.0, 100.0),
+    "classes": (0, UNKNOWN),
+    "square": (0, 4096),
+}
 
 
 @dataclass(frozen=True)
@@ -54,8 +65,21 @@ class FlowNumbers:
     student: bool = False
 
     def __post_init__(self) -> None:
-        if not 0 <= self.strength <= 1:
-            raise InputError(f"flow: strength = {self.strength:g} is outside 0..1")
+        refuse_outside("flow", vars(self), _LIMITS)
+        if self.method not in SOLVERS:
+            near = near_names(self.method, SOLVERS)
+            raise InputError(f"flow: no solver {self.method!r}{near}: {', '.join(SOLVERS)}")
+        if self.cell not in _CELLS:
+            raise InputError(f"flow: cell = {self.cell} px is none of {_CELLS}")
+        self._refuse_times()
+
+    def _refuse_times(self) -> None:
+        """Raise InputError at times that do not rise to 1, or are not those of a student."""
+        rise = all(a < b for a, b in pairwise(self.times)) and self.times[-1:] == (1.0,)
+        if self.times and not (rise and self.times[0] >= 0 and len(self.times) <= _STEPS[1] + 1):
+            raise InputError(f"flow: times = {list(self.times)} do not rise from 0 or more to 1")
+        if self.student and not self.times:
+            raise InputError("flow: a student without the times that it has learnt")
         if self.student and self.strength and abs(self.times[0] - (1 - self.strength)) > 1e-9:
             raise InputError(
                 f"flow: it has learnt to go from time {self.times[0]:g} in few steps: strength "
@@ -85,6 +109,11 @@ class FlowTranslator:
             raise InputError(
                 f"{self.card.name}: source and target have other bands, there is no half-way: "
                 f"strength must be 1, not {self.numbers.strength:g}"
+            )
+        if self.numbers.classes not in {0, len(self.card.classes)}:
+            raise InputError(
+                f"{self.card.name}: told {self.numbers.classes} classes, and its card names "
+                f"{len(self.card.classes)}"
             )
 
     def __getstate__(self) -> dict[str, Any]:

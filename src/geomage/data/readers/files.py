@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from geomage.data.chip import UNKNOWN, Channel, Chip
+from geomage.data.chip import UNKNOWN, Channel, Chip, Moment
 from geomage.errors import BudgetError, CorruptError, InputError, near_names
 from geomage.geo import Raster, ground_gsd, read_raster
 
@@ -146,6 +146,7 @@ def chip_of(
     channels: tuple[Channel, ...],
     gsd_m: float,
     labels: np.ndarray | None,
+    moments: tuple[Moment, ...] = (),
 ) -> Chip:
     """Put a chip together; labels of pixels without data at any date become `UNKNOWN`.
 
@@ -155,6 +156,7 @@ def chip_of(
         channels: one a band.
         gsd_m: metres.
         labels: (y, x), or None.
+        moments: of the dates, where the dataset tells.
     """
     shapes = {values.shape for values, _ in dates}
     if len(shapes) > 1:
@@ -163,7 +165,7 @@ def chip_of(
     if labels is not None and labels.shape == valid.shape:
         labels = np.where(valid, labels, UNKNOWN).astype(np.uint8)
     pixels = np.stack([values for values, _ in dates])
-    return Chip(files.name, pixels, channels, gsd_m, valid, labels, files.event)
+    return Chip(files.name, pixels, channels, gsd_m, valid, labels, files.event, moments)
 
 
 def gsd_of(raster: Raster, otherwise: float) -> float:

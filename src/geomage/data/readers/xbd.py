@@ -13,6 +13,8 @@ A plain folder of `hurricane-harvey_00000005_before.png`, `…_after.png`, `…_
 from __future__ import annotations
 
 import json
+from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -25,7 +27,7 @@ import shapely.errors
 import shapely.wkt
 from jaxtyping import UInt8
 
-from geomage.data.chip import UNKNOWN, Chip
+from geomage.data.chip import UNKNOWN, Chip, Moment
 from geomage.data.readers.bands import RGB
 from geomage.data.readers.files import (
     COUNTS,
@@ -128,13 +130,15 @@ def _read(files: ChipFiles, *, polygons: bool) -> Chip:
     dates = [read_bands(path, 3, COUNTS) for path in files.images]
     raster = dates[0][2]
     gsd, labels = gsd_of(raster, _GSD), None
+    moments: tuple[Moment, ...] = ()
     if files.label is not None and polygons:
         table = _table(files.label)
+        moments = _told_moments(files.label, table)
         gsd = gsd_of(raster, _told_gsd(table))
         labels = burn_polygons(files.label, table, dates[0][1].shape)
     elif files.label is not None:
         labels = read_labels(files.label, _VALUES)
-    return chip_of(files, [date[:2] for date in dates], RGB, gsd, labels)
+    return chip_of(files, [date[:2] for date in dates], RGB, gsd, labels, moments)
 
 
 def _table(path: Path) -> dict[str, Any]:
@@ -151,6 +155,22 @@ def _told_gsd(table: dict[str, Any]) -> float:
     """Metres a pixel: that of the panchromatic band, to which images were sharpened."""
     told = table.get("metadata", {}).get("pan_resolution")
     return float(told) if isinstance(told, int | float) and 0.1 < told < 5 else _GSD
+
+
+def _told_moments(path: Path, after: dict[str, Any]) -> tuple[Moment, Moment]:
+    """Of both dates: the label of the first lies beside that of the second, which is at `path`."""
+    first = path.with_name(path.name.replace(_POST, _PRE))
+    return (_moment(_table(first)) if first.is_file() else Moment(), _moment(after))
+
+
+def _moment(table: dict[str, Any]) -> Moment:
+    """Sun and day as the catalogue of the images told them; NaN where it did not."""
+    told = table.get("metadata", {})
+    sun, taken = told.get("sun_elevation"), told.get("capture_date")
+    moment = Moment(float(sun)) if isinstance(sun, int | float) and -90 <= sun <= 90 else Moment()
+    with suppress(TypeError, ValueError):  # no date, or none of ISO 8601
+        moment = moment._replace(day=float(datetime.fromisoformat(taken).timetuple().tm_yday))
+    return moment
 
 
 def burn_polygons(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import math
 import pickle
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from geomage.adapt.flow.squares import over_squares
 from geomage.adapt.flow.translator import build_flow
 from geomage.adapt.method import Domains, Fitting
 from geomage.adapt.methods import METHODS
+from geomage.data.chip import Chip, Moment
 from geomage.data.translation import TranslatedChips, Window, measure_figures, translate_chip
 from geomage.errors import InputError, ModelError, RunError
 from geomage.learn.loop_params import LoopParams
@@ -30,7 +33,7 @@ LOOP = LoopParams(
     steps=30, epoch=30, learning_rate=5e-3, ema=0.9, bfloat16=False, device="cpu", threads=1
 )
 PAIRS = PairParams(PoolParams(16), CouplingParams())
-PARAMS = FlowParams(unet=VelocityUNetParams((8, 12), 1, 16), pairs=PAIRS)
+PARAMS = FlowParams(unet=VelocityUNetParams((8, 12), 1, 16), pairs=PAIRS, strength=1.0)
 DOMAINS = Domains(Houses(), Houses(TARGET, seed=1))
 
 
@@ -73,6 +76,41 @@ def test_strength_0_returns_the_input_and_more_changes_more(parts, window):
     moved = [np.abs(said(parts, window, strength=s) - window.pixels).mean() for s in (0.2, 0.6, 1)]
     assert moved == sorted(moved)
     assert moved[0] > 0
+
+
+def test_it_goes_part_of_the_way_unless_pairs_say_where_to_go(tmp_path):
+    unsaid, short = replace(PARAMS, strength=None), replace(LOOP, steps=1, epoch=1)
+    assert fit(tmp_path, unsaid, loop=short).numbers["strength"] == 0.6
+    twins = Domains(Houses(), Houses(TARGET), paired=True)
+    (tmp_path / "twins").mkdir()
+    assert fit(tmp_path / "twins", unsaid, twins, loop=short).numbers["strength"] == 1
+    assert unsaid.way(paired=False) == FlowParams().way(paired=False)
+
+
+@dataclass(frozen=True)
+class Sunny(Houses):
+    """Houses whose sun is known, and the day of them where it is told."""
+
+    day: float = math.nan
+
+    def chip(self, index: int) -> Chip:
+        return replace(super().chip(index), moments=(Moment(20.0 + 10 * index, self.day),))
+
+
+@pytest.mark.parametrize(
+    ("domains", "features"),
+    [
+        (DOMAINS, ["cover", "structure", "gsd"]),
+        (Domains(Sunny(), Houses(TARGET)), ["cover", "structure", "gsd"]),
+        (Domains(Sunny(day=5.0), Sunny(TARGET)), ["cover", "structure", "gsd", "sun"]),
+        (Domains(Houses(), Houses(TARGET), paired=True), []),
+    ],
+    ids=["neither", "one", "both", "pairs"],
+)
+def test_a_run_says_what_its_pairs_were_chosen_by(tmp_path, domains, features):
+    fit(tmp_path, domains=domains, loop=replace(LOOP, steps=1, epoch=1))
+    found = json.loads((tmp_path / "coupling.json").read_text())
+    assert found == {"kind": "paired" if domains.paired else "optimal", "compared": features}
 
 
 def test_it_moves_the_source_towards_the_target(parts):
