@@ -37,7 +37,7 @@ from geomage.model.architecture import Architecture
 from geomage.model.velocity_blueprint import VelocityUNetParams
 
 _LEVELS = 1000
-SMALL = {"unet": VelocityUNetParams((16, 24, 32))}
+SMALL = {"unet": VelocityUNetParams((16, 24, 32)), "strength": 1.0}
 """Of flows: minutes of one core."""
 
 

@@ -15,6 +15,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from geomage.errors import InputError, OutputError
 from geomage.geo.space import why_unwritten
+from geomage.learn.precision import has_bfloat16
 from geomage.learn.recipe import Recipe
 from geomage.model.network import Network, NetworkParams
 
@@ -36,6 +37,8 @@ class Learner:
     averaged: Network
     """Exponential moving average of the network, the one exported."""
     optimiser: torch.optim.AdamW
+    bfloat16: bool
+    """Whether it computes in mixed precision, from the first step to the last."""
     step: int = 0
 
     @property
@@ -65,7 +68,9 @@ def new_learner(recipe: Recipe, device: torch.device | None = None) -> Learner:
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
     )
-    return Learner(network, averaged, optimiser)
+    own = has_bfloat16(device or torch.device("cpu"))
+    mixed = own if recipe.bfloat16 is None else recipe.bfloat16
+    return Learner(network, averaged, optimiser, mixed)
 
 
 @torch.no_grad()
@@ -92,7 +97,7 @@ def write_learner(path: Path, learner: Learner, fingerprint: str) -> None:
             tensors[f"optimiser.{k}.{name}"] = value
     tensors = {name: value.contiguous() for name, value in tensors.items()}
     part = path.with_suffix(".part")
-    facts = {"step": learner.step, "recipe": fingerprint}
+    facts = {"step": learner.step, "recipe": fingerprint, "bfloat16": learner.bfloat16}
     try:
         save_file(tensors, part, {"geomage": json.dumps(facts)})
         part.replace(path)
@@ -132,6 +137,7 @@ def read_learner(
     groups = learner.optimiser.state_dict()["param_groups"]
     learner.optimiser.load_state_dict({"state": state, "param_groups": groups})
     learner.step = int(facts["step"])
+    learner.bfloat16 = bool(facts["bfloat16"])
     return learner
 
 

@@ -56,7 +56,7 @@ def training_step(recipe: Recipe, learner: Learner, batch: Batch) -> dict[str, f
         group["lr"] = learning_rate(recipe, learner.step)
     before, after, truth = (x.to(device, non_blocking=True) for x in batch)
     before, after = (x.contiguous(memory_format=torch.channels_last) for x in (before, after))
-    with torch.autocast(device.type, torch.bfloat16, enabled=recipe.bfloat16):
+    with torch.autocast(device.type, torch.bfloat16, enabled=learner.bfloat16):
         logits = learner.network(before, after)
     terms = total_loss(type(logits)(*(x.float() for x in logits)), truth, recipe.loss)
     learner.optimiser.zero_grad(set_to_none=True)

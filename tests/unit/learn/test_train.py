@@ -13,10 +13,11 @@ import torch
 from stand_in import Blocks
 
 from geomage.errors import InputError
-from geomage.learn.checkpoint import read_averaged, read_learner, write_learner
+from geomage.learn.checkpoint import new_learner, read_averaged, read_learner, write_learner
 from geomage.learn.crop_feed import CropDraws, upcoming_crops
 from geomage.learn.export import export_run, read_run_recipe
 from geomage.learn.pool import Pool, PoolPlan
+from geomage.learn.precision import has_bfloat16
 from geomage.learn.recipe import PoolParams, Recipe, recipe_hash
 from geomage.learn.train import RunPaths, learning_rate, train, training_step
 from geomage.model import load_model
@@ -64,8 +65,6 @@ def test_a_killed_run_resumes_to_the_same_numbers(run: Path, tmp_path: Path):
     paths.out.mkdir()
     (paths.out / "recipe.json").write_bytes((run / "recipe.json").read_bytes())
     # A checkpoint of step 4, then a killed run's stray line about step 7.
-    from geomage.learn.checkpoint import new_learner
-
     learner, draws = new_learner(RECIPE), CropDraws(RECIPE, pool.folder, plan)
     for _ in range(4):
         training_step(RECIPE, learner, draws[learner.step])
@@ -89,6 +88,16 @@ def test_a_checkpoint_comes_back_whole(run: Path):
     learner = read_learner(run / "checkpoint.safetensors", RECIPE, mark)
     write_learner(run / "again.safetensors", learner, mark)
     assert (run / "again.safetensors").read_bytes() == (run / "checkpoint.safetensors").read_bytes()
+
+
+def test_a_run_goes_on_in_the_precision_it_began_in(tmp_path: Path):
+    learner = new_learner(RECIPE)
+    assert learner.bfloat16 == has_bfloat16(torch.device("cpu"))
+    learner.bfloat16 = not learner.bfloat16
+    write_learner(tmp_path / "checkpoint.safetensors", learner, "mark")
+    found = read_learner(tmp_path / "checkpoint.safetensors", RECIPE, "mark")
+    assert found.bfloat16 == learner.bfloat16
+    assert new_learner(replace(RECIPE, bfloat16=True)).bfloat16
 
 
 def test_what_is_not_a_checkpoint_is_refused(tmp_path: Path):
