@@ -42,7 +42,7 @@ KNOWN = replace(
     outbuilding=0.0,
     wooded=0.0,
 )
-SIDE = 560.0
+SIDE = 420.0
 
 
 def form_of(style, seed, side=SIDE):
@@ -52,7 +52,7 @@ def form_of(style, seed, side=SIDE):
 
 @pytest.fixture(scope="module")
 def form():
-    return form_of(KNOWN, 11)
+    return form_of(KNOWN, 12)
 
 
 @pytest.fixture(scope="module")
