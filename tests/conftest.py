@@ -28,13 +28,11 @@ FIRST = (
     "hostile/test_killed_maps.py",
     "hostile/test_bad_outputs.py",
     "unit/learn/test_loop.py",
-    "laws/test_light.py",
     "unit/world/test_fit.py",
     "laws/test_towns.py",
     "unit/world/test_growth.py",
     "unit/disaster/test_strikes.py",
     "unit/data/test_simulated_pairs.py",
-    "laws/test_spectra.py",
 )
 assert all((TESTS / name).is_file() for name in FIRST)
 

@@ -15,7 +15,7 @@ from geomage.world.graph import street_graph
 from geomage.world.grow import grow_tile
 from towns import town
 
-SIZE = 420.0
+SIZE = 300.0
 APART = ("rail", "motorway")
 
 
