@@ -19,7 +19,8 @@ SIZE = 300.0
 APART = ("rail", "motorway")
 
 
-CASES = [(style, seed) for style in sorted(STYLES) for seed in (1, 20, 300)]
+RIVER = ("village", 5)
+CASES = [*((style, seed) for style in sorted(STYLES) for seed in (1, 20, 300)), RIVER]
 
 
 @pytest.fixture(scope="module", params=CASES, ids=str)
@@ -93,6 +94,10 @@ def test_water_lies_below_its_banks(city):
             near = bank & (np.hypot(*(np.indices(z.shape) - at[:, None, None])) < 12)
             if near.any():
                 assert z[tuple(at)] < z[near].min()
+
+
+def test_a_river_runs_through_one_of_them():
+    assert "river" in set(town(*RIVER, SIZE).water["kind"])
 
 
 def test_all_geometry_is_valid(city):
