@@ -35,7 +35,10 @@ def undo_weights(
     A grade that weighed w times as much is said w times too readily: log w is taken off its logit
     (Elkan 2001).
     """
-    return damage - torch.tensor(weights, dtype=damage.dtype).log()[:, None, None]
+    return (
+        damage
+        - torch.tensor(weights, dtype=damage.dtype, device=damage.device).log()[:, None, None]
+    )
 
 
 def _shares(logits: Tensor) -> Tensor:

@@ -140,3 +140,8 @@ def test_the_total_is_the_weighted_sum():
         + 7 * terms["flags"]
     )
     assert terms["total"].item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+def test_weights_are_undone_where_the_logits_are():
+    logits = torch.zeros(1, 4, 2, 2, device="meta")
+    assert undo_weights(logits, (1.0, 2.0, 3.0, 4.0)).device.type == "meta"
