@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -169,7 +168,8 @@ def _moment(table: dict[str, Any]) -> Moment:
     sun, taken = told.get("sun_elevation"), told.get("capture_date")
     moment = Moment(float(sun)) if isinstance(sun, int | float) and -90 <= sun <= 90 else Moment()
     with suppress(TypeError, ValueError):  # no date, or none of ISO 8601
-        moment = moment._replace(day=float(datetime.fromisoformat(taken).timetuple().tm_yday))
+        date = np.datetime64(taken[: len("yyyy-mm-dd")], "D")
+        moment = moment._replace(day=1.0 + (date - date.astype("M8[Y]")).astype(int))
     return moment
 
 
