@@ -11,10 +11,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from geomage.errors import InputError, OutputError
 from geomage.geo.space import why_unwritten
+from geomage.learn.loop_state import follow_weights
 from geomage.learn.precision import has_bfloat16
 from geomage.learn.recipe import Recipe
 from geomage.model.network import Network, NetworkParams
@@ -73,16 +73,10 @@ def new_learner(recipe: Recipe, device: torch.device | None = None) -> Learner:
     return Learner(network, averaged, optimiser, mixed)
 
 
-@torch.no_grad()
 def follow(learner: Learner, decay: float) -> None:
     """Move the average towards the network; a young average moves faster."""
     young = (1 + learner.step) / (10 + learner.step)
-    mine, theirs = learner.averaged.state_dict(), learner.network.state_dict()
-    moved = [name for name, value in mine.items() if value.is_floating_point()]
-    move = get_ema_multi_avg_fn(min(decay, young))  # type: ignore[no-untyped-call]
-    move([mine[name] for name in moved], [theirs[name] for name in moved], learner.step)
-    for name in mine.keys() - set(moved):
-        mine[name].copy_(theirs[name])
+    follow_weights(learner.averaged, learner.network, 1 - min(decay, young))
 
 
 def write_learner(path: Path, learner: Learner, fingerprint: str) -> None:
