@@ -164,16 +164,15 @@ def note_speeds(ux, uy, i, east, south, w, j0, j1):
 
 
 @njit
-def let_in(q, edges, ny, nx, down):
+def let_in(q, edges, south, east):
     """Beyond edges that are no walls water moves as it does within them.
 
-    q: fluxes or speeds of western faces (down = 0) or northern ones (1).
+    q: fluxes or speeds of western or of northern faces; south, east: the last row and column of
+    those that belong to cells of the grid.
     """
-    if edges[0] > 0:
-        q[0] = q[1]
-    if edges[1] > 0:
-        q[ny + 1 + down] = q[ny + down]
-    if edges[2] > 0:
-        q[:, 0] = q[:, 1]
-    if edges[3] > 0:
-        q[:, nx + 2 - down] = q[:, nx + 1 - down]
+    for j in range(q.shape[1]):
+        q[0, j] = q[1, j] if edges[0] > 0 else q[0, j]
+        q[south + 1, j] = q[south, j] if edges[1] > 0 else q[south + 1, j]
+    for i in range(q.shape[0]):
+        q[i, 0] = q[i, 1] if edges[2] > 0 else q[i, 0]
+        q[i, east + 1] = q[i, east] if edges[3] > 0 else q[i, east + 1]

@@ -164,6 +164,14 @@ def _spans(wet, last, starts, ends, counts, block, nx):
 
 
 @njit
+def _age(wet, last):
+    """What holds water now is what held it a step before."""
+    for a in range(wet.shape[0]):
+        for b in range(wet.shape[1]):
+            last[a, b], wet[a, b] = wet[a, b], 0
+
+
+@njit
 def _peaks(top, wet, b, starts, ends, count, block, nx):
     """Mark the blocks of a row that hold water; return the greatest depth; forget the depths."""
     most = 0.0
@@ -271,8 +279,10 @@ def advance(
     deep, flow, free, old_y = thin_lines[:2], thin_lines[2:4], thin_lines[4:6], thin_lines[6:8]
     ux, uy, levels = thin_lines[8:11], thin_lines[11:14], np.zeros(4)
     top[:] = 0.0
-    land = 0  # cells that it rains on
-    for i in range(1, ny + 1 if rain_rates.max() > 0 else 1):
+    land, rains = 0, False  # cells that it rains on
+    for k in range(len(rain_rates)):
+        rains |= rain_rates[k] > 0
+    for i in range(1, ny + 1 if rains else 1):
         for j in range(1, nx + 1):
             land += z[i, j] < 0.5 * WALL
     cap, weight = np.float32(froude * math.sqrt(G)), np.float32(theta)
@@ -297,8 +307,7 @@ def advance(
             wet[:] = 1
             clock[3] += rain * dt * dx * dx * land
         _spans(wet, last, starts, ends, counts, block, nx)
-        last[:] = wet
-        wet[:] = 0
+        _age(wet, last)
         clock[1], clock[5] = 0.0, 0.0
         r, friction, push = dt / dx, np.float32(G * dt), np.float32(G * dt / dx)
         untold += dt
@@ -306,12 +315,14 @@ def advance(
         old_y[:] = 0.0
         uy[:] = 0.0
         if carries:
-            let_in(qx, edges, ny, nx, 0)
-            let_in(speeds_x, edges, ny, nx, 0)
-            let_in(qy, edges, ny, nx, 1)
-            let_in(speeds_y, edges, ny, nx, 1)
+            let_in(qx, edges, ny, nx + 1)
+            let_in(speeds_x, edges, ny, nx + 1)
+            let_in(qy, edges, ny + 1, nx)
+            let_in(speeds_y, edges, ny + 1, nx)
             rows[:] = 0.0
-            rows[0], rows[2], rows[4], rows[6] = qx[0], qy[0], speeds_x[0], speeds_y[0]
+            for j in range(rows.shape[1]):
+                rows[0, j], rows[2, j] = qx[0, j], qy[0, j]
+                rows[4, j], rows[6, j] = speeds_x[0, j], speeds_y[0, j]
         for i in range(1, ny + 3):
             if i <= ny + 1:
                 b = (min(i, ny) - 1) // block
