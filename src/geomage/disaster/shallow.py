@@ -195,7 +195,8 @@ def run(basin: Basin, seconds: float, scheme: Scheme = Scheme()) -> Flow:
             state.wet,
             state.last,
         ),
-        *(basin.cell_m, scheme.alpha, scheme.theta, scheme.froude, scheme.wet_m, scheme.block, nx),
+        *map(float, (basin.cell_m, scheme.alpha, scheme.theta, scheme.froude, scheme.wet_m)),
+        *(scheme.block, nx),
         *_forcing(basin),
         clock,
     ]
