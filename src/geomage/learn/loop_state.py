@@ -13,6 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from geomage.errors import InputError, OutputError
 from geomage.geo.space import why_unwritten
@@ -74,7 +75,8 @@ def follow_weights(mine: nn.Module, theirs: nn.Module, weight: float) -> None:
     ours, wanted = mine.state_dict(), theirs.state_dict()
     moving = [name for name, value in ours.items() if value.is_floating_point()]
     ends = [wanted[name].to(ours[name].dtype) for name in moving]
-    torch._foreach_lerp_([ours[name] for name in moving], ends, weight)
+    move = get_ema_multi_avg_fn(1 - weight)
+    move([ours[name] for name in moving], ends, 0)
     for name in ours.keys() - set(moving):
         ours[name].copy_(wanted[name])
 

@@ -68,12 +68,13 @@ def test_xbd_burns_polygons_with_the_grade_after(tmp_path):
     assert chip.event == "mexico-earthquake"
 
 
-def test_xbd_tells_sun_and_day_of_both_dates_where_its_labels_do(tmp_path):
+@pytest.mark.parametrize("untold", ["yesterday", "NaT", "", 20170131])
+def test_xbd_tells_sun_and_day_of_both_dates_where_its_labels_do(untold, tmp_path):
     folder = made.xbd(tmp_path)
     assert np.isnan(READERS["xbd"](folder, "test", "").chip(0).moments).all()
     post = folder / "test/labels/mexico-earthquake_00000000_post_disaster.json"
     label = json.loads(post.read_text())
-    for date, sun, taken in (("pre", 61.5, "2017-01-31T17:16:03.000Z"), ("post", 40, "yesterday")):
+    for date, sun, taken in (("pre", 61.5, "2017-01-31T17:16:03.000Z"), ("post", 40, untold)):
         label["metadata"] |= {"sun_elevation": sun, "capture_date": taken}
         post.with_name(post.name.replace("post", date)).write_text(json.dumps(label))
     before, after = READERS["xbd"](folder, "test", "").chip(0).moments

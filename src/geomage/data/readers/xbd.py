@@ -169,7 +169,8 @@ def _moment(table: dict[str, Any]) -> Moment:
     moment = Moment(float(sun)) if isinstance(sun, int | float) and -90 <= sun <= 90 else Moment()
     with suppress(TypeError, ValueError):  # no date, or none of ISO 8601
         date = np.datetime64(taken[: len("yyyy-mm-dd")], "D")
-        moment = moment._replace(day=1.0 + (date - date.astype("M8[Y]")).astype(int))
+        if not np.isnat(date):
+            moment = moment._replace(day=1.0 + (date - date.astype("M8[Y]")).astype(int))
     return moment
 
 
