@@ -62,6 +62,7 @@ _ONE_DATE_LIMITS: Final = (
 _EXTENTS: Final = {
     "flooded": ("the flood", "was flooded"),
     "debris": ("the debris", "was debris"),
+    "burnt": ("the burnt ground", "had burnt"),
 }
 _UNFOUND: Final = (
     "Buildings the model did not find are in no figure here.",
