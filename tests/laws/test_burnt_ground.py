@@ -13,6 +13,7 @@ import rasterio
 from affine import Affine
 from odc.geo.geobox import GeoBox
 from rasterio.enums import ColorInterp
+from scipy.optimize import brentq
 
 from geomage.cli import main
 from geomage.data.stream import SimulatedPairs, StreamParams
@@ -20,7 +21,7 @@ from geomage.evaluation import map_into
 from geomage.geo import Raster, check_raster, read_raster, read_vectors, write_cog
 from geomage.geo.shapes import burn_shapes
 from geomage.mapping import MapJob, burnt, map_rasters
-from geomage.mapping.burnt import FALL, fall_of, find_nir, level_of
+from geomage.mapping.burnt import FALL, WEIGHT, fall_of, find_nir, level_of
 from geomage.mapping.forecast import forecast
 from geomage.mapping.job import Extent
 from geomage.product import Order
@@ -31,25 +32,35 @@ SHAPE = (300, 340)  # px
 BOX = GeoBox(SHAPE, Affine(GSD, 0, 500_000, 0, -GSD, 4_000_000), "EPSG:32633")
 FIRE = (slice(80, 200), slice(100, 260))  # 60 m x 80 m
 NAMES = ("blue", "green", "red", "nir")
-HALF = 2 * np.exp(-FALL) - 1
-"""What fire leaves of near infrared, so that half of it under the bell makes the least fall."""
+RED, NIR = 0.07, 0.4
 
 
 def meadow(*, fire: float | None = None) -> np.ndarray:
     """(4, y, x) reflectance of grass around a dark pond; near infrared under fire is a share."""
     rng = np.random.default_rng(3)
     image = np.empty((4, *SHAPE))
-    image[:3] = np.array([0.06, 0.08, 0.07])[:, None, None] * rng.uniform(0.7, 1.3, SHAPE)
-    image[3] = 0.4
+    image[:3] = np.array([0.06, 0.08, RED])[:, None, None] * rng.uniform(0.7, 1.3, SHAPE)
+    image[3] = NIR
     if fire is not None:
         image[(3, *FIRE)] *= fire
     image[:, 250:290, 20:70] = 0.0  # 2 % of all
     return image
 
 
+def halfway() -> float:
+    """What fire leaves of near infrared, so that half of it under the bell makes the least fall."""
+
+    def excess(left: float) -> float:
+        nir = NIR * (1 + left) / 2
+        browning = (NIR - RED) / (NIR + RED) - (nir - RED) / (nir + RED)
+        return float(np.log(NIR / nir) + WEIGHT * browning - FALL)
+
+    return brentq(excess, 0.0, 1.0)
+
+
 def written(path: Path, image: np.ndarray, bands: tuple[str, ...] = NAMES) -> Path:
-    """Counts of reflectance; 1000 of them are haze."""
-    counts = np.rint(image * 10_000 + 1000).astype("uint16")
+    """Counts of reflectance; 10 of them are haze, so that black is no hole."""
+    counts = np.rint(image * 10_000 + 10).astype("uint16")
     return write_cog(path, Raster(counts, BOX, nodata=0, bands=bands))
 
 
@@ -76,7 +87,7 @@ def said(job: MapJob) -> np.ndarray:
 
 
 def test_the_outline_is_that_of_the_fire_within_a_pixel(job):
-    product = map_into(job(meadow(fire=HALF)), order=Order(event_type="fire"))
+    product = map_into(job(meadow(fire=halfway())), order=Order(event_type="fire"))
     events = read_vectors(product.vectors, "observedEventA")
     fires = events[events["event_type"] == "8-Wildfire"]
     assert fires["notation"].tolist() == ["Burnt area"]
@@ -136,7 +147,7 @@ def test_neither_windows_nor_processes_nor_an_extent_show(job, monkeypatch):
 
 def test_what_one_date_does_not_show_is_not_analysed(job):
     after = meadow(fire=0.1)
-    after[:, 100:140, 150:200] = -0.1  # 0, no data
+    after[:, 100:140, 150:200] = -0.001  # 0, no data
     found = said(job(after))
     assert (found[100:140, 150:200] == 255).all()
     assert (found == 255).sum() == 40 * 50

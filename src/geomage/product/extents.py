@@ -168,6 +168,8 @@ def extents_record(
             "share_of_analysed": round(area / analysed_m2, 4) if analysed_m2 else None,
             "measured": MEASURED.get(name),
         }
+        if name == "burnt":
+            record[name]["smallest_m2"] = BURNT_SPECK_M2
     return record | {"left_out": dict(left_out)}
 
 
