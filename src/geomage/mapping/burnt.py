@@ -30,7 +30,6 @@ from scipy import ndimage
 from tqdm import tqdm
 
 from geomage.geo import Dress, RasterFacts, TileKey, TileStore, Tiling, ground_gsd
-from geomage.geo.shift import spread_places
 from geomage.mapping.compose import painted_cog
 from geomage.mapping.date import Date, open_date
 from geomage.mapping.dates import Dates
@@ -40,7 +39,7 @@ from geomage.mapping.palette import BURNT
 from geomage.mapping.picture import Picture
 from geomage.mapping.regrid import Layer
 from geomage.mapping.runs import TileRun, tile_runs
-from geomage.mapping.sighting import join_frames, shared_frame
+from geomage.mapping.sighting import Frame, join_frames, shared_frame
 from geomage.workers import Run
 
 __all__ = [
@@ -79,7 +78,9 @@ _STEP: Final = 100.0  # stored counts of a fall of 1
 _HALF: Final = 128  # of what is known, times 255
 _RUN: Final = 4  # tiles a task
 _SHOWN: Final = 0.05  # of a block, from which the level is measured in it
-_DARKEST, _OF_DARKEST, _FLOOR = 0.5, 0.9, 0.01  # per cent; what of it is haze; of the usual value
+_DARKEST, _OF_DARKEST = 0.5, 0.9  # per cent; what of it is haze
+_MOST_DARK, _FLOOR = 0.5, 0.01  # of the usual value: haze at most, and what is left at least
+_BLOCK, _MOST = 256, 10  # px, and how many along either side, that the level is measured of
 _NAMES: Final = ("nir", "nir1", "nir08", "nearinfrared")  # the second is a maker's, of two
 _DONE: Final = "burnt.json"
 
@@ -197,8 +198,9 @@ def level_of(blocks: Iterable[tuple[np.ndarray, np.ndarray]], gsd: float) -> Lev
     if not raw.size or not smooth.size:
         return None
     lowest = np.percentile(raw, _DARKEST, axis=1)
-    dark = lowest - (1 - _OF_DARKEST) * np.abs(lowest)
-    floor = _FLOOR * (np.median(raw, axis=1) - dark)
+    usual = np.median(raw, axis=1)
+    dark = np.minimum(lowest - (1 - _OF_DARKEST) * np.abs(lowest), _MOST_DARK * usual)
+    floor = _FLOOR * (usual - dark)
     if not ((floor > 0) & (np.ptp(raw, axis=1) > 0)).all():
         return None
     level = Level(tuple(map(float, dark)), tuple(map(float, floor)), (0.0, 0.0))
@@ -330,10 +332,23 @@ def _blocks(dates: tuple[Date, Date]) -> Iterator[tuple[np.ndarray, np.ndarray]]
     frame = join_frames(shared_frame(first, second, tiling, key) for key in tiling)
     with ExitStack() as stack:
         images = [stack.enter_context(open_date(date)) for date in dates]
-        for place in [] if frame is None else spread_places(frame):
-            values, seen = _read(images, dates, Window.from_slices(*place))
+        for place in [] if frame is None else _places(frame):
+            values, seen = _read(images, dates, place)
             if seen.mean() > _SHOWN:
                 yield values.astype("float32"), seen
+
+
+def _places(frame: Frame) -> list[Window]:
+    """Blocks spread over a frame, which they fill where they can."""
+    top, left, bottom, right = frame
+    height, width = (min(_BLOCK, side) for side in (bottom - top, right - left))
+    rows, cols = _starts(top, bottom - height, height), _starts(left, right - width, width)
+    return [Window(col, row, width, height) for row in rows for col in cols]
+
+
+def _starts(first: int, last: int, side: int) -> list[int]:
+    count = min(_MOST, -(-(last - first) // side) + 1)
+    return sorted({round(start) for start in np.linspace(first, last, count)})
 
 
 def find_burnt(dates: Dates, part: Window, work: Work, run: Run) -> Sought:
