@@ -80,6 +80,7 @@ _RUN: Final = 4  # tiles a task
 _SHOWN: Final = 0.05  # of a block, from which the level is measured in it
 _DARKEST, _OF_DARKEST = 0.5, 0.9  # per cent; what of it is haze
 _MOST_DARK, _FLOOR = 0.5, 0.01  # of the usual value: haze at most, and what is left at least
+_LEAST_GREEN: Final = 0.02  # of what is seen, that the level is measured of
 _BLOCK, _MOST = 256, 10  # px, and how many along either side, that the level is measured of
 _NAMES: Final = ("nir", "nir1", "nir08", "nearinfrared")  # the second is a maker's, of two
 _DONE: Final = "burnt.json"
@@ -204,8 +205,17 @@ def level_of(blocks: Iterable[tuple[np.ndarray, np.ndarray]], gsd: float) -> Lev
     if not ((floor > 0) & (np.ptp(raw, axis=1) > 0)).all():
         return None
     level = Level(tuple(map(float, dark)), tuple(map(float, floor)), (0.0, 0.0))
-    fading, browning = np.median(_falls(_lifted(smooth, level)), axis=1)
+    lifted = _lifted(smooth, level)
+    green = _is_green(*lifted[:2], level.floor[1]) & _is_green(*lifted[2:], level.floor[3])
+    if green.mean() < _LEAST_GREEN:
+        green[:] = True
+    fading, browning = np.median(_falls(lifted[:, green]), axis=1)
     return replace(level, offsets=(float(fading), float(browning)))
+
+
+def _is_green(red: np.ndarray, nir: np.ndarray, floor: float) -> np.ndarray:
+    """Where something grows, at one date, from what is left of its bands above haze."""
+    return np.asarray((nir - red >= GREEN * (nir + red)) & (nir >= BRIGHT / _FLOOR * floor))
 
 
 def _falls(lifted: np.ndarray) -> np.ndarray:
@@ -221,11 +231,9 @@ def fall_of(
     """The fall, cell by cell; 0 where nothing green stood, not a number where nothing is seen."""
     means, share = _cells(values, seen, side_of_cells(gsd), gsd)
     lifted = _lifted(means, level)
-    red, nir, _, _ = lifted
     fading, browning = (one - off for one, off in zip(_falls(lifted), level.offsets, strict=True))
     fall = fading + WEIGHT * browning
-    usual = level.floor[1] / _FLOOR
-    fall[((nir - red) < GREEN * (nir + red)) | (nir < BRIGHT * usual)] = 0
+    fall[~_is_green(*lifted[:2], level.floor[1])] = 0
     return np.where(share > 1e-6, np.maximum(fall, 0), np.nan)
 
 
