@@ -34,7 +34,7 @@ from geomage.product.extents import burnt_extent
 
 UNSEEN = {"garden": 1, "culdesac": 1, "harbour": 0.3}
 OTHERS = {"storm": 2, "earthquake": 1}
-SIDES = {"spot-1.5": 128, "pleiades-0.5": 192}  # px of a chip
+SIDES = {"spot-1.5": 320, "pleiades-0.5": 256}  # px of a chip: 480 and 128 m
 LEAST = 0.02  # of a chip that burnt, for it to be told by itself
 NDVI = (0.1, 0.2, 0.3, 0.4)
 
@@ -129,9 +129,9 @@ def main() -> None:
     parser.add_argument("-o", "--out", type=Path, default=root / "out/burnt")
     parser.add_argument("--pool", type=Path, help="keeps the chips")
     parser.add_argument("--sensor", choices=SIDES, help="one alone")
-    parser.add_argument("--fires", type=int, default=36)
-    parser.add_argument("--others", type=int, default=24)
-    parser.add_argument("--seed", type=int, default=213)
+    parser.add_argument("--fires", type=int, default=30)
+    parser.add_argument("--others", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=413)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="geomage-") as place:
         pool = args.pool or Path(place)

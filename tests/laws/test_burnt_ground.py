@@ -129,6 +129,27 @@ def test_nor_do_they_hide_a_fire(gain, haze):
     assert (found != clear).sum() < 0.1 * clear.sum()
 
 
+def test_clouds_over_most_of_it_do_not_shift_the_level():
+    after = meadow()
+    after[:, :, 120:] = 0.7
+    assert not fallen(meadow(), after)[:, :24].any()
+
+
+@pytest.mark.parametrize("left", [(0.3, 0.3, 0.3, 0.3), (3.0, 3.0, 3.0, 0.6)])
+def test_neither_shade_nor_stubble_burnt(left):
+    after = meadow()
+    after[(slice(None), *FIRE)] *= np.array(left)[:, None, None]
+    assert not fallen(meadow(), after).any()
+
+
+def test_a_fire_over_most_of_it_is_found():
+    after = meadow()
+    after[3, :, 80:] *= 0.15
+    found = fallen(meadow(), after)
+    assert found[:60, 24:].all()
+    assert not found[:, :17].any()
+
+
 def test_ground_that_shows_one_value_alone_has_no_level():
     flat = np.ones((4, *SHAPE))
     assert level_of([(flat, np.ones(SHAPE, bool))], GSD) is None

@@ -158,7 +158,7 @@ def _searched(plan: Plan, jobs: int) -> Passed | None:
     seen = sum(int(one.width) * int(one.height) for one in windows)
     side = _core(plan, tiling.side)
     values, there = np.tile(_noise(side)[:1], (4, 1, 1)) + 1.0, np.ones((side, side), bool)
-    level = Level((0.0,) * 4, (1.0,) * 4, (0.0, 0.0))
+    level = Level((0.0,) * 4, (1.0,) * 4, (0.0,) * 3)
     speed = _speed(lambda: fall_of(values, there, level, gsd), side**2)
     return Passed(len(windows), seen, speed * min(jobs, cores()))
 
