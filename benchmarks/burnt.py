@@ -2,12 +2,12 @@
 
     python -m benchmarks.burnt [--pool FOLDER] [-o FOLDER] [--fires N] [--others N] [--sensor NAME]
 
-Simulated fires, and pairs without fire (calm, harmless changes, storms, earthquakes), of seeds and
-styles on which no threshold was chosen, through sensors with a near-infrared band. The outlines are
-those of a product that is ordered with `--event-type fire`; a severity of .2 or more is burnt,
-ground under crowns that stayed green, or in cloud or smoke, is not counted. Prints IoU, precision
-and recall by area, and the share of ground outlined where nothing burnt, for each sensor; for
-comparison those of the plain fall of NDVI, without levelling, at some thresholds.
+Simulated fires, and pairs without fire (calm, harmless changes, storms, earthquakes), of seeds on
+which no threshold was chosen, through sensors with a near-infrared band. The outlines are those of
+a product that is ordered with `--event-type fire`; a severity of .2 or more is burnt, ground under
+crowns that stayed green, or in cloud or smoke, is not counted. Prints IoU, precision and recall by
+area, and the share of ground outlined where nothing burnt, for each sensor; for comparison those of
+the plain fall of NDVI, without levelling, at some thresholds.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from scipy.optimize import brentq
 
 from geomage.cli import main
 from geomage.data.stream import SimulatedPairs, StreamParams
+from geomage.errors import RunError
 from geomage.evaluation import map_into
 from geomage.geo import Raster, check_raster, read_raster, read_vectors, write_cog
 from geomage.geo.shapes import burn_shapes
@@ -164,6 +165,22 @@ def test_neither_windows_nor_processes_nor_an_extent_show(job, monkeypatch):
     np.testing.assert_array_equal(some, whole[40:240, 60:200])
     monkeypatch.setattr(burnt, "_SIDE", 64)
     np.testing.assert_array_equal(said(job(meadow(fire=0.1))), whole)
+
+
+def test_a_search_that_was_cut_off_goes_on(job, monkeypatch):
+    asked = job(meadow(fire=0.1))
+    whole = said(asked)
+
+    def cut(*_):
+        raise RunError("cut off")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("geomage.mapping.engine.burnt_raster", cut)
+        with pytest.raises(RunError, match="cut off"):
+            said(asked)
+    monkeypatch.setattr(burnt, "level_of", cut)
+    monkeypatch.setattr(burnt, "fall_of", cut)
+    np.testing.assert_array_equal(said(asked), whole)
 
 
 def test_what_one_date_does_not_show_is_not_analysed(job):

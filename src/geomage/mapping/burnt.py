@@ -132,7 +132,7 @@ def _named(facts: RasterFacts, names: tuple[str, ...]) -> int | None:
 def missing_nir(dates: tuple[tuple[Picture, ...], tuple[Picture, ...]]) -> str | None:
     """Why burnt ground cannot be told from the images of two dates; None where it can."""
     if not dates[1]:
-        return "burnt ground is told by two dates, and one was given"
+        return "it takes two dates, and one was given"
     without = [one.path.name for date in dates for one in date if find_nir(one.facts) is None]
     if not without:
         return None

@@ -71,9 +71,10 @@ MEASURED: Final[Mapping[str, Mapping[str, Any]]] = {
     "debris": {"precision": 0.75, "recall": 0.32, "on": "20 simulated storms"},
     "burnt": {"precision": 0.76, "recall": 0.47, "on": "30 simulated fires"},
 }
-"""Of the shipped model, burnt ground of no model, by area: the share of what is called so that is so, and the share found."""
+"""Of the shipped model (burnt ground of none), by area: the share of what is called so that is so,
+and the share found."""
 BURNT_SPECK_M2: Final = 200.0
-"""The same of burnt ground: a shadow that moved is no fire."""
+"""As `SPECK_M2`, of burnt ground: a shadow that moved is no fire."""
 BURNT_UNSOUGHT: Final = (
     "sought where the event is stated to be a fire (--event-type fire) and both dates have a "
     "near-infrared band"
