@@ -191,8 +191,10 @@ def map_into(
 ) -> ProductPaths:
     """Map and write the product at `job.out`, as ordered; the order's files are checked first.
 
-    `say` is told what a person should know.
+    Burnt ground is sought where the order says that the event was a fire. `say` is told what a
+    person should know.
     """
+    job = replace(job, burnt=order.hazard == "fire")
     with map_rasters(job, say, order_check(job, order)) as result:
         return write_product(
             result,

@@ -197,6 +197,7 @@ def map_(
         scheduler=scheduler,
         flips=flips,
         plausibility=plausibility,
+        burnt=order.hazard == "fire",
         overwrite=overwrite,
         seed=seed,
     )
@@ -289,6 +290,11 @@ def _forecast(job: Any, order: Any, *, as_json: bool) -> None:
         judged = (
             f", and {found.plausibility.tiles} tiles judged by their plausibility, "
             f"{found.plausibility.mpx_per_second:.2f} Mpx/s"
+        )
+    if found.burnt is not None:
+        judged += (
+            f", and {found.burnt.tiles} tiles searched for burnt ground, "
+            f"{found.burnt.mpx_per_second:.2f} Mpx/s"
         )
     text = (
         f"{found.pixels / 1e6:,.1f} Mpx in {found.model.tiles} tiles, each pixel seen "

@@ -159,7 +159,8 @@ EventType = Annotated[
     typer.Option(
         metavar="NAME",
         help="earthquake, volcano, storm, flood, landslide, fire or accident. `confidence` is that "
-        "of such events; for a storm debris is outlined.",
+        "of such events; for a storm debris is outlined, for a fire burnt ground, where both dates "
+        "have near infrared.",
         show_default="not stated",
     ),
 ]

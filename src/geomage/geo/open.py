@@ -56,6 +56,7 @@ class RasterFacts:
     dtype: str
     nodata: float | None
     bands: tuple[str, ...]  # colour interpretation, lower case
+    names: tuple[str, ...] = ()  # descriptions of the bands, as stored; empty where there is none
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -164,6 +165,7 @@ def dataset_facts(dataset: DatasetReader) -> RasterFacts:
         dtype=str(dataset.dtypes[0]),
         nodata=None if dataset.nodata is None else float(dataset.nodata),
         bands=tuple(colour.name for colour in dataset.colorinterp),
+        names=tuple(name or "" for name in dataset.descriptions),
     )
 
 

@@ -17,7 +17,7 @@ from geomage.geo import TileKey, TileStore, Tiling, ground_gsd
 from geomage.geo.footprints import Footprints, read_footprints, refuse_footprints
 from geomage.mapping.building_tiles import Fields
 from geomage.mapping.buildings import UNSEEN
-from geomage.mapping.compose import Said, fields_of, painted_cog, product_rasters
+from geomage.mapping.compose import DAMAGE_DRESS, Said, fields_of, painted_cog, product_rasters
 from geomage.mapping.given import (
     OUTSIDE_EXTENT,
     OUTSIDE_IMAGE,
@@ -193,7 +193,7 @@ class _Pass:
             def damage(key: TileKey, codes: np.ndarray) -> np.ndarray:
                 return paint_tile(nears.get(key), values, codes, self.tiling.core(key))
 
-            rasters["damage"] = painted_cog(self.store, damage, folder, self.part, self.work)
+            rasters["damage"] = painted_cog(self.store, damage, DAMAGE_DRESS, self.part, self.work)
         return rasters
 
 

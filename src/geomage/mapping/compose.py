@@ -43,6 +43,7 @@ from geomage.mapping.runs import TileRun, tile_runs
 from geomage.workers import Run, give_back
 
 __all__ = [
+    "DAMAGE_DRESS",
     "SIDE",
     "Said",
     "compose",
@@ -60,6 +61,7 @@ _HALF = 128  # of a probability times 255
 _BANDS = ("building", "landcover", "seen", "code", "flood", "change")
 _BUILDING, _LANDCOVER, _SEEN, _CODE, _FLOOD, _CHANGE = range(len(_BANDS))
 _RUN = 4  # tiles a task
+DAMAGE_DRESS = Dress("damage", nodata=UNSEEN, colours=DAMAGE)
 
 
 @dataclass(frozen=True)
@@ -233,7 +235,7 @@ def deliver(
         def damage(key: TileKey, codes: np.ndarray) -> np.ndarray:
             return damage_tile(paint_near(census, masks, key), codes, store.tiling, key)
 
-        rasters["damage"] = painted_cog(store, damage, folder, part, work)
+        rasters["damage"] = painted_cog(store, damage, DAMAGE_DRESS, part, work)
     buildings = _joined(features)
     outlines = clean_outlines(buildings.geometry.to_numpy(), store.tiling.box)
     return Delivery(
@@ -266,25 +268,25 @@ def product_rasters(
 
 def painted_cog(
     store: TileStore,
-    damage: Callable[[TileKey, np.ndarray], np.ndarray],
-    folder: Path,
+    paint: Callable[[TileKey, np.ndarray], np.ndarray],
+    dress: Dress,
     part: Window,
     work: Work,
 ) -> Path:
-    """Make the damage raster.
+    """Make a raster of classes that is painted tile by tile, such as damage.
 
     Args:
         store: pixels of the product.
-        damage: gives (1, y, x) of a tile from its key and its (y, x) codes.
-        folder: where the COG shall lie.
+        paint: gives (1, y, x) of a tile from its key and its (y, x) codes.
+        dress: its name, which no other of the product has, and its colours.
         part: of the grid, what is mapped.
         work: the working folder.
     """
-    out = TileStore(work.folder / "damage", store.tiling, ("damage",), fill=UNSEEN)
+    out = TileStore(work.folder / dress.name, store.tiling, (dress.name,), fill=UNSEEN)
     for key in store.tiling.over(part):
-        out.write(key, damage(key, store.read_tile(key, (_CODE,))[0]))
-    dress = Dress("damage", nodata=UNSEEN, colours=DAMAGE)
-    return mosaic_to_cog(out, folder / "damage.tif", 0, dress, classes=True, part=part)
+        out.write(key, paint(key, store.read_tile(key, (_CODE,))[0]))
+    path = work.folder / "result" / f"{dress.name}.tif"
+    return mosaic_to_cog(out, path, 0, dress, classes=True, part=part)
 
 
 def _joined(features: list[gpd.GeoDataFrame]) -> gpd.GeoDataFrame:

@@ -23,6 +23,7 @@ from geomage.errors import InputError
 from geomage.geo import TileStore, Tiling, ground_gsd, overlap, refuse_full, window_box
 from geomage.mapping.assess import Assessment, Given, assess, read_given
 from geomage.mapping.blobs import RUN_TOGETHER
+from geomage.mapping.burnt import Sought, burnt_raster, find_burnt
 from geomage.mapping.compose import SIDE, Delivery, Said, compose, count, deliver
 from geomage.mapping.date import Date
 from geomage.mapping.dates import Dates, read_dates
@@ -77,6 +78,8 @@ def map_rasters(
     detector = detector_of(model.path) if job.plausibility else None
     if detector is not None:
         identity["plausibility"] = _detector_facts(detector)
+    if job.burnt:
+        identity["parameters"]["burnt"] = True
     del model
     with (
         open_workers(Workers(job.jobs or 1, job.scheduler), say) as run,
@@ -115,13 +118,14 @@ class _Passes:
         self._predict(dates, store)
         give_back()
         foreign = self._judge(dates)
+        sought = find_burnt(dates, work_part(plan), self.work, self.run) if self.job.burnt else None
         said = _said(plan, card, dates, store, foreign)
         tiling = Tiling(plan.product, SIDE)
         tiles, shares, areas = compose(said, tiling, plan.part, self.work, self.run)
         if self.given is not None:
             graded = assess(self.given, said, tiles, plan.part, self.work, self.run)
             facts = {**_found_facts(dates, store, foreign), "footprints": graded.facts}
-            return self._finished(graded, areas, facts)
+            return self._with_burnt(self._finished(graded, areas, facts), sought, tiles)
         found = count(said, tiles, shares, self.work, self.run)
         give_back()
         delivery = deliver(tiles, found, plan.part, self.work, two_dates=bool(plan.after))
@@ -130,7 +134,16 @@ class _Passes:
             **_found_facts(dates, store, foreign),
             "run_together": {"area_share": together, "larger_than_m2": RUN_TOGETHER},
         }
-        return self._finished(delivery, areas, facts)
+        return self._with_burnt(self._finished(delivery, areas, facts), sought, tiles)
+
+    def _with_burnt(self, made: MapResult, sought: Sought | None, tiles: TileStore) -> MapResult:
+        """The result with what is known of burnt ground, where it was sought."""
+        if sought is None:
+            return made
+        rasters = dict(made.rasters)
+        if sought.fall is not None:
+            rasters["burnt"] = burnt_raster(sought.fall, tiles, self.plan.part, self.work)
+        return replace(made, rasters=rasters, facts={**made.facts, "burnt": sought.facts})
 
     def _finished(
         self, made: Delivery | Assessment, areas: gpd.GeoDataFrame, facts: dict[str, Any]

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from odc.geo.geobox import GeoBox
 
-from geomage.geo import Tiling, window_box
+from geomage.geo import Tiling, ground_gsd, window_box
 from geomage.mapping.assess import refuse_given
+from geomage.mapping.burnt import Level, around_tile, fall_of, fall_tiling, missing_nir
 from geomage.mapping.foreign import around_cells, judged_bytes, judged_tiling
 from geomage.mapping.job import MapJob, open_model
 from geomage.mapping.plan import Plan, make_plan, memory_bytes, work_bytes, work_part
@@ -52,6 +53,9 @@ class Forecast:
     model: Passed
     plausibility: Passed | None
     """The pass that tells what is too far from what the model knows; None where there is none."""
+    burnt: Passed | None
+    """The pass that seeks burnt ground, and reads the images once more; None where none is sought,
+    or it cannot be told."""
     memory_bytes: int
     disk_bytes: int
     """While it runs, about; the product takes less."""
@@ -64,28 +68,33 @@ class Forecast:
     @property
     def seconds(self) -> float:
         """Wall-clock time of all passes."""
-        judged = self.plausibility
-        return self.model.seconds + (0.0 if judged is None else judged.seconds)
+        more = (self.plausibility, self.burnt)
+        return self.model.seconds + sum(one.seconds for one in more if one is not None)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able record."""
-        judged = self.plausibility
         return {
             "pixels": self.pixels,
             "tiles": self.model.tiles,
             "recomputation": round(self.recomputation, 3),
             "mpx_per_second": round(self.model.mpx_per_second, 3),
-            "plausibility": None
-            if judged is None
-            else {
-                "tiles": judged.tiles,
-                "mpx_per_second": round(judged.mpx_per_second, 3),
-                "seconds": round(judged.seconds, 1),
-            },
+            "plausibility": _record(self.plausibility),
+            "burnt": _record(self.burnt),
             "seconds": round(self.seconds, 1),
             "memory_bytes": self.memory_bytes,
             "disk_bytes": self.disk_bytes,
         }
+
+
+def _record(passed: Passed | None) -> dict[str, Any] | None:
+    """JSON values of a pass beside that of the model; None where there is none."""
+    if passed is None:
+        return None
+    return {
+        "tiles": passed.tiles,
+        "mpx_per_second": round(passed.mpx_per_second, 3),
+        "seconds": round(passed.seconds, 1),
+    }
 
 
 def forecast(job: MapJob, check: Callable[[GeoBox], None] = lambda _: None) -> Forecast:
@@ -111,6 +120,7 @@ def forecast(job: MapJob, check: Callable[[GeoBox], None] = lambda _: None) -> F
         pixels=int(part.width * part.height),
         model=_modelled(model, plan),
         plausibility=None if detector is None else _judged(detector, plan, job.jobs or 1),
+        burnt=_searched(plan, job.jobs or 1) if job.burnt else None,
         memory_bytes=memory_bytes(plan, model.card, judged),
         disk_bytes=work_bytes(plan),
     )
@@ -137,6 +147,20 @@ def _judged(detector: Detector, plan: Plan, jobs: int) -> Passed:
     counts, valid = _noise(side), np.ones((side, side), bool)
     speed = _speed(lambda: detector.score(counts, valid), side**2)
     return Passed(dates * len(windows), dates * seen, speed * min(jobs, cores()))
+
+
+def _searched(plan: Plan, jobs: int) -> Passed | None:
+    """The pass over both dates that seeks burnt ground, on one core of each process."""
+    if missing_nir((plan.before, plan.after)) is not None:
+        return None
+    tiling, gsd = fall_tiling(plan.work), ground_gsd(plan.work)
+    windows = [around_tile(tiling, key) for key in tiling.over(work_part(plan))]
+    seen = sum(int(one.width) * int(one.height) for one in windows)
+    side = _core(plan, tiling.side)
+    values, there = np.tile(_noise(side)[:1], (4, 1, 1)) + 1.0, np.ones((side, side), bool)
+    level = Level((0.0,) * 4, (1.0,) * 4, (0.0,) * 3)
+    speed = _speed(lambda: fall_of(values, there, level, gsd), side**2)
+    return Passed(len(windows), seen, speed * min(jobs, cores()))
 
 
 def _speed(look: Callable[[], object], pixels: int) -> float:

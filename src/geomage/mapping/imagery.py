@@ -99,6 +99,24 @@ class Imagery:
         view = self.view(window)
         return view.values, view.seen, view.black
 
+    def stored(self, window: Window) -> tuple[np.ndarray, np.ndarray]:
+        """Read the numbers of one window as they are stored, not stretched.
+
+        Returns:
+            (3, y, x) float32 of the bands of the pictures, and bool (y, x) where there is data;
+            parts that cannot be decoded hold none.
+        """
+        out = np.zeros((3, window.height, window.width), "float32")
+        seen = np.zeros(out.shape[1:], bool)
+        for source in self._sources:
+            if seen.all() or not source.reaches(window):
+                continue
+            values, valid, _ = source.read(window)
+            new = valid & ~seen
+            np.copyto(out, values, where=new, casting="unsafe")
+            seen |= new
+        return out, seen
+
     def view(self, window: Window) -> View:
         """Read one window of the grid; parts that cannot be decoded hold no data.
 

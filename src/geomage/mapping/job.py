@@ -77,6 +77,8 @@ class MapJob:
     plausibility: bool = True
     """Mark as not analysed what is too far from what the model knows, where a detector of it is
     shipped."""
+    burnt: bool = False
+    """Seek burnt ground: the event was a fire. Needs a near-infrared band at both dates."""
     overwrite: bool = False
     """Replace a product folder that stands at `out`."""
     seed: int = 0
@@ -101,7 +103,8 @@ class MapResult:
     folder: Path
     """Holds the rasters; gone when the `with` block ends."""
     rasters: Mapping[str, Path]
-    """COG by name: building, landcover, and with two dates damage, flood, change."""
+    """COG by name: building, landcover, and with two dates damage, flood, change; burnt where it
+    was sought and could be told."""
     buildings: gpd.GeoDataFrame
     """building_id, grade (1..4, 0 not analysed), p_none, p_minor, p_major, p_destroyed, confidence,
     area_m2, not_analysed_reason; polygons in the CRS of the rasters. Of given footprints also

@@ -25,6 +25,11 @@ DAMAGE: Palette = {  # told apart by the colour-blind; the worst is the darkest
     4: (179, 0, 27, 255),
     255: (138, 143, 152, 255),
 }
+BURNT: Palette = {
+    0: (0, 0, 0, 0),
+    1: (91, 44, 23, 255),
+    255: (138, 143, 152, 255),
+}
 FLOOD: Palette = {
     0: (0, 0, 0, 0),
     1: (31, 95, 214, 255),

@@ -46,6 +46,7 @@ def doubts(
         *_run_together(facts),
         *_cloud_as_water(flood_beside_obscured_m2),
         *_missed(missed),
+        *_burnt(facts),
         *([] if placed else ["The images have no CRS: places are metres from a corner, no map."]),
     ]
 
@@ -73,6 +74,13 @@ def _unreadable(facts: Mapping[str, Any]) -> Iterable[str]:
             f"{one['file']} is damaged: {one['parts']} squares of 64 px cannot be read, the first"
             f" around column {one['column']}, row {one['row']}. Fetch it again, and map again."
         )
+
+
+def _burnt(facts: Mapping[str, Any]) -> Iterable[str]:
+    """Why burnt ground is not outlined after a fire."""
+    why = _record(facts, "burnt").get("left_out")
+    if why:
+        yield f"Burnt ground is not outlined: {why}."
 
 
 def _shift(facts: Mapping[str, Any]) -> Iterable[str]:

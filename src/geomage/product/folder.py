@@ -24,7 +24,7 @@ from geomage.geo.stac import write_item
 from geomage.product.access.reach_map import AccessMap
 from geomage.product.access.styles import street_styles
 from geomage.product.doubts import doubts
-from geomage.product.extent_layers import add_extents
+from geomage.product.extent_layers import add_extents, burnt_left_out
 from geomage.product.extents import extents_record
 from geomage.product.grading import graded
 from geomage.product.layers import (
@@ -126,7 +126,11 @@ def write_product(  # noqa: PLR0913 -- each by name, and each a thing of its own
         before, after = _two_pictures(dates, box)
         summary = summarise(buildings, result.not_analysed, box, rasters, squares)
         summary |= write_statistics(folder, counted.zones, buildings, result.not_analysed, box)
-        summary["extents"] = extents_record(counted.extents, summary["area"]["analysed_m2"])
+        summary["extents"] = extents_record(
+            counted.extents,
+            summary["area"]["analysed_m2"],
+            burnt_left_out(counted.extents, result.facts),
+        )
         if counted.access is not None:
             summary["roads"] = counted.access.summary
         missed = None if measured is None else measured.missed_of(order.hazard)

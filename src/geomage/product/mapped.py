@@ -10,8 +10,9 @@ from geopandas import GeoDataFrame
 
 __all__ = ["RASTERS", "Mapped"]
 
-RASTERS = ("building", "landcover", "damage", "flood", "change")
-"""Work rasters a run may hand over; the first two always, the others where two dates exist."""
+RASTERS = ("building", "landcover", "damage", "flood", "change", "burnt")
+"""Work rasters a run may hand over; the first two always, the next three where two dates exist, the
+last where burnt ground was sought and could be told."""
 
 
 @runtime_checkable

@@ -75,6 +75,7 @@ _KINDS: Final = {
     "landcover": _Kind(Dress("landcover", 0, palette.LANDCOVER), 0),
     "damage": _Kind(Dress("damage", _UNSEEN, palette.DAMAGE), _UNSEEN),
     "flood": _Kind(Dress("flood", _UNSEEN, palette.FLOOD), _UNSEEN),
+    "burnt": _Kind(Dress("burnt", _UNSEEN, palette.BURNT), _UNSEEN),
     "change": _Kind(
         Dress("change", _UNSEEN, tags={"unit": "probability * 255, 254 at most"}), _UNSEEN
     ),

@@ -122,7 +122,8 @@ def test_a_product_seeks_debris_of_storms_alone(make_product, event, sought) -> 
     assert record["flooded"]["share_of_analysed"] == pytest.approx(
         200 / record["analysed_m2"], abs=1e-4
     )
-    assert "burnt" in record["left_out"]
+    assert "--event-type fire" in record["left_out"]["burnt"]
+    assert record["burnt"] is None
     assert len(read_vectors(paths.vectors, "hydrographyA")) == 0
 
 

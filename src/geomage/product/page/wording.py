@@ -8,7 +8,7 @@ from html import escape, unescape
 from typing import Any, Final
 
 from geomage.mapping.buildings import MISSING_COSTS
-from geomage.product.extents import SPECK_M2
+from geomage.product.extents import BURNT_SPECK_M2, SPECK_M2
 from geomage.product.grading import (
     DECIDED_DAMAGED,
     DECIDED_DESTROYED,
@@ -62,6 +62,7 @@ _ONE_DATE_LIMITS: Final = (
 _EXTENTS: Final = {
     "flooded": ("the flood", "was flooded"),
     "debris": ("the debris", "was debris"),
+    "burnt": ("the burnt ground", "had burnt"),
 }
 _UNFOUND: Final = (
     "Buildings the model did not find are in no figure here.",
@@ -71,6 +72,7 @@ _FLOOD_LIMIT: Final = (
     "The flood may be larger: muddy water may pass for bare ground, and water under trees or in"
     " shade is not seen."
 )
+_BURNT_LIMIT = f"Burnt patches under {BURNT_SPECK_M2:.0f} m² are not outlined (burnt.tif has them)."
 
 
 def number(value: float) -> str:
@@ -277,13 +279,14 @@ def area_table(summary: Mapping[str, Any], more: Iterable[tuple[str, float, str]
 
 
 def water_limits(summary: Mapping[str, Any]) -> list[str]:
-    """How far the extents of flood and debris can be trusted; nothing where none was sought."""
+    """How far extents of flood, debris and fire can be trusted; nothing where none was sought."""
     if not summary["flood"]:
         return []
     extents = summary.get("extents")
     found = extents if isinstance(extents, Mapping) else {}
     said = [_measured(found.get(name), *words) for name, words in _EXTENTS.items()]
-    return [_FLOOD_LIMIT, *filter(None, said)]
+    small = [_BURNT_LIMIT] if found.get("burnt") else []
+    return [_FLOOD_LIMIT, *filter(None, said), *small]
 
 
 def _measured(extent: object, what: str, is_so: str) -> str:

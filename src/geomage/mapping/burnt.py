@@ -1,0 +1,417 @@
+"""Burnt ground: where the near infrared of what was green fell between two dates.
+
+Leaves reflect half of the near infrared and char a tenth, which red, green and blue hardly show.
+Each band of each date gives up what its darkest ground shows, haze (Chavez 1988, Remote Sensing of
+Environment 24, 459); a pixel is then the mean of what lies within some metres. Its fall is
+
+    log(N / N') - a + w (NDVI - NDVI' - b),    NDVI = (N - R) / (N + R),
+
+of near infrared N and red R before and, with ', after. Offsets a and b are the medians of either
+difference over ground that is green at both dates: what light, air, camera and season took from it,
+as the offset of dNBR is that of unburnt ground (Key and Benson 2006, LA-27). Ground that grew much
+brighter in red was harvested, and ground whose NDVI stayed lies in shade: neither burnt.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from jaxtyping import Bool, Float
+from odc.geo.geobox import GeoBox
+from rasterio.windows import Window
+from scipy import ndimage
+from tqdm import tqdm
+
+from geomage.geo import Dress, RasterFacts, TileKey, TileStore, Tiling, ground_gsd
+from geomage.mapping.compose import painted_cog
+from geomage.mapping.date import Date, open_date
+from geomage.mapping.dates import Dates
+from geomage.mapping.imagery import Imagery
+from geomage.mapping.journal import Work
+from geomage.mapping.palette import BURNT
+from geomage.mapping.picture import Picture
+from geomage.mapping.regrid import Layer
+from geomage.mapping.runs import TileRun, tile_runs
+from geomage.mapping.sighting import Frame, join_frames, shared_frame
+from geomage.workers import Run
+
+__all__ = [
+    "FALL",
+    "GREEN",
+    "Level",
+    "Sought",
+    "around_tile",
+    "burnt_raster",
+    "fall_of",
+    "fall_tiling",
+    "find_burnt",
+    "find_nir",
+    "level_of",
+    "missing_nir",
+    "on_pixels",
+    "side_of_cells",
+]
+
+FALL: Final = 0.6
+"""From which ground is called burnt; chosen, as what follows, on 172 simulated fires and 76 pairs
+without, so that less than 3 % of ground is called burnt where nothing was."""
+WEIGHT: Final = 2.0
+"""Of the fall of NDVI, w."""
+BROWNING: Final = 0.05
+"""Of NDVI, levelled, that it fell at least: in a shadow it hardly does."""
+REDDENING: Final = 0.5
+"""Of the logarithm of red, levelled, that it rose at most: on stubble it rises more."""
+GREEN: Final = 0.1
+"""Of NDVI before, from which there was something to burn."""
+BRIGHT: Final = 0.25
+"""Of the usual near infrared before, from which there was: below it are water and shade."""
+BELL_M: Final = 4.0
+"""Standard deviation of the bell within which a pixel is a mean, metres."""
+CELL_M: Final = 2.0
+"""Side of the cells that means are made of, metres, about."""
+_SIDE: Final = 1024  # px of a tile
+_UNSEEN: Final = 255
+_STEP: Final = 100.0  # stored counts of a fall of 1
+_HALF: Final = 128  # of what is known, times 255
+_RUN: Final = 4  # tiles a task
+_SHOWN: Final = 0.05  # of a block, from which the level is measured in it
+_DARKEST, _OF_DARKEST = 0.5, 0.9  # per cent; what of it is haze
+_MOST_DARK, _FLOOR = 0.5, 0.01  # of the usual value: haze at most, and what is left at least
+_LEAST_GREEN: Final = 0.02  # of what is seen, that the level is measured of
+_BLOCK, _MOST = 256, 10  # px, and how many along either side, that the level is measured of
+_NAMES: Final = ("nir", "nir1", "nir08", "nearinfrared")  # the second is a maker's, of two
+_DONE: Final = "burnt.json"
+
+Bands = Float[np.ndarray, "4 y x"]
+"""Red and near infrared before, then after."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """What is taken from the images before they are compared; measured once, of all they show."""
+
+    dark: tuple[float, ...]
+    """Four stored numbers, haze: red and near infrared before, then after."""
+    floor: tuple[float, ...]
+    """The least that is left of each."""
+    offsets: tuple[float, ...]
+    """Medians of what `_falls` gives, of ground that is green at both dates."""
+
+
+@dataclass(frozen=True)
+class Sought:
+    """What came of the search."""
+
+    fall: Layer | None
+    """Bands fall (times 100) and known (255 where it is); None where none could be measured."""
+    facts: dict[str, Any]
+    """JSON values: how it was levelled, or why nothing is outlined."""
+
+
+def find_nir(facts: RasterFacts) -> int | None:
+    """Number of the near-infrared band: by its description, else by its colour; None for none."""
+    return _named(facts, _NAMES)
+
+
+def _named(facts: RasterFacts, names: tuple[str, ...]) -> int | None:
+    said = ["".join(filter(str.isalnum, name.lower())) for name in facts.names]
+    for known in (said, facts.bands):
+        for name in names:
+            if name in known:
+                return known.index(name) + 1
+    return None
+
+
+def missing_nir(dates: tuple[tuple[Picture, ...], tuple[Picture, ...]]) -> str | None:
+    """Why burnt ground cannot be told from the images of two dates; None where it can."""
+    if not dates[1]:
+        return "it takes two dates, and one was given"
+    without = [one.path.name for date in dates for one in date if find_nir(one.facts) is None]
+    if not without:
+        return None
+    return (
+        f"no band of {', '.join(without)} is called near infrared, and red, green and blue do not "
+        "tell burnt ground from other ground: give images that have it at both dates, the band "
+        "described as nir or coloured so (gdal_edit.py -colorinterp_4 nir …)"
+    )
+
+
+def _spectral(date: Date) -> Date:
+    """The date read as red and near infrared."""
+    pictures = tuple(replace(one, bands=_bands(one)) for one in date.pictures)
+    return replace(date, pictures=pictures)
+
+
+def _bands(picture: Picture) -> tuple[int, int, int]:
+    red, nir = _named(picture.facts, ("red",)) or picture.bands[0], find_nir(picture.facts)
+    assert nir is not None
+    return red, nir, nir
+
+
+# ------------------------------------------------------------------------------ arithmetic
+
+
+def side_of_cells(gsd: float) -> int:
+    """Pixels along a cell."""
+    return max(1, round(CELL_M / gsd))
+
+
+def _cells(
+    values: Bands, seen: Bool[np.ndarray, "y x"], cell: int, gsd: float
+) -> tuple[Float[np.ndarray, "4 rows cols"], Float[np.ndarray, "rows cols"]]:
+    """Means under the bell cell by cell, and how much of what lies under it is seen, 0..1.
+
+    Cells begin at the upper left pixel; each mean depends on what lies within three spreads.
+    """
+    rows, cols = (-(-side // cell) * cell for side in seen.shape)
+    stack = np.zeros((5, rows, cols))
+    here = (slice(0, seen.shape[0]), slice(0, seen.shape[1]))
+    stack[(slice(0, 4), *here)] = np.where(seen, values, 0)
+    stack[(4, *here)] = seen
+    parts = stack.reshape(5, rows // cell, cell, cols // cell, cell).mean(axis=(2, 4))
+    spread = BELL_M / (cell * gsd)
+    smooth = ndimage.gaussian_filter(parts, (0, spread, spread), mode="constant", truncate=3.0)
+    return smooth[:4] / np.maximum(smooth[4], 1e-9), smooth[4]
+
+
+def _lifted(means: np.ndarray, level: Level) -> np.ndarray:
+    """(4, …) without haze, and never under the floor."""
+    shape = (4,) + (1,) * (means.ndim - 1)
+    dark, floor = (np.reshape(one, shape) for one in (level.dark, level.floor))
+    return np.asarray(np.maximum(means - dark, floor))
+
+
+def level_of(blocks: Iterable[tuple[np.ndarray, np.ndarray]], gsd: float) -> Level | None:
+    """Measure the level of some blocks, each (4, y, x) and where it is seen at both dates (y, x).
+
+    None where nothing is seen, or a band holds one value alone.
+    """
+    cell = side_of_cells(gsd)
+    pixels, means = [np.zeros((4, 0))], [np.zeros((4, 0))]
+    for values, seen in blocks:
+        pixels.append(values[:, ::2, ::2][:, seen[::2, ::2]])
+        mean, share = _cells(values, seen, cell, gsd)
+        means.append(mean[:, share > 0.5])
+    raw, smooth = np.concatenate(pixels, axis=1), np.concatenate(means, axis=1)
+    if not raw.size or not smooth.size:
+        return None
+    lowest = np.percentile(raw, _DARKEST, axis=1)
+    usual = np.median(raw, axis=1)
+    dark = np.minimum(lowest - (1 - _OF_DARKEST) * np.abs(lowest), _MOST_DARK * usual)
+    floor = _FLOOR * (usual - dark)
+    if not ((floor > 0) & (np.ptp(raw, axis=1) > 0)).all():
+        return None
+    level = Level(tuple(map(float, dark)), tuple(map(float, floor)), (0.0, 0.0, 0.0))
+    lifted = _lifted(smooth, level)
+    green = _is_green(lifted[:2], level.floor[1]) & _is_green(lifted[2:], level.floor[3])
+    if green.mean() < _LEAST_GREEN:
+        green[:] = True
+    medians = np.median(_falls(lifted[:, green]), axis=1)
+    return replace(level, offsets=tuple(map(float, medians)))
+
+
+def _is_green(lifted: np.ndarray, floor: float) -> np.ndarray:
+    """Where something grows, of one date (2, …) without haze; `floor` is that of near infrared."""
+    red, nir = lifted
+    return np.asarray((nir - red >= GREEN * (nir + red)) & (nir >= BRIGHT / _FLOOR * floor))
+
+
+def _falls(lifted: np.ndarray) -> np.ndarray:
+    """(3, …): logarithms of near infrared and of red, before over after, and fall of NDVI."""
+    red, nir, red_after, nir_after = lifted
+    ndvi, ndvi_after = ((n - r) / (n + r) for n, r in ((nir, red), (nir_after, red_after)))
+    return np.stack([np.log(nir / nir_after), np.log(red / red_after), ndvi - ndvi_after])
+
+
+def fall_of(
+    values: Bands, seen: Bool[np.ndarray, "y x"], level: Level, gsd: float
+) -> Float[np.ndarray, "rows cols"]:
+    """The fall, cell by cell; 0 where it is no fire, not a number where nothing is seen."""
+    means, share = _cells(values, seen, side_of_cells(gsd), gsd)
+    lifted = _lifted(means, level)
+    fading, dimming, browning = _falls(lifted) - np.reshape(level.offsets, (3, 1, 1))
+    fall = fading + WEIGHT * browning
+    may = (browning >= BROWNING) & (dimming >= -REDDENING)
+    fall[~(may & _is_green(lifted[:2], level.floor[1]))] = 0
+    return np.where(share > 1e-6, np.maximum(fall, 0), np.nan)
+
+
+def on_pixels(cells: np.ndarray, cell: int, part: Window) -> np.ndarray:
+    """(y, x) of pixels, bilinear between the middles of cells.
+
+    Args:
+        cells: (rows, cols), of which the first begins at the first pixel.
+        cell: pixels along one.
+        part: which pixels.
+    """
+    down, right = (
+        (np.arange(start, start + count) + 0.5) / cell - 0.5
+        for start, count in ((part.row_off, part.height), (part.col_off, part.width))
+    )
+    return _between(_between(cells, down).T, right).T
+
+
+def _between(values: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Rows of values at places between them."""
+    low = np.floor(places).astype(int)
+    share = (places - low)[:, None]
+    first, second = (np.clip(low + step, 0, len(values) - 1) for step in (0, 1))
+    return np.asarray(values[first] * (1 - share) + values[second] * share)
+
+
+# ------------------------------------------------------------------------------ the pass
+
+
+@dataclass(frozen=True)
+class _Fall:
+    """Task: measure the fall in a run of tiles; what is there already stays."""
+
+    dates: tuple[Date, Date]
+    level: Level
+    store: TileStore
+
+    def __call__(self, run: TileRun) -> int:
+        with ExitStack() as stack:
+            images = [stack.enter_context(open_date(date)) for date in self.dates]
+            for key in run.keys:
+                if not self.store.has(key):
+                    self.store.write(key, self._tile(images, key))
+        return len(run.keys)
+
+    def _tile(self, images: list[Imagery], key: TileKey) -> np.ndarray:
+        tiling = self.store.tiling
+        core, gsd = tiling.core(key), ground_gsd(tiling.box)
+        cell, window = side_of_cells(gsd), around_tile(tiling, key)
+        values, seen = _read(images, self.dates, window)
+        fall = fall_of(values, seen, self.level, gsd)
+        part = Window(
+            core.col_off - window.col_off, core.row_off - window.row_off, core.width, core.height
+        )
+        counts = on_pixels(np.nan_to_num(fall), cell, part) * _STEP
+        out = np.zeros((2, int(core.height), int(core.width)), "uint8")
+        out[1] = seen[part.toslices()] * np.uint8(255)
+        out[0] = np.clip(np.rint(counts), 0, 255) * (out[1] > 0)
+        return out
+
+
+def fall_tiling(grid: GeoBox) -> Tiling:
+    """The tiles of a grid that are searched at once, in whole cells."""
+    cell = side_of_cells(ground_gsd(grid))
+    return Tiling(grid, _SIDE // cell * cell)
+
+
+def around_tile(tiling: Tiling, key: TileKey) -> Window:
+    """A tile and the cells around it that its means depend on, as far as the grid reaches."""
+    gsd = ground_gsd(tiling.box)
+    cell = side_of_cells(gsd)
+    return tiling.around(key, cell * (2 + math.ceil(3 * BELL_M / (cell * gsd))))
+
+
+def _read(
+    images: list[Imagery], dates: tuple[Date, Date], window: Window
+) -> tuple[np.ndarray, np.ndarray]:
+    """(4, y, x) of a window of the grid, and where both dates show it."""
+    parts, seen = [], np.ones((int(window.height), int(window.width)), bool)
+    for image, date in zip(images, dates, strict=True):
+        values, there = image.stored(window)
+        seen &= there & (date.seen.read(window)[0] > 0)
+        parts.append(values[:2])
+    return np.concatenate(parts), seen
+
+
+def _level(dates: tuple[Date, Date], work: Work) -> Level | None:
+    """Measured of blocks spread over all that both dates show, or read where it was before."""
+    done = work.folder / _DONE
+    if done.exists():
+        stated = json.loads(done.read_text(encoding="utf-8"))
+        return None if stated is None else Level(**{k: tuple(v) for k, v in stated.items()})
+    found = level_of(_blocks(dates), ground_gsd(dates[0].box))
+    part = done.with_suffix(".part")
+    part.write_text(json.dumps(None if found is None else asdict(found)), encoding="utf-8")
+    part.replace(done)
+    return found
+
+
+def _blocks(dates: tuple[Date, Date]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """At most 100 blocks of 256 px, 1 MB each, one after the other."""
+    first, second = (date.seen for date in dates)
+    tiling = first.store.tiling
+    frame = join_frames(shared_frame(first, second, tiling, key) for key in tiling)
+    with ExitStack() as stack:
+        images = [stack.enter_context(open_date(date)) for date in dates]
+        for place in [] if frame is None else _places(frame):
+            values, seen = _read(images, dates, place)
+            if seen.mean() > _SHOWN:
+                yield values.astype("float32"), seen
+
+
+def _places(frame: Frame) -> list[Window]:
+    """Blocks spread over a frame, which they fill where they can."""
+    top, left, bottom, right = frame
+    height, width = (min(_BLOCK, side) for side in (bottom - top, right - left))
+    rows, cols = _starts(top, bottom - height, height), _starts(left, right - width, width)
+    return [Window(col, row, width, height) for row in rows for col in cols]
+
+
+def _starts(first: int, last: int, side: int) -> list[int]:
+    count = min(_MOST, -(-(last - first) // side) + 1)
+    return sorted({round(start) for start in np.linspace(first, last, count)})
+
+
+def find_burnt(dates: Dates, part: Window, work: Work, run: Run) -> Sought:
+    """Measure how far the near infrared fell, in a part of the grid of the work.
+
+    Args:
+        dates: both, where their content lies.
+        part: of that grid.
+        work: where tiles are kept.
+        run: who does it.
+    """
+    second = () if dates.second is None else dates.second.pictures
+    why = missing_nir((dates.first.pictures, second))
+    if why is not None or dates.second is None:
+        return Sought(None, {"left_out": why})
+    both = (_spectral(dates.first), _spectral(dates.second))
+    level = _level(both, work)
+    if level is None:
+        return Sought(None, {"left_out": "too little is seen at both dates to compare them by"})
+    grid = dates.first.seen.store.tiling.box
+    store = TileStore(work.folder / "fall", fall_tiling(grid), ("fall", "known"))
+    keys = list(store.tiling.over(part))
+    with tqdm(total=len(keys), desc="burnt", unit="tile", leave=False, disable=None) as bar:
+        for done in run(_Fall(both, level, store), list(tile_runs(keys, _RUN)), work.mark):
+            bar.update(done)
+    facts: dict[str, Any] = {
+        "fall": FALL, "weight": WEIGHT, "browning": BROWNING, "reddening": REDDENING,
+        "green_ndvi": GREEN, "bright": BRIGHT, "bell_m": BELL_M,
+    }  # fmt: skip
+    facts |= {name: list(values) for name, values in asdict(level).items()}
+    return Sought(Layer(store, (0, 1), grid, "bilinear"), facts)
+
+
+def burnt_raster(fall: Layer, store: TileStore, part: Window, work: Work) -> Path:
+    """Make the raster of burnt ground: 0 not, 1 burnt, 255 not analysed.
+
+    Args:
+        fall: of `find_burnt`.
+        store: pixels of the product.
+        part: of its grid, what is mapped.
+        work: the working folder.
+    """
+    layer = replace(fall, box=store.tiling.box)
+
+    def paint(key: TileKey, codes: np.ndarray) -> np.ndarray:
+        counts, known = layer.read(store.tiling.core(key))
+        burnt = (counts >= FALL * _STEP).astype("uint8")
+        burnt[(known < _HALF) | (codes > 0)] = _UNSEEN
+        return np.asarray(burnt[None])
+
+    dress = Dress("burnt", nodata=_UNSEEN, colours=BURNT)
+    return painted_cog(store, paint, dress, part, work)
