@@ -244,7 +244,13 @@ def test_a_map_before_it_is_made_counts_the_search(job, monkeypatch):
     monkeypatch.setattr("geomage.mapping.forecast._TRIAL", 0.0)
     asked = job(meadow())
     assert forecast(asked).burnt.tiles == 1
-    assert forecast(replace(asked, burnt=False)).burnt is None
+    assert forecast(asked).burnt_left_out is None
+    without = replace(asked, burnt=False)
+    assert (forecast(without).burnt, forecast(without).burnt_left_out) == (None, None)
+    written(asked.after[0], meadow(), ("red", "green", "blue", "extra"))
+    told = forecast(asked)
+    assert told.burnt is None
+    assert "no band of after.tif" in told.burnt_left_out
 
 
 def test_a_simulated_fire_is_outlined_from_the_command_line(tmp_path, model, capsys):

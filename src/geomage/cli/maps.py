@@ -296,6 +296,8 @@ def _forecast(job: Any, order: Any, *, as_json: bool) -> None:
             f", and {found.burnt.tiles} tiles searched for burnt ground, "
             f"{found.burnt.mpx_per_second:.2f} Mpx/s"
         )
+    if found.burnt_left_out is not None:
+        say(f"note: burnt ground will not be outlined: {found.burnt_left_out}")
     text = (
         f"{found.pixels / 1e6:,.1f} Mpx in {found.model.tiles} tiles, each pixel seen "
         f"{found.recomputation:.2f} times with the margins; {found.model.mpx_per_second:.2f} "

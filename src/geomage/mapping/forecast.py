@@ -56,6 +56,8 @@ class Forecast:
     burnt: Passed | None
     """The pass that seeks burnt ground, and reads the images once more; None where none is sought,
     or it cannot be told."""
+    burnt_left_out: str | None
+    """Why burnt ground, which is sought, will not be outlined."""
     memory_bytes: int
     disk_bytes: int
     """While it runs, about; the product takes less."""
@@ -80,6 +82,7 @@ class Forecast:
             "mpx_per_second": round(self.model.mpx_per_second, 3),
             "plausibility": _record(self.plausibility),
             "burnt": _record(self.burnt),
+            "burnt_left_out": self.burnt_left_out,
             "seconds": round(self.seconds, 1),
             "memory_bytes": self.memory_bytes,
             "disk_bytes": self.disk_bytes,
@@ -116,11 +119,13 @@ def forecast(job: MapJob, check: Callable[[GeoBox], None] = lambda _: None) -> F
     detector = None if name is None else load_detector(name)
     part = work_part(plan)
     judged = 0 if detector is None else judged_bytes(detector.card)
+    why = missing_nir((plan.before, plan.after)) if job.burnt else None
     return Forecast(
         pixels=int(part.width * part.height),
         model=_modelled(model, plan),
         plausibility=None if detector is None else _judged(detector, plan, job.jobs or 1),
-        burnt=_searched(plan, job.jobs or 1) if job.burnt else None,
+        burnt=_searched(plan, job.jobs or 1) if job.burnt and why is None else None,
+        burnt_left_out=why,
         memory_bytes=memory_bytes(plan, model.card, judged),
         disk_bytes=work_bytes(plan),
     )
@@ -149,10 +154,8 @@ def _judged(detector: Detector, plan: Plan, jobs: int) -> Passed:
     return Passed(dates * len(windows), dates * seen, speed * min(jobs, cores()))
 
 
-def _searched(plan: Plan, jobs: int) -> Passed | None:
+def _searched(plan: Plan, jobs: int) -> Passed:
     """The pass over both dates that seeks burnt ground, on one core of each process."""
-    if missing_nir((plan.before, plan.after)) is not None:
-        return None
     tiling, gsd = fall_tiling(plan.work), ground_gsd(plan.work)
     windows = [around_tile(tiling, key) for key in tiling.over(work_part(plan))]
     seen = sum(int(one.width) * int(one.height) for one in windows)
