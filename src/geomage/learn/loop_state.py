@@ -75,7 +75,7 @@ def follow_weights(mine: nn.Module, theirs: nn.Module, weight: float) -> None:
     ours, wanted = mine.state_dict(), theirs.state_dict()
     moving = [name for name, value in ours.items() if value.is_floating_point()]
     ends = [wanted[name].to(ours[name].dtype) for name in moving]
-    move = get_ema_multi_avg_fn(1 - weight)
+    move = get_ema_multi_avg_fn(1 - weight)  # type: ignore[no-untyped-call]
     move([ours[name] for name in moving], ends, 0)
     for name in ours.keys() - set(moving):
         ours[name].copy_(wanted[name])
