@@ -109,7 +109,7 @@ def fallen(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """Cells (rows, cols) that are called burnt, all being seen."""
     values, seen = np.concatenate([before[[2, 3]], after[[2, 3]]]), np.ones(SHAPE, bool)
     level = level_of([(values, seen)], GSD)
-    assert level is not None
+    assert not isinstance(level, str)
     return fall_of(values, seen, level, GSD) >= FALL
 
 
@@ -153,8 +153,14 @@ def test_a_fire_over_most_of_it_is_found():
 
 def test_ground_that_shows_one_value_alone_has_no_level():
     flat = np.ones((4, *SHAPE))
-    assert level_of([(flat, np.ones(SHAPE, bool))], GSD) is None
-    assert level_of([], GSD) is None
+    assert "red of the first date holds one value" in level_of([(flat, np.ones(SHAPE, bool))], GSD)
+    assert "too little is seen" in level_of([], GSD)
+    image = meadow()[[2, 3, 2, 3]]
+    image[3] = 0.2
+    said = level_of([(image, np.ones(SHAPE, bool))], GSD)
+    assert said == "near infrared of the second date holds one value alone"
+    red = meadow()[[2, 2, 2, 2]]
+    assert "hardly anything is green" in level_of([(red, np.ones(SHAPE, bool))], GSD)
 
 
 def test_neither_windows_nor_processes_nor_an_extent_show(job, monkeypatch):
@@ -192,6 +198,18 @@ def test_what_one_date_does_not_show_is_not_analysed(job):
     assert (found[150:190, 110:250] == 1).all()
 
 
+def test_a_hole_in_one_band_neither_burns_nor_shifts_the_level(job):
+    whole = said(job(meadow(fire=0.1)))
+    after = meadow(fire=0.1)
+    after[3, 20:60, 20:60] = -0.001  # no data
+    found = said(job(after))
+    assert (found[24:56, 24:56] == 255).all()
+    away = np.ones(SHAPE, bool)
+    away[:80, :80] = False
+    assert (found != whole)[away].sum() < 0.002 * away.sum()
+    assert not (found[~away] == 1).any()
+
+
 def test_bare_ground_does_not_burn(job):
     before, after = meadow(), meadow(fire=0.1)
     bare = (slice(None), slice(80, 140), slice(100, 260))
@@ -210,6 +228,7 @@ def test_bare_ground_does_not_burn(job):
         (("Red", "Green", "Blue", "NIR"), 4),
         (("red", "near-infrared", "green", "blue"), 2),
         (("nir08", "red", "green", "nir"), 4),
+        (("nir", "nir", "red", "green"), None),
         (("B2", "B3", "B4", "B8"), None),
         (("red", "green", "blue", "infrarouge"), None),
         ((), None),
@@ -234,7 +253,7 @@ def test_a_fire_without_near_infrared_has_a_reason_and_no_outline(job):
     product = map_into(asked, order=Order(event_type="fire"))
     summary = json.loads(product.summary.read_text())
     why = summary["extents"]["left_out"]["burnt"]
-    assert why.startswith("no band of after.tif is called near infrared")
+    assert why.startswith("not one band of after.tif (4 bands) is called near infrared")
     assert f"Burnt ground is not outlined: {why}." in summary["doubts"]
     assert summary["extents"]["burnt"] is None
     assert "burnt" not in product.rasters
@@ -250,7 +269,7 @@ def test_a_map_before_it_is_made_counts_the_search(job, monkeypatch):
     written(asked.after[0], meadow(), ("red", "green", "blue", "extra"))
     told = forecast(asked)
     assert told.burnt is None
-    assert "no band of after.tif" in told.burnt_left_out
+    assert "not one band of after.tif (4 bands)" in told.burnt_left_out
 
 
 def test_a_simulated_fire_is_outlined_from_the_command_line(tmp_path, model, capsys):

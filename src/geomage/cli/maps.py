@@ -90,6 +90,7 @@ def check(
         "geomage map before.png after.png --gsd 0.5 -o out",
         "geomage map west.tif after.tif --before east.tif -o out",
         "geomage map before.tif after.tif -o out --extent 363000,4102000,364500,4103000",
+        "geomage map before.tif after.tif -o out --event-type fire",
         "geomage map before.tif after.tif -o out --zones wards.gpkg --population worldpop.tif",
         "geomage map before.tif after.tif -o out --footprints houses.gpkg",
         "geomage map before.tif after.tif -o out --kind MONIT --product-version 2",
@@ -323,6 +324,8 @@ def _map_words(summary: Mapping[str, Any]) -> str:
         text += ": " + ", ".join(f"{count} {name}" for name, count in damage.items())
         unseen = found["not_analysed"]["by_reason"]
         text += "".join(f"; {count} {reason}" for reason, count in unseen.items())
+    if summary.get("burnt"):
+        text += f"; {summary['burnt']['burnt']:,.0f} m² seen as burnt"
     if not partly_analysed(summary["area"]):
         return text
     return f"{text}; {summary['area']['not_analysed_share']:.1%} of the area not analysed"

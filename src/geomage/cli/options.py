@@ -160,7 +160,7 @@ EventType = Annotated[
         metavar="NAME",
         help="earthquake, volcano, storm, flood, landslide, fire or accident. `confidence` is that "
         "of such events; for a storm debris is outlined, for a fire burnt ground, where both dates "
-        "have near infrared.",
+        "have a band described as nir.",
         show_default="not stated",
     ),
 ]

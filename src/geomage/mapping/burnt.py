@@ -88,6 +88,10 @@ _LEAST_GREEN: Final = 0.02  # of what is seen, that the level is measured of
 _BLOCK, _MOST = 256, 10  # px, and how many along either side, that the level is measured of
 _NAMES: Final = ("nir", "nir1", "nir08", "nearinfrared")  # the second is a maker's, of two
 _DONE: Final = "burnt.json"
+_BANDS: Final = tuple(
+    f"{band} of the {date} date"
+    for date in ("first", "second") for band in ("red", "near infrared")
+)  # fmt: skip
 
 Bands = Float[np.ndarray, "4 y x"]
 """Red and near infrared before, then after."""
@@ -116,31 +120,41 @@ class Sought:
 
 
 def find_nir(facts: RasterFacts) -> int | None:
-    """Number of the near-infrared band: by its description, else by its colour; None for none."""
-    return _named(facts, _NAMES)
+    """Number of the near-infrared band, by its description, else its colour; None if not one."""
+    found = _named(facts, _NAMES)
+    return found[0] if len(found) == 1 else None
 
 
-def _named(facts: RasterFacts, names: tuple[str, ...]) -> int | None:
+def _named(facts: RasterFacts, names: tuple[str, ...]) -> list[int]:
+    """Numbers of the bands that are called by the first of some names that any is called by."""
     said = ["".join(filter(str.isalnum, name.lower())) for name in facts.names]
     for known in (said, facts.bands):
         for name in names:
             if name in known:
-                return known.index(name) + 1
-    return None
+                return [number for number, one in enumerate(known, start=1) if one == name]
+    return []
 
 
 def missing_nir(dates: tuple[tuple[Picture, ...], tuple[Picture, ...]]) -> str | None:
     """Why burnt ground cannot be told from the images of two dates; None where it can."""
     if not dates[1]:
         return "it takes two dates, and one was given"
-    without = [one.path.name for date in dates for one in date if find_nir(one.facts) is None]
+    without = [
+        f"{one.path.name} ({_count(one.facts)})"
+        for date in dates for one in date if find_nir(one.facts) is None
+    ]  # fmt: skip
     if not without:
         return None
     return (
-        f"no band of {', '.join(without)} is called near infrared, and red, green and blue do not "
-        "tell burnt ground from other ground: give images that have it at both dates, the band "
-        "described as nir or coloured so (gdal_edit.py -colorinterp_4 nir …)"
+        f"not one band of {', '.join(without)} is called near infrared, and red, green and blue do "
+        "not tell burnt ground from other ground: give images of both dates that have it, and "
+        "where the band has no name, describe it as nir (rasterio: set_band_description(4, 'nir'))"
     )
+
+
+def _count(facts: RasterFacts) -> str:
+    called = len(_named(facts, _NAMES))
+    return f"{facts.count} bands" + (f", {called} called so" if called else "")
 
 
 def _spectral(date: Date) -> Date:
@@ -150,9 +164,8 @@ def _spectral(date: Date) -> Date:
 
 
 def _bands(picture: Picture) -> tuple[int, int, int]:
-    red, nir = _named(picture.facts, ("red",)) or picture.bands[0], find_nir(picture.facts)
-    assert nir is not None
-    return red, nir, nir
+    (nir,) = _named(picture.facts, _NAMES)
+    return next(iter(_named(picture.facts, ("red",))), picture.bands[0]), nir, nir
 
 
 # ------------------------------------------------------------------------------ arithmetic
@@ -188,10 +201,10 @@ def _lifted(means: np.ndarray, level: Level) -> np.ndarray:
     return np.asarray(np.maximum(means - dark, floor))
 
 
-def level_of(blocks: Iterable[tuple[np.ndarray, np.ndarray]], gsd: float) -> Level | None:
+def level_of(blocks: Iterable[tuple[np.ndarray, np.ndarray]], gsd: float) -> Level | str:
     """Measure the level of some blocks, each (4, y, x) and where it is seen at both dates (y, x).
 
-    None where nothing is seen, or a band holds one value alone.
+    Why not, where nothing is seen, a band holds one value alone, or nothing was green before.
     """
     cell = side_of_cells(gsd)
     pixels, means = [np.zeros((4, 0))], [np.zeros((4, 0))]
@@ -201,16 +214,22 @@ def level_of(blocks: Iterable[tuple[np.ndarray, np.ndarray]], gsd: float) -> Lev
         means.append(mean[:, share > 0.5])
     raw, smooth = np.concatenate(pixels, axis=1), np.concatenate(means, axis=1)
     if not raw.size or not smooth.size:
-        return None
+        return "too little is seen at both dates to compare them by"
+    flat = np.ptp(raw, axis=1) == 0
+    if flat.any():
+        return f"{_BANDS[int(flat.argmax())]} holds one value alone"
     lowest = np.percentile(raw, _DARKEST, axis=1)
     usual = np.median(raw, axis=1)
     dark = np.minimum(lowest - (1 - _OF_DARKEST) * np.abs(lowest), _MOST_DARK * usual)
     floor = _FLOOR * (usual - dark)
-    if not ((floor > 0) & (np.ptp(raw, axis=1) > 0)).all():
-        return None
+    if not (floor > 0).all():
+        return f"{_BANDS[int((~(floor > 0)).argmax())]} is dark almost everywhere"
     level = Level(tuple(map(float, dark)), tuple(map(float, floor)), (0.0, 0.0, 0.0))
     lifted = _lifted(smooth, level)
-    green = _is_green(lifted[:2], level.floor[1]) & _is_green(lifted[2:], level.floor[3])
+    green = _is_green(lifted[:2], level.floor[1])
+    if green.mean() < _LEAST_GREEN:
+        return "hardly anything is green at the first date, if its band called nir is near infrared"
+    green &= _is_green(lifted[2:], level.floor[3])
     if green.mean() < _LEAST_GREEN:
         green[:] = True
     medians = np.median(_falls(lifted[:, green]), axis=1)
@@ -322,19 +341,23 @@ def _read(
     for image, date in zip(images, dates, strict=True):
         values, there = image.stored(window)
         seen &= there & (date.seen.read(window)[0] > 0)
+        seen &= (values[:2] >= 0).all(axis=0) & (values[:2] > 0).any(axis=0)  # light, or a hole
         parts.append(values[:2])
     return np.concatenate(parts), seen
 
 
-def _level(dates: tuple[Date, Date], work: Work) -> Level | None:
+def _level(dates: tuple[Date, Date], work: Work) -> Level | str:
     """Measured of blocks spread over all that both dates show, or read where it was before."""
     done = work.folder / _DONE
     if done.exists():
         stated = json.loads(done.read_text(encoding="utf-8"))
-        return None if stated is None else Level(**{k: tuple(v) for k, v in stated.items()})
+        if isinstance(stated, str):
+            return stated
+        return Level(**{k: tuple(v) for k, v in stated.items()})
     found = level_of(_blocks(dates), ground_gsd(dates[0].box))
     part = done.with_suffix(".part")
-    part.write_text(json.dumps(None if found is None else asdict(found)), encoding="utf-8")
+    said = found if isinstance(found, str) else asdict(found)
+    part.write_text(json.dumps(said), encoding="utf-8")
     part.replace(done)
     return found
 
@@ -380,8 +403,8 @@ def find_burnt(dates: Dates, part: Window, work: Work, run: Run) -> Sought:
         return Sought(None, {"left_out": why})
     both = (_spectral(dates.first), _spectral(dates.second))
     level = _level(both, work)
-    if level is None:
-        return Sought(None, {"left_out": "too little is seen at both dates to compare them by"})
+    if isinstance(level, str):
+        return Sought(None, {"left_out": level})
     grid = dates.first.seen.store.tiling.box
     store = TileStore(work.folder / "fall", fall_tiling(grid), ("fall", "known"))
     keys = list(store.tiling.over(part))

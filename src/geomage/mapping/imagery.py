@@ -103,8 +103,8 @@ class Imagery:
         """Read the numbers of one window as they are stored, not stretched.
 
         Returns:
-            (3, y, x) float32 of the bands of the pictures, and bool (y, x) where there is data;
-            parts that cannot be decoded hold none.
+            (3, y, x) float32 of the bands of the pictures, and bool (y, x) where each of them has
+            data; parts that cannot be decoded hold none.
         """
         out = np.zeros((3, window.height, window.width), "float32")
         seen = np.zeros(out.shape[1:], bool)
@@ -112,6 +112,8 @@ class Imagery:
             if seen.all() or not source.reaches(window):
                 continue
             values, valid, _ = source.read(window)
+            if source.picture.facts.nodata is not None:
+                valid = valid & (values != source.picture.facts.nodata).all(axis=0)
             new = valid & ~seen
             np.copyto(out, values, where=new, casting="unsafe")
             seen |= new

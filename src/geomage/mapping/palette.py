@@ -27,7 +27,7 @@ DAMAGE: Palette = {  # told apart by the colour-blind; the worst is the darkest
 }
 BURNT: Palette = {
     0: (0, 0, 0, 0),
-    1: (91, 44, 23, 255),
+    1: (122, 45, 0, 255),
     255: (138, 143, 152, 255),
 }
 FLOOD: Palette = {

@@ -98,7 +98,13 @@ def _collection(
         description=f"{len(items)} scenes mapped by geomage, and a mosaic of them: {rule}.",
         license="other",
         extent=_extent(items),
-        keywords=["buildings", "land cover", "damage", "flood"],
+        keywords=[
+            "buildings",
+            "land cover",
+            "damage",
+            "flood",
+            *(["burnt"] * ("burnt" in rasters)),
+        ],
         summaries=pystac.Summaries(_summaries(items)),
     )
     record = collection.to_dict(include_self_link=False)

@@ -13,7 +13,7 @@ from xml.sax.saxutils import quoteattr
 
 from geomage.product.order import EVENT_TYPES
 
-__all__ = ["COLOURS", "EVENT_COLOURS", "FLOOD_COLOUR", "layer_styles"]
+__all__ = ["BURNT_COLOUR", "COLOURS", "EVENT_COLOURS", "FLOOD_COLOUR", "layer_styles"]
 
 # Dark red, orange, yellow, blue: told apart by the colour-blind, on imagery and in grey print
 # (the reds are the darkest).
@@ -26,11 +26,12 @@ COLOURS: Final[Mapping[str, str]] = {
 }
 FLOOD_COLOUR: Final = "#1f5fd6"
 WATER_COLOUR: Final = "#78aaeb"
+BURNT_COLOUR: Final = "#7a2d00"
 """Water that was there before."""
 EVENT_COLOURS: Final[Mapping[str, str]] = {
     EVENT_TYPES["flood"]: FLOOD_COLOUR,
     EVENT_TYPES["storm"]: "#7d6b57",
-    EVENT_TYPES["fire"]: "#7a2d00",
+    EVENT_TYPES["fire"]: BURNT_COLOUR,
     EVENT_TYPES["landslide"]: "#8a6d3b",
     EVENT_TYPES["volcano"]: "#5b2a86",
 }

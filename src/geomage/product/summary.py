@@ -34,6 +34,7 @@ LANDCOVER: Final = {
     7: "agriculture",
     8: "building",
 }
+_BURNT: Final = {0: "not burnt", 1: "burnt", 255: "not analysed"}
 _FLOOD: Final = {0: "dry", 1: "flooded", 2: "permanent water", 255: "not analysed"}
 
 
@@ -60,6 +61,7 @@ def summarise(
         "buildings": _buildings(buildings),
         "area": _area(not_analysed, box),
         "flood": _classes(rasters.get("flood"), box, _FLOOD),
+        "burnt": _classes(rasters.get("burnt"), box, _BURNT),
         "landcover": _classes(rasters.get("landcover"), box, LANDCOVER),
         "worst_squares": [square.as_dict() for square in squares],
         "rules": {
@@ -157,6 +159,6 @@ def _rows(summary: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     ]
     rows.append(("area of interest", "", "", "", area["of_interest_m2"]))
     rows.append(("area not analysed", "", "", area["not_analysed_share"], area["not_analysed_m2"]))
-    for title in ("flood", "landcover"):
-        rows += [(f"{title}: {k}", "", "", "", v) for k, v in (summary[title] or {}).items()]
+    for title in ("flood", "burnt", "landcover"):
+        rows += [(f"{title}: {k}", "", "", "", v) for k, v in (summary.get(title) or {}).items()]
     return rows

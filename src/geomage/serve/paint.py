@@ -17,12 +17,14 @@ from rasterio.io import DatasetReader
 from rasterio.vrt import WarpedVRT
 
 from geomage.geo import Stretch, decoding, ground_gsd, open_raster, warp_crs
-from geomage.mapping.palette import DAMAGE, FLOOD, LANDCOVER, Palette
+from geomage.mapping.palette import BURNT, DAMAGE, FLOOD, LANDCOVER, Palette
 from geomage.mapping.stretch import holds_values, measure_stretch, to_counts
 
 __all__ = ["CLASSES", "Photographs", "as_jpeg", "as_png", "paint_classes", "paint_shares"]
 
-CLASSES: Final[Mapping[str, Palette]] = {"damage": DAMAGE, "flood": FLOOD, "landcover": LANDCOVER}
+CLASSES: Final[Mapping[str, Palette]] = {
+    "damage": DAMAGE, "flood": FLOOD, "burnt": BURNT, "landcover": LANDCOVER
+}  # fmt: skip
 _SHARES: Final = {"building": (192, 64, 224), "change": (0, 150, 136)}
 _MOST: Final = 16
 """Pixels of a file along the side of one painted, at most: an image without overviews is not read

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from geomage.product.access.styles import CUT_COLOURS, MOMENT_COLOURS, STREET_COLOURS
-from geomage.product.styles import COLOURS, FLOOD_COLOUR
+from geomage.product.styles import BURNT_COLOUR, COLOURS, FLOOD_COLOUR
 
 __all__ = ["LOOKS", "ROAD_STATES", "Look"]
 
@@ -39,7 +39,7 @@ LOOKS: Final[dict[str, Look]] = {
     "mapped": Look("#c04be0", 1.2, "#c04be0", 1.0),
     "flood": Look("#0b3f9e", 1.0, FLOOD_COLOUR, 0.38),
     "water": Look("#0a5c66", 1.0, "#17a2b3", 0.38),
-    "burnt": Look("#3a1f12", 1.2, "#5b2c17", 0.45),
+    "burnt": Look("#ffb27a", 1.2, BURNT_COLOUR, 0.45),
     "debris": Look("#6b4a1b", 1.2, "#a9772f", 0.22),
     "areas": Look("#ffffff", 1.5, None, 0.55, (7, 4), hatched=True),
     "zones": Look("#ffffff", 2.0, dash=(8, 4), casing="#000000"),

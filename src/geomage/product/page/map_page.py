@@ -118,7 +118,11 @@ def _head(sheet: Any, paper: _Paper, found: Findings) -> None:
     sheet.drawCentredString(middle, high - _RIM - 5.5 * MM, "AUTOMATIC MAP")
     sheet.setFont("Helvetica", 9)
     judged = topics.judged(found)
-    said = f"{judged:,} buildings checked by a person" if judged else "not yet checked by a person"
+    said = (
+        f"{judged:,} building{'s' * (judged != 1)} checked by a person"
+        if judged
+        else "not yet checked by a person"
+    )
     sheet.drawCentredString(middle, high - _RIM - 10 * MM, said)
 
 

@@ -193,7 +193,7 @@ def _stamp(found: Findings) -> str:
     judged = topics.judged(found)
     if not judged:
         return "<b>Automatic map</b>not yet checked by a person"
-    return f"<b>Automatic map</b>{judged:,} buildings checked by a person"
+    return f"<b>Automatic map</b>{judged:,} building{'s' * (judged != 1)} checked by a person"
 
 
 def _two_dates(found: Findings) -> dict[str, str]:

@@ -201,13 +201,12 @@ def finite(value: object) -> float | None:
 
 
 def extent_rows(found: Findings) -> Iterable[tuple[str, float, str]]:
-    """(name, m², swatch) of burnt and debris areas; those of water come from their raster."""
+    """(name, m², swatch) of debris; areas of water and fire come from their rasters."""
     if found.flood is None or found.flood.empty:
         return
     m2 = found.flood["area_m2"].groupby(np.array(kinds_of(found.flood))).sum()
-    for kind in ("burnt", "debris"):
-        if kind in m2.index:
-            yield EVENTS[kind], float(m2[kind]), kind
+    if "debris" in m2.index:
+        yield EVENTS["debris"], float(m2["debris"]), "debris"
 
 
 def people_table(summary: Mapping[str, Any]) -> str:

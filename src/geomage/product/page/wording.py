@@ -62,8 +62,8 @@ _ONE_DATE_LIMITS: Final = (
 _EXTENTS: Final = {
     "flooded": ("the flood", "was flooded"),
     "debris": ("the debris", "was debris"),
-    "burnt": ("the burnt ground", "had burnt"),
 }
+_BURNT: Final = ("the burnt ground", "had burnt")
 _UNFOUND: Final = (
     "Buildings the model did not find are in no figure here.",
     "Buildings that no footprint was given of are in no figure here.",
@@ -265,6 +265,8 @@ def area_table(summary: Mapping[str, Any], more: Iterable[tuple[str, float, str]
     if summary["flood"]:
         rows.append(("Seen as flooded", summary["flood"]["flooded"], "flood"))
         rows.append(("Seen as water at both dates", summary["flood"]["permanent water"], ""))
+    if summary.get("burnt"):
+        rows.append(("Seen as burnt", summary["burnt"]["burnt"], "burnt"))
     rows += more
     cells = "".join(
         f'<tr><td>{swatch(key)}{name}</td><td class="num">{area(m2)}</td></tr>'
@@ -285,8 +287,8 @@ def water_limits(summary: Mapping[str, Any]) -> list[str]:
     extents = summary.get("extents")
     found = extents if isinstance(extents, Mapping) else {}
     said = [_measured(found.get(name), *words) for name, words in _EXTENTS.items()]
-    small = [_BURNT_LIMIT] if found.get("burnt") else []
-    return [_FLOOD_LIMIT, *filter(None, said), *small]
+    burnt = [_measured(found["burnt"], *_BURNT), _BURNT_LIMIT] if found.get("burnt") else []
+    return [*burnt, _FLOOD_LIMIT, *filter(None, said)]
 
 
 def _measured(extent: object, what: str, is_so: str) -> str:

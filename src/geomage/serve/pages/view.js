@@ -14,9 +14,10 @@ const NAMES = {builtUpA: "Buildings by damage", observedEventA: "Observed event"
   notAnalysedA: "Not analysed", transportationL: "Roads", mostAffectedA: "Most affected areas",
   hydrographyA: "Water at both dates", cutOffA: "Places cut off", accessTimeA: "Minutes to a facility",
   facilitiesP: "Facilities", imageFootprintA: "Image footprints", areaOfInterestA: "Area of interest",
-  damage: "Damage", flood: "Flood", landcover: "Land cover", building: "Building probability",
+  damage: "Damage", flood: "Flood", burnt: "Burnt ground", landcover: "Land cover", building: "Building probability",
   change: "Change", before: "Before", after: "After"};
-const EVENTS = {"Flooded area": "#1f5fd6", "Debris": "#a5702a"};   // by notation, as in the report
+const EVENTS = {"Flooded area": "#1f5fd6", "Debris": "#a5702a", "Burnt area": "#7a2d00"};   // by notation, as in the report
+const RIMS = {"Burnt area": "#ffb27a"};   // brown alone is lost on dark ground
 const HIDDEN_AT_FIRST = new Set(["imageFootprintA", "accessTimeA"]);
 const UNDER = ["areaOfInterestA", "imageFootprintA", "notAnalysedA", "observedEventA", "mostAffectedA"];
 const byId = name => document.getElementById(name);
@@ -161,7 +162,7 @@ function look(layer, fields) {
   if (layer === "builtUpA") return {line: word || "#777", fill: word || "#777", alpha: fields.damage_gra === "No visible damage" ? .12 : .4, width: 1.7};
   if (layer === "notAnalysedA") return {line: "#3c4149", hatch: true, width: 1};
   const event = EVENTS[fields.notation] || "#6a3d9a";
-  if (layer === "observedEventA") return {line: event, fill: event, alpha: .3, width: 1.4};
+  if (layer === "observedEventA") return {line: RIMS[fields.notation] || event, fill: event, alpha: .3, width: 1.4};
   const [street, casing] = STATES[fields.state] || [word || "#c04be0"];
   if (layer === "transportationL") return {line: street, casing, width: 3, dash: fields.state === "unknown"};
   if (layer === "cutOffA") return {line: CUT[fields.access] || "#6a3d9a", fill: CUT[fields.access] || "#6a3d9a", alpha: .25, width: 1.6};
@@ -439,7 +440,7 @@ function fillPanel() {
     byId("vectors").append(layerBox(one.id, one.count));
     if (!one.count) continue;   // no legend of nothing
     if (one.id === "builtUpA") byId("vectors").append(legend(Object.entries(SLUGS)));
-    if (one.id === "observedEventA") byId("vectors").append(legend([["flooded", "flooded"], ["debris", "debris"]]));
+    if (one.id === "observedEventA") byId("vectors").append(legend([["flooded", "flooded"], ["debris", "debris"], ["burnt", "burnt"]]));
     if (one.id === "transportationL") byId("vectors").append(legend(
       Object.keys(STATES).map(state => [state, `street ${state}`])));
     if (one.id === "cutOffA") byId("vectors").append(legend([["cut off", "cut"], ["possibly cut off", "maybecut"]]));
