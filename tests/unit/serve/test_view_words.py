@@ -7,16 +7,18 @@ from importlib.resources import files
 
 import pytest
 
+from geomage.mapping import palette
 from geomage.product.access.styles import (
     CUT_COLOURS,
     MOMENT_COLOURS,
     STREET_COLOURS,
     street_styles,
 )
-from geomage.product.extent_layers import DEBRIS
+from geomage.product.extent_layers import BURNT, DEBRIS
 from geomage.product.layers import FLOOD
 from geomage.product.page.looks import LOOKS
 from geomage.product.schema import LAYERS
+from geomage.product.styles import BURNT_COLOUR
 
 SCRIPT = (files("geomage.serve") / "pages" / "view.js").read_text("utf-8")
 
@@ -33,10 +35,11 @@ def test_every_layer_has_a_name_for_people(layer: str) -> None:
     assert layer == "source" or f"{layer}: " in listed("NAMES")
 
 
-def test_debris_is_not_painted_as_flood() -> None:
+def test_each_kind_of_event_has_a_colour_of_its_own() -> None:
     colours = dict(re.findall(r'"([^"]+)": "(#\w+)"', listed("EVENTS")))
-    assert set(colours) == {FLOOD, DEBRIS}
-    assert colours[FLOOD] != colours[DEBRIS]
+    assert set(colours) == {FLOOD, DEBRIS, BURNT}
+    assert len(set(colours.values())) == 3
+    assert colours[BURNT] == BURNT_COLOUR == "#{:02x}{:02x}{:02x}".format(*palette.BURNT[1][:3])
 
 
 def test_streets_have_one_colour_wherever_they_are_drawn() -> None:
