@@ -13,8 +13,8 @@ from geomage.mapping import MapJob
 from tiny_network import write_tiny_network
 from tiny_town import BOX, GSD, Town, paint
 
-SHAPE = (620, 850)  # px
-WINDOW = 256  # px, of the network: 3 x 4 tiles
+SHAPE = (470, 850)  # px
+WINDOW = 256  # px, of the network: 2 x 4 tiles
 GRID = GeoBox(SHAPE, BOX.affine, BOX.crs)
 
 

@@ -41,7 +41,7 @@ def alone(job: MapJob) -> Bytes:
 
 def mapped(job: MapJob) -> Bytes:
     with map_rasters(job) as result:
-        assert result.facts["windows"]["run"] == 12
+        assert result.facts["windows"]["run"] == 8
         assert len(result.buildings) > 100
         return Bytes(
             {name: sha256(path) for name, path in result.rasters.items()},

@@ -134,8 +134,8 @@ def test_without_streets_the_buildings_are_fitted():
 
 
 def test_a_tile_of_a_look_alike_grown_alone_is_the_tile_of_the_whole():
-    params = CityParams(200.0, replace(KNOWN, attached=0.5, heading_deg=(-30.0, 0.0, 20.0)), 3)
-    halves = [grow_tile(params, box(x, 0, x + 100, 200)) for x in (0, 100)]
+    params = CityParams(140.0, replace(KNOWN, attached=0.5, heading_deg=(-30.0, 0.0, 20.0)), 3)
+    halves = [grow_tile(params, box(x, 0, x + 70, 140)) for x in (0, 70)]
     whole = grow_city(params)
     for name in ("buildings", "parcels", "blocks"):
         pieces = sorted(g.wkb for half in halves for g in getattr(half, name).geometry)
