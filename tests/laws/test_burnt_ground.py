@@ -21,8 +21,9 @@ from geomage.errors import RunError
 from geomage.evaluation import map_into
 from geomage.geo import Raster, check_raster, read_raster, read_vectors, write_cog
 from geomage.geo.shapes import burn_shapes
-from geomage.mapping import MapJob, burnt, map_rasters
-from geomage.mapping.burnt import FALL, WEIGHT, fall_of, find_nir, level_of
+from geomage.mapping import MapJob, burnt_tiles, map_rasters
+from geomage.mapping.burnt import FALL, WEIGHT, fall_of, level_of
+from geomage.mapping.burnt_tiles import find_nir
 from geomage.mapping.forecast import forecast
 from geomage.mapping.job import Extent
 from geomage.product import Order
@@ -169,7 +170,7 @@ def test_neither_windows_nor_processes_nor_an_extent_show(job, monkeypatch):
     part = Extent(500_030, 3_999_880, 500_100, 3_999_980)
     some = said(replace(job(meadow(fire=0.1)), extent=part, jobs=2))
     np.testing.assert_array_equal(some, whole[40:240, 60:200])
-    monkeypatch.setattr(burnt, "_SIDE", 64)
+    monkeypatch.setattr(burnt_tiles, "_SIDE", 64)
     np.testing.assert_array_equal(said(job(meadow(fire=0.1))), whole)
 
 
@@ -184,8 +185,8 @@ def test_a_search_that_was_cut_off_goes_on(job, monkeypatch):
         patch.setattr("geomage.mapping.engine.burnt_raster", cut)
         with pytest.raises(RunError, match="cut off"):
             said(asked)
-    monkeypatch.setattr(burnt, "level_of", cut)
-    monkeypatch.setattr(burnt, "fall_of", cut)
+    monkeypatch.setattr(burnt_tiles, "level_of", cut)
+    monkeypatch.setattr(burnt_tiles, "fall_of", cut)
     np.testing.assert_array_equal(said(asked), whole)
 
 
