@@ -24,6 +24,7 @@ from geomage.geo.shapes import burn_shapes
 from geomage.mapping import MapJob, burnt_tiles, map_rasters
 from geomage.mapping.burnt import FALL, WEIGHT, fall_of, level_of
 from geomage.mapping.burnt_tiles import find_nir
+from geomage.mapping.check import check_images
 from geomage.mapping.forecast import forecast
 from geomage.mapping.job import Extent
 from geomage.product import Order
@@ -271,6 +272,23 @@ def test_a_map_before_it_is_made_counts_the_search(job, monkeypatch):
     told = forecast(asked)
     assert told.burnt is None
     assert "not one band of after.tif (4 bands)" in told.burnt_left_out
+
+
+def test_a_look_at_a_pair_says_whether_burnt_ground_can_be_outlined(job, monkeypatch):
+    monkeypatch.setattr("geomage.mapping.forecast._TRIAL", 0.0)
+    asked = job(meadow())
+    found = check_images(asked)
+    assert found.facts["burnt_left_out"] is None
+    can = "near infrared is in both images: burnt ground can be outlined after a fire"
+    assert [one for one in found.remarks if "burnt" in one] == [f"{can} (--event-type fire)"]
+    written(asked.after[0], meadow(), ("red", "green", "blue", "extra"))
+    told, why = check_images(asked), forecast(asked).burnt_left_out
+    assert told.facts["burnt_left_out"] == why
+    assert why.startswith("not one band of after.tif (4 bands) is called near infrared")
+    said = [one for one in told.remarks if "burnt" in one]
+    assert said == [f"burnt ground will not be outlined: {why}"]
+    alone = check_images(replace(asked, after=()))
+    assert not any("burnt" in one for one in alone.remarks)
 
 
 def test_a_simulated_fire_is_outlined_from_the_command_line(tmp_path, model, capsys):

@@ -63,7 +63,8 @@ def check(
 ) -> None:
     """Say whether images can be mapped, and how to mend what is wrong.
 
-    Reads the images, writes nothing. Leaves with 2 when they cannot be mapped.
+    Of two images it also says whether burnt ground could be outlined. Reads them, writes nothing.
+    Leaves with 2 when they cannot be mapped.
     """
     from geomage.mapping import MapJob
     from geomage.mapping.check import check_images
