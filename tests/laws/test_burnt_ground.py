@@ -61,10 +61,12 @@ def halfway() -> float:
     return brentq(excess, 0.0, 1.0)
 
 
-def written(path: Path, image: np.ndarray, bands: tuple[str, ...] = NAMES) -> Path:
+def written(
+    path: Path, image: np.ndarray, bands: tuple[str, ...] = NAMES, nodata: int | None = 0
+) -> Path:
     """Counts of reflectance; 10 of them are haze, so that black is no hole."""
     counts = np.rint(image * 10_000 + 10).astype("uint16")
-    return write_cog(path, Raster(counts, BOX, nodata=0, bands=bands))
+    return write_cog(path, Raster(counts, BOX, nodata=nodata, bands=bands))
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +212,19 @@ def test_a_hole_in_one_band_neither_burns_nor_shifts_the_level(job):
     away[:80, :80] = False
     assert (found != whole)[away].sum() < 0.002 * away.sum()
     assert not (found[~away] == 1).any()
+
+
+@pytest.mark.parametrize("date", [0, 1])
+def test_a_zero_of_near_infrared_alone_cannot_be_told_though_no_file_declares_it(job, date):
+    asked, images = job(meadow()), [meadow(), meadow(fire=0.1)]
+    images[date][3, 20:60, 20:60] = -0.001  # counts of 0
+    for path, image in zip((*asked.before, *asked.after), images, strict=True):
+        written(path, image, nodata=None)
+    found = said(asked)
+    assert (found[20:60, 20:60] == 255).all()
+    assert (found == 255).sum() == 40 * 40
+    assert not (found[:75, :75] == 1).any()
+    assert (found[90:190, 110:250] == 1).all()
 
 
 def test_bare_ground_does_not_burn(job):

@@ -38,6 +38,7 @@ __all__ = [
     "level_of",
     "on_pixels",
     "side_of_cells",
+    "told_in",
 ]
 
 FALL: Final = 0.6
@@ -79,6 +80,14 @@ class Level:
     """The least that is left of each."""
     offsets: tuple[float, ...]
     """Medians of what `_falls` gives, of ground that is green at both dates."""
+
+
+def told_in(values: Bands) -> Bool[np.ndarray, "y x"]:
+    """Where the dates can be compared: no band is below 0, and near infrared is not exactly 0.
+
+    Such a zero is a hole in that band alone, or cannot be told from one.
+    """
+    return np.asarray((values >= 0).all(axis=0) & (values[1::2] > 0).all(axis=0))
 
 
 def side_of_cells(gsd: float) -> int:

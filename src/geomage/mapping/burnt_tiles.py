@@ -33,6 +33,7 @@ from geomage.mapping.burnt import (
     level_of,
     on_pixels,
     side_of_cells,
+    told_in,
 )
 from geomage.mapping.compose import painted_cog
 from geomage.mapping.date import Date, open_date
@@ -174,14 +175,14 @@ def around_tile(tiling: Tiling, key: TileKey) -> Window:
 def _read(
     images: list[Imagery], dates: tuple[Date, Date], window: Window
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(4, y, x) of a window of the grid, and where both dates show it."""
+    """(4, y, x) of a window of the grid, and where both dates show it in all bands."""
     parts, seen = [], np.ones((int(window.height), int(window.width)), bool)
     for image, date in zip(images, dates, strict=True):
         values, there = image.stored(window)
         seen &= there & (date.seen.read(window)[0] > 0)
-        seen &= (values[:2] >= 0).all(axis=0) & (values[:2] > 0).any(axis=0)  # light, or a hole
         parts.append(values[:2])
-    return np.concatenate(parts), seen
+    both = np.concatenate(parts)
+    return both, seen & told_in(both)
 
 
 def _level(dates: tuple[Date, Date], work: Work) -> Level | str:
