@@ -29,7 +29,15 @@ from geomage.data.chip import UNKNOWN, Chip
 from geomage.data.chip_sources import SourceParams, open_source
 from geomage.geo import Raster, write_cog
 from geomage.geo.shapes import burn_shapes
-from geomage.mapping.burnt import BELL_M, FALL, fall_of, level_of, on_pixels, side_of_cells
+from geomage.mapping.burnt import (
+    BELL_M,
+    FALL,
+    fall_of,
+    level_of,
+    on_pixels,
+    side_of_cells,
+    told_in,
+)
 from geomage.product.extents import burnt_extent
 
 UNSEEN = {"garden": 1, "culdesac": 1, "harbour": 0.3}
@@ -66,14 +74,15 @@ def bands(chip: Chip) -> np.ndarray:
 def outlined(chip: Chip, place: Path) -> np.ndarray:
     """(y, x) bool: what a product outlines."""
     values, gsd = bands(chip), chip.gsd_m
-    level = level_of([(values, chip.valid)], gsd)
+    seen = chip.valid & told_in(values)
+    level = level_of([(values, seen)], gsd)
     if isinstance(level, str):  # the product says why, and outlines nothing
-        return np.zeros(chip.valid.shape, bool)
-    rows, cols = chip.valid.shape
-    fall = np.nan_to_num(fall_of(values, chip.valid, level, gsd))
+        return np.zeros(seen.shape, bool)
+    rows, cols = seen.shape
+    fall = np.nan_to_num(fall_of(values, seen, level, gsd))
     fine = on_pixels(fall, side_of_cells(gsd), Window(0, 0, cols, rows))
     box = GeoBox((rows, cols), Affine(gsd, 0, 500_000, 0, -gsd, 0), "EPSG:32631")
-    said = np.where(chip.valid, fine >= FALL, 255).astype(np.uint8)
+    said = np.where(seen, fine >= FALL, 255).astype(np.uint8)
     found = burnt_extent(write_cog(place / "burnt.tif", Raster(said[None], box, nodata=255)))
     shapes = found.geometry.to_numpy()
     return burn_shapes(shapes, np.ones(len(shapes)), box, np.zeros((rows, cols), np.uint8)) > 0

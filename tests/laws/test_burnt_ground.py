@@ -21,8 +21,10 @@ from geomage.errors import RunError
 from geomage.evaluation import map_into
 from geomage.geo import Raster, check_raster, read_raster, read_vectors, write_cog
 from geomage.geo.shapes import burn_shapes
-from geomage.mapping import MapJob, burnt, map_rasters
-from geomage.mapping.burnt import FALL, WEIGHT, fall_of, find_nir, level_of
+from geomage.mapping import MapJob, burnt_tiles, map_rasters
+from geomage.mapping.burnt import FALL, WEIGHT, fall_of, level_of
+from geomage.mapping.burnt_tiles import find_nir
+from geomage.mapping.check import check_images
 from geomage.mapping.forecast import forecast
 from geomage.mapping.job import Extent
 from geomage.product import Order
@@ -59,10 +61,12 @@ def halfway() -> float:
     return brentq(excess, 0.0, 1.0)
 
 
-def written(path: Path, image: np.ndarray, bands: tuple[str, ...] = NAMES) -> Path:
+def written(
+    path: Path, image: np.ndarray, bands: tuple[str, ...] = NAMES, nodata: int | None = 0
+) -> Path:
     """Counts of reflectance; 10 of them are haze, so that black is no hole."""
     counts = np.rint(image * 10_000 + 10).astype("uint16")
-    return write_cog(path, Raster(counts, BOX, nodata=0, bands=bands))
+    return write_cog(path, Raster(counts, BOX, nodata=nodata, bands=bands))
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +173,7 @@ def test_neither_windows_nor_processes_nor_an_extent_show(job, monkeypatch):
     part = Extent(500_030, 3_999_880, 500_100, 3_999_980)
     some = said(replace(job(meadow(fire=0.1)), extent=part, jobs=2))
     np.testing.assert_array_equal(some, whole[40:240, 60:200])
-    monkeypatch.setattr(burnt, "_SIDE", 64)
+    monkeypatch.setattr(burnt_tiles, "_SIDE", 64)
     np.testing.assert_array_equal(said(job(meadow(fire=0.1))), whole)
 
 
@@ -184,8 +188,8 @@ def test_a_search_that_was_cut_off_goes_on(job, monkeypatch):
         patch.setattr("geomage.mapping.engine.burnt_raster", cut)
         with pytest.raises(RunError, match="cut off"):
             said(asked)
-    monkeypatch.setattr(burnt, "level_of", cut)
-    monkeypatch.setattr(burnt, "fall_of", cut)
+    monkeypatch.setattr(burnt_tiles, "level_of", cut)
+    monkeypatch.setattr(burnt_tiles, "fall_of", cut)
     np.testing.assert_array_equal(said(asked), whole)
 
 
@@ -208,6 +212,19 @@ def test_a_hole_in_one_band_neither_burns_nor_shifts_the_level(job):
     away[:80, :80] = False
     assert (found != whole)[away].sum() < 0.002 * away.sum()
     assert not (found[~away] == 1).any()
+
+
+@pytest.mark.parametrize("date", [0, 1])
+def test_a_zero_of_near_infrared_alone_cannot_be_told_though_no_file_declares_it(job, date):
+    asked, images = job(meadow()), [meadow(), meadow(fire=0.1)]
+    images[date][3, 20:60, 20:60] = -0.001  # counts of 0
+    for path, image in zip((*asked.before, *asked.after), images, strict=True):
+        written(path, image, nodata=None)
+    found = said(asked)
+    assert (found[20:60, 20:60] == 255).all()
+    assert (found == 255).sum() == 40 * 40
+    assert not (found[:75, :75] == 1).any()
+    assert (found[90:190, 110:250] == 1).all()
 
 
 def test_bare_ground_does_not_burn(job):
@@ -270,6 +287,23 @@ def test_a_map_before_it_is_made_counts_the_search(job, monkeypatch):
     told = forecast(asked)
     assert told.burnt is None
     assert "not one band of after.tif (4 bands)" in told.burnt_left_out
+
+
+def test_a_look_at_a_pair_says_whether_burnt_ground_can_be_outlined(job, monkeypatch):
+    monkeypatch.setattr("geomage.mapping.forecast._TRIAL", 0.0)
+    asked = job(meadow())
+    found = check_images(asked)
+    assert found.facts["burnt_left_out"] is None
+    can = "near infrared is in both images: burnt ground can be outlined after a fire"
+    assert [one for one in found.remarks if "burnt" in one] == [f"{can} (--event-type fire)"]
+    written(asked.after[0], meadow(), ("red", "green", "blue", "extra"))
+    told, why = check_images(asked), forecast(asked).burnt_left_out
+    assert told.facts["burnt_left_out"] == why
+    assert why.startswith("not one band of after.tif (4 bands) is called near infrared")
+    said = [one for one in told.remarks if "burnt" in one]
+    assert said == [f"burnt ground will not be outlined: {why}"]
+    alone = check_images(replace(asked, after=()))
+    assert not any("burnt" in one for one in alone.remarks)
 
 
 def test_a_simulated_fire_is_outlined_from_the_command_line(tmp_path, model, capsys):

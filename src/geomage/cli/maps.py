@@ -63,7 +63,8 @@ def check(
 ) -> None:
     """Say whether images can be mapped, and how to mend what is wrong.
 
-    Reads the images, writes nothing. Leaves with 2 when they cannot be mapped.
+    Of two images it also says whether burnt ground could be outlined. Reads them, writes nothing.
+    Leaves with 2 when they cannot be mapped.
     """
     from geomage.mapping import MapJob
     from geomage.mapping.check import check_images
@@ -238,11 +239,18 @@ def mosaic(
 
     A pixel is that of the first product that has a value there. The grid is that of the first one;
     others are brought to it by the nearest pixel. Products stay where they are and are linked.
+    Says which of them lack a raster that others have, such as burnt ground, and why.
     """
     from geomage.product import write_mosaic
+    from geomage.product.scenes_stac import WITHOUT, lacking_words
 
     collection = write_mosaic(products, out, overwrite=overwrite)
-    facts = {"out": out, "collection": collection, "products": products}
+    record = json.loads(collection.read_text(encoding="utf-8"))
+    for line in lacking_words(record):
+        say(f"note: {line}")
+    facts = {
+        "out": out, "collection": collection, "products": products, "without": record[WITHOUT],
+    }  # fmt: skip
     done(f"{len(products)} products laid together: {collection}", facts, as_json=as_json)
 
 

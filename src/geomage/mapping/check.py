@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from geomage.geo import Shift, Tiling, ground_gsd
+from geomage.mapping.burnt_tiles import missing_nir
 from geomage.mapping.dates import Dates, read_dates
 from geomage.mapping.job import MapJob
 from geomage.mapping.journal import open_work
@@ -27,7 +28,7 @@ class Findings:
     """What a look at the images found; images that cannot be mapped raise instead."""
 
     facts: dict[str, Any]
-    """JSON values: images, grid, share seen, shift, stretch."""
+    """JSON values: images, grid, share seen, shift, stretch, why burnt ground cannot be told."""
     remarks: tuple[str, ...]
     """What will be lost or changed, in sentences."""
 
@@ -61,6 +62,7 @@ def check_images(job: MapJob) -> Findings:
     dates += [("after", picture) for picture in plan.after]
     facts["images"] = [_image(role, picture) for role, picture in dates]
     facts["grid"] = _grid(plan)
+    facts["burnt_left_out"] = missing_nir((plan.before, plan.after))
     facts["unreadable"] = [asdict(one) for one in found.damage]
     said = [str(one) for one in found.damage]
     return Findings(facts, (*said, *_remarks(plan, card, facts, found.shift)))
@@ -133,7 +135,17 @@ def _remarks(plan: Plan, card: ModelCard, facts: dict[str, Any], shift: Shift | 
     if plan.coarse:
         said.append("the second date is too coarse for the model: no damage will be mapped")
     said += [f"{date}: {rule}" for date, rule in facts["stretch"].items()]
+    if plan.after:
+        said.append(_burnt_remark(facts["burnt_left_out"]))
     return said + _shift_remarks(shift)
+
+
+def _burnt_remark(left_out: str | None) -> str:
+    """Whether burnt ground can be outlined, of two dates."""
+    if left_out is None:
+        said = "near infrared is in both images"
+        return f"{said}: burnt ground can be outlined after a fire (--event-type fire)"
+    return f"burnt ground will not be outlined: {left_out}"
 
 
 def _shift_remarks(shift: Shift | None) -> list[str]:

@@ -23,7 +23,7 @@ from geomage.errors import InputError
 from geomage.geo import TileStore, Tiling, ground_gsd, overlap, refuse_full, window_box
 from geomage.mapping.assess import Assessment, Given, assess, read_given
 from geomage.mapping.blobs import RUN_TOGETHER
-from geomage.mapping.burnt import Sought, burnt_raster, find_burnt
+from geomage.mapping.burnt_tiles import Sought, burnt_raster, find_burnt
 from geomage.mapping.compose import SIDE, Delivery, Said, compose, count, deliver
 from geomage.mapping.date import Date
 from geomage.mapping.dates import Dates, read_dates

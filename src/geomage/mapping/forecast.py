@@ -12,7 +12,8 @@ from odc.geo.geobox import GeoBox
 
 from geomage.geo import Tiling, ground_gsd, window_box
 from geomage.mapping.assess import refuse_given
-from geomage.mapping.burnt import Level, around_tile, fall_of, fall_tiling, missing_nir
+from geomage.mapping.burnt import Level, fall_of
+from geomage.mapping.burnt_tiles import around_tile, fall_tiling, missing_nir
 from geomage.mapping.foreign import around_cells, judged_bytes, judged_tiling
 from geomage.mapping.job import MapJob, open_model
 from geomage.mapping.plan import Plan, make_plan, memory_bytes, work_bytes, work_part

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +17,10 @@ from geomage.geo import ground_gsd
 from geomage.geo.stac import write_item, write_record
 from geomage.product.scenes import Scene
 
-__all__ = ["write_scenes"]
+__all__ = ["WITHOUT", "lacking_words", "write_scenes"]
+
+WITHOUT: Final = "geomage:without"
+"""Of the collection: {raster: {scene: why it has none}}, where others have it."""
 
 _JSON: Final = "application/json"
 _ITEM: Final = "application/geo+json"
@@ -47,7 +50,10 @@ def write_scenes(
     for item in items:
         write_record(folder / "items" / f"{item['id']}.json", item)
     times = [dt.datetime.fromisoformat(item["properties"]["datetime"]) for item in items]
-    write_record(folder / "collection.json", _collection(place.name, items, names, rule))
+    without = {name: _lacking(scenes, name) for name in names}
+    collection = _collection(place.name, items, names, rule)
+    collection[WITHOUT] = {name: whys for name, whys in without.items() if whys}
+    write_record(folder / "collection.json", collection)
     write_item(
         folder,
         kind="mosaic",
@@ -88,6 +94,28 @@ def _buildings(scene: Scene) -> dict[str, int]:
     found = _record(scene.paths.summary)["buildings"]
     words = {word: int(one["count"]) for word, one in found["by_damage"].items()}
     return {name: int(found[name]) for name in _COUNTS} | words
+
+
+def _lacking(scenes: Sequence[Scene], raster: str) -> dict[str, str]:
+    """Why, by name, of the scenes that a raster of the mosaic holds nothing from."""
+    without = [scene for scene in scenes if raster not in scene.paths.rasters]
+    return {scene.name: _left_out(scene, raster) for scene in without}
+
+
+def _left_out(scene: Scene, raster: str) -> str:
+    """What the summary of a product says of a raster that it lacks."""
+    extents = _record(scene.paths.summary).get("extents")
+    said = extents.get("left_out") if isinstance(extents, Mapping) else None
+    why = said.get(raster) if isinstance(said, Mapping) else None
+    return str(why or f"its product has no {raster}.tif")
+
+
+def lacking_words(collection: Mapping[str, Any]) -> Iterable[str]:
+    """A sentence for each raster of a mosaic, and each reason why products have none."""
+    for raster, whys in collection[WITHOUT].items():
+        for why in dict.fromkeys(whys.values()):
+            names = ", ".join(name for name, own in whys.items() if own == why)
+            yield f"{raster}.tif holds nothing from {names}: {why}"
 
 
 def _collection(

@@ -13,6 +13,7 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from findings import make_findings
+from geomage.product.layers import observed
 from geomage.product.page.graticule import graticule, nice_step
 from geomage.product.page.pictures import Picture
 from geomage.product.page.printing import can_print, print_map
@@ -63,6 +64,20 @@ def test_zones_roads_and_a_place_are_printed_where_they_exist(tmp_path: Path) ->
         "899 to 1,501",
     ):
         assert words in text, words
+
+
+def test_burnt_ground_is_drawn_with_its_area_where_there_is_any(tmp_path: Path) -> None:
+    found = make_findings(tmp_path)
+    told, _, _ = printed(found, tmp_path / "flood.pdf")
+    assert "Seen as flooded, 200 m²" in told
+    assert "burnt" not in told.lower()
+    fire = observed(found.flood[["geometry", "area_m2"]], "fire", "Burnt area", 2)
+    burnt = {"not burnt": 1600.0, "burnt": 35_600.0, "not analysed": 0.0}
+    summary = {**found.summary, "burnt": burnt, "extents": {"burnt": {"measured": None}}}
+    text, _, _ = printed(replace(found, flood=fire, summary=summary), tmp_path / "fire.pdf")
+    assert "Seen as burnt, 3.6 ha" in text
+    assert "Burnt patches under 200 m² are not outlined" in text
+    assert "Seen as flooded" not in text
 
 
 def test_the_same_map_is_the_same_bytes(tmp_path: Path) -> None:

@@ -16,7 +16,9 @@ from rio_cogeo import cog_validate
 from geomage.cli import main
 from geomage.errors import BudgetError, InputError, OutputError
 from geomage.geo import Raster, read_raster, write_cog
-from geomage.product import write_mosaic, write_product
+from geomage.product import Order, write_mosaic, write_product
+from geomage.product.extents import BURNT_UNSOUGHT
+from geomage.product.order import PLAIN
 from toy_run import CREATED, UTM, make_image, make_run
 
 FILLS = {"building": None, "landcover": 0, "damage": 255, "flood": 255, "change": 255}
@@ -27,9 +29,21 @@ def box(col: int, row: int, crs: str = UTM, gsd: float = 0.5) -> GeoBox:
     return GeoBox(SHAPE, Affine(gsd, 0, 366_000 + col * gsd, 0, -gsd, 4_104_000 - row * gsd), crs)
 
 
-def product(tmp_path: Path, name: str, where: GeoBox, value: int, hidden: slice) -> Path:
-    """A product of one value, that says nothing in some columns."""
+def product(
+    tmp_path: Path, name: str, where: GeoBox, value: int, hidden: slice, burnt: str | None = None
+) -> Path:
+    """A product of one value, that says nothing in some columns.
+
+    `burnt` says that there was a fire, and why burnt ground is not outlined; "" where it is.
+    """
     run = make_run(tmp_path / f"run_{name}", answers=[])
+    order = PLAIN if burnt is None else Order(event_type="fire")
+    if burnt:
+        run = replace(run, facts={**run.facts, "burnt": {"left_out": burnt}})
+    if burnt == "":
+        ground = Raster(np.ones((1, *SHAPE), np.uint8), where, 255)
+        path = write_cog(tmp_path / f"run_{name}/burnt.tif", ground)
+        run = replace(run, rasters={**run.rasters, "burnt": path})
     for raster, fill in FILLS.items():
         values = np.full((1, *SHAPE), value, np.uint8)
         mask = np.ones(SHAPE, bool)
@@ -42,7 +56,8 @@ def product(tmp_path: Path, name: str, where: GeoBox, value: int, hidden: slice)
     frame, unseen = (part.to_crs(crs) for part in (run.buildings, run.not_analysed))
     run = replace(run, buildings=frame, not_analysed=unseen)
     out = tmp_path / name
-    write_product(run, out, before_paths=[image], after_paths=[image], created=CREATED)
+    images = {"before_paths": [image], "after_paths": [image]}
+    write_product(run, out, **images, order=order, created=CREATED)
     return out
 
 
@@ -132,6 +147,26 @@ def test_a_product_in_another_crs_is_brought_to_the_first_one(scenes, tmp_path: 
     ground = 60 * 50 * 0.7**2 * np.cos(np.radians(37.07)) ** 2
     assert area == pytest.approx(ground, rel=0.02)
     assert len(json.loads(collection.read_text())["links"]) == 3
+
+
+def test_products_that_lack_what_others_have_are_named_with_the_reason(
+    scenes, tmp_path: Path, capfd
+) -> None:
+    fire = product(tmp_path, "fire", box(0, 0), 1, slice(0, 0), burnt="")
+    plain = product(tmp_path, "plain", box(50, 0), 1, slice(0, 0), burnt="no band is called nir")
+    out = tmp_path / "m"
+    assert main(["mosaic", *map(str, (plain, fire, scenes[1])), "-o", str(out), "--json"]) == 0
+    said = capfd.readouterr()
+    without = {"plain": "no band is called nir", "east": BURNT_UNSOUGHT}
+    assert json.loads(said.out)["without"] == {"burnt": without}
+    assert "note: burnt.tif holds nothing from plain: no band is called nir\n" in said.err
+    assert f"note: burnt.tif holds nothing from east: {BURNT_UNSOUGHT}\n" in said.err
+    assert json.loads((out / "collection.json").read_text())["geomage:without"]["burnt"] == without
+    burnt = read_raster(out / "burnt.tif").values[0]
+    assert (burnt[:60, :50] == 1).all()
+    assert (burnt == 1).sum() == 60 * 50
+    collection = write_mosaic(scenes, tmp_path / "same")
+    assert json.loads(collection.read_text())["geomage:without"] == {}
 
 
 def test_what_cannot_be_laid_together_is_refused(scenes, make_product, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from geomage.product.page import wording
+from geomage.product.page import topics, wording
 
 
 def test_destroyed_is_defined_by_the_rule_that_gives_it() -> None:
@@ -15,7 +15,8 @@ def test_destroyed_is_defined_by_the_rule_that_gives_it() -> None:
 
 def areas(flood: dict[str, float] | None) -> str:
     area = {"of_interest_m2": 1_510_502.0, "not_analysed_by_reason_m2": {"cloud": 370_182.0}}
-    return wording.area_table({"area": area, "flood": flood})
+    summary = {"area": area, "flood": flood}
+    return wording.area_table(summary, topics.extent_rows(summary, None))
 
 
 def test_a_flood_is_what_was_seen_and_its_limit_stands_beside_it() -> None:

@@ -111,18 +111,18 @@ def _legend(found: Findings, drawing: Drawing) -> Any:
         **topics.EVENTS,
         **topics.PLACES,
         "areas": "Not analysed areas",
-        **topics.STATES,
+        **{key: f"Road: {word}" for key, word in topics.STATES.items()},
         "zones": "Most affected areas",
         "facilities": "Facilities",
     }
     unseen = {one.key for one in drawing.reach}
     drawn = [one.key for one in drawing.layers if one.paths and one.key not in unseen]
-    metres = topics.road_lengths(found)
-    keys = [key for key in drawn if key not in ROAD_STATES] + [*metres]
-    rows = [
-        ["", f"Road: {names[key]}, {topics.length(metres[key])}" if key in metres else names[key]]
-        for key in keys
-    ]
+    roads = topics.road_lengths(found)
+    keys = [key for key in drawn if key not in ROAD_STATES] + [*roads]
+    figures = {key: f", {topics.length(metres)}" for key, metres in roads.items()}
+    seen = topics.extent_rows(found.summary, found.flood)
+    figures |= {key: f", {wording.area(m2)}" for _, m2, key in seen}
+    rows = [["", names[key] + figures.get(key, "")] for key in keys]
     rows.append(["", "Corner of a named square (A1, B1, …)"])
     return _table(rows, [*keys, "square"], widths=(9 * MM, None))
 

@@ -179,7 +179,7 @@ def _texts(found: Findings, drawing: Drawing) -> dict[str, str]:
         "accuracy": accuracy_section(found.summary.get("accuracy")),
         "roads": topics.road_table(found),
         "people": topics.people_table(found.summary),
-        "areas": wording.area_table(found.summary, topics.extent_rows(found)),
+        "areas": wording.area_table(found.summary, topics.extent_rows(found.summary, found.flood)),
         "first": _first(found),
         "limits": wording.limits(found.facts, two_dates=two),
         "sources": wording.source_list(found.sources, two_dates=two),

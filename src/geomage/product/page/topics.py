@@ -8,6 +8,7 @@ from html import escape
 from typing import Any, Final
 
 import numpy as np
+from geopandas import GeoDataFrame
 
 from geomage.product.access.states import OUTSIDE_MAP
 from geomage.product.grading import BY_EYE
@@ -200,11 +201,23 @@ def finite(value: object) -> float | None:
     return float(value)
 
 
-def extent_rows(found: Findings) -> Iterable[tuple[str, float, str]]:
-    """(name, m², swatch) of debris; areas of water and fire come from their rasters."""
-    if found.flood is None or found.flood.empty:
+def extent_rows(
+    summary: Mapping[str, Any], events: GeoDataFrame | None
+) -> Iterable[tuple[str, float, str]]:
+    """(name, m², swatch) of what was sought: water and fire of their rasters, debris as outlined.
+
+    Args:
+        summary: see `summary.summarise`.
+        events: `observedEventA`.
+    """
+    if flood := summary["flood"]:
+        yield EVENTS["flood"], flood["flooded"], "flood"
+        yield EVENTS["water"], flood["permanent water"], "water"
+    if burnt := summary.get("burnt"):
+        yield EVENTS["burnt"], burnt["burnt"], "burnt"
+    if events is None or events.empty:
         return
-    m2 = found.flood["area_m2"].groupby(np.array(kinds_of(found.flood))).sum()
+    m2 = events["area_m2"].groupby(np.array(kinds_of(events))).sum()
     if "debris" in m2.index:
         yield EVENTS["debris"], float(m2["debris"]), "debris"
 

@@ -249,12 +249,12 @@ def _worst_row(square: Square) -> str:
     )
 
 
-def area_table(summary: Mapping[str, Any], more: Iterable[tuple[str, float, str]] = ()) -> str:
-    """Areas: of interest, not analysed by reason, water as far as it was seen.
+def area_table(summary: Mapping[str, Any], seen: Iterable[tuple[str, float, str]]) -> str:
+    """Areas: of interest, not analysed by reason, and what was seen.
 
     Args:
         summary: see `summary.summarise`.
-        more: (name, m², key of the legend) of what else was seen.
+        seen: (name, m², key of the legend) of what was.
     """
     found = summary["area"]
     rows = [("Area of interest", found["of_interest_m2"], "")]
@@ -262,12 +262,7 @@ def area_table(summary: Mapping[str, Any], more: Iterable[tuple[str, float, str]
         (f"Not analysed: {escape(reason)}", m2, "areas")
         for reason, m2 in found["not_analysed_by_reason_m2"].items()
     ]
-    if summary["flood"]:
-        rows.append(("Seen as flooded", summary["flood"]["flooded"], "flood"))
-        rows.append(("Seen as water at both dates", summary["flood"]["permanent water"], ""))
-    if summary.get("burnt"):
-        rows.append(("Seen as burnt", summary["burnt"]["burnt"], "burnt"))
-    rows += more
+    rows += seen
     cells = "".join(
         f'<tr><td>{swatch(key)}{name}</td><td class="num">{area(m2)}</td></tr>'
         for name, m2, key in rows
