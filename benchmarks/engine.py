@@ -13,8 +13,9 @@
 - windows: probabilities in windows of several sides, before they become counts.
 - workers: `--jobs 2` on two cores against one process bound to one, one thread each.
 
-Images are mirror images of a real pair (Joplin 2011, NAIP and what followed). Without `--model`
-the network is that of the next model, untrained: time and memory do not depend on weights.
+Images are mirror images of a real pair (Joplin 2011, NAIP and what followed). Without `--model` it
+is the shipped model; with `--untrained` the network that is trained next, as it is before training:
+time and memory do not depend on weights.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ from benchmarks._engine_ours import (
 )
 from benchmarks._engine_peers import WAYS, ask, seams
 from geomage.mapping.predict import BUILDING
-from geomage.model import load_model
+from geomage.model import default_model_path, load_model
 from geomage.workers import cores
 
 MARKS = {
@@ -248,7 +249,8 @@ def _words() -> argparse.Namespace:
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--threads", type=int, default=cores())
     parser.add_argument("--memory", default="1GiB", help="budget that geomage map is given")
-    parser.add_argument("--model", type=Path, help="an ONNX file; untrained when not given")
+    parser.add_argument("--model", type=Path, help="an ONNX file; the shipped one when not given")
+    parser.add_argument("--untrained", action="store_true", help="the next network, untrained")
     parser.add_argument("--small", action="store_true", help="a network of 8 channels, for trials")
     parser.add_argument("--data", type=Path, default=Path("../shared/data/damage/joplin_2011"))
     parser.add_argument("--site", type=Path, nargs="*", default=[])
@@ -264,7 +266,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=words.place) as folder:
         place = Path(folder)
         params = SMALL if words.small else None
-        model = words.model or write_untrained(place / "untrained.onnx", params)
+        model = words.model or default_model_path()
+        if words.untrained or words.small:
+            model = write_untrained(place / "untrained.onnx", params)
         setting = Setting(words, place, read_pair(words.data), model)
         for part in words.parts:
             found[part] = PARTS[part](setting)

@@ -210,3 +210,17 @@ def test_weights_outside_the_file_are_refused(tmp_path: Path, exported: Path):
 def test_mapping_needs_no_torch():
     code = "import geomage.model, geomage.learn, sys; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_shipped_model_says_the_same_of_a_window_and_of_all_around_it():
+    """Its halo is as wide as it looks."""
+    model = load_model(threads=1)
+    halo, inner = model.card.halo, 64
+    assert model.card.trim == halo
+    images = pair(1, inner + 2 * halo + 64, inner + 2 * halo + 96)
+    whole = model.predict(*images)
+    here = np.s_[..., 32 : 32 + inner + 2 * halo, 64 : 64 + inner + 2 * halo]
+    alone = model.predict(*(np.ascontiguousarray(image[here]) for image in images))
+    for name in ("landcover", "damage", "flags"):
+        part = getattr(whole, name)[..., 32 : 32 + inner, 64 : 64 + inner]
+        np.testing.assert_allclose(getattr(alone, name), part, atol=1e-5)
