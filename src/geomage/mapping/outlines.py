@@ -9,6 +9,9 @@ such direction, or would change too much, stays as the pixels gave it.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import shapely
 from odc.geo.geobox import GeoBox
@@ -16,6 +19,7 @@ from odc.geo.geobox import GeoBox
 from geomage.geo import ground_gsd
 from geomage.geo.polygons import Polygons
 from geomage.mapping import _kernels_outlines as k
+from geomage.workers import threads_here
 
 __all__ = ["STEP", "apart", "clean_outlines", "regularised"]
 
@@ -26,7 +30,7 @@ STRAIGHT = 0.25
 _LIKE = 0.8  # intersection over union of an outline before and after, at least
 _FARTHEST = 0.35  # of the root of its area, how far a corner may come to lie from the old outline
 _FINE = 0.5  # of a step, detail of an outline below which it is not looked at
-_AT_ONCE = 50_000
+_AT_ONCE = 50_000  # outlines, in all threads together
 _LEFT = 0.7  # of an outline that must be left beside its neighbours, else it stays as it was
 _SPUR = 0.4  # px, narrower strips beside a neighbour are taken off
 
@@ -41,13 +45,14 @@ def clean_outlines(shapes: np.ndarray, box: GeoBox) -> np.ndarray:
         box: the grid.
     """
     step = max(STEP / ground_gsd(box), 2.0) * abs(box.affine.a)
-    square, plain = [np.zeros(0, object)], [np.zeros(0, object)]
-    for begin in range(0, len(shapes), _AT_ONCE):
-        some = shapes[begin : begin + _AT_ONCE]
-        square.append(regularised(some, step))
-        plain.append(_simplified(some, step))
+    threads = threads_here()
+    at_once = min(_AT_ONCE // threads, -(-len(shapes) // threads)) or 1
+    some = [shapes[begin : begin + at_once] for begin in range(0, len(shapes), at_once)]
+    with ThreadPoolExecutor(threads, "outlines") as hands:
+        square = hands.map(lambda part: regularised(part, step), some)
+        clean = np.concatenate([np.zeros(0, object), *square])
     spur = _SPUR * abs(box.affine.a)
-    return apart(np.concatenate(square), np.concatenate(plain), spur)
+    return apart(clean, lambda chosen: _simplified(shapes[chosen], step), spur)
 
 
 def regularised(shapes: np.ndarray, step: float) -> np.ndarray:
@@ -133,33 +138,45 @@ def _is_like(new: np.ndarray, old: np.ndarray) -> np.ndarray:
     return np.asarray(good & (off <= _FARTHEST * np.sqrt(shapely.area(old))))
 
 
-def apart(shapes: np.ndarray, before: np.ndarray, spur: float) -> np.ndarray:
+def apart(
+    shapes: np.ndarray, before: Callable[[np.ndarray], np.ndarray], spur: float
+) -> np.ndarray:
     """(n,) the shapes without the ground that a smaller one claims too.
 
     Where little would be left of one, another outline of it is taken, less the others.
 
     Args:
         shapes: (n,) polygons or sets of them.
-        before: (n,) other outlines of the same buildings, nearer to their pixels.
+        before: gives other outlines of the buildings of some numbers, nearer to their pixels.
         spur: width below which what is left over beside a neighbour goes.
     """
+    area, out, scant = shapely.area(shapes), shapes.copy(), {}
+    for number, near in _claimed(shapes):
+        taken = shapely.union_all(shapes[near])
+        left = _opened(shapely.difference(shapes[number], taken), spur)
+        if shapely.area(left) < _LEFT * area[number]:
+            scant[number] = taken
+        else:
+            out[number] = left
+    others = before(np.array([*scant], int))
+    for (number, taken), other in zip(scant.items(), others, strict=True):
+        left = shapely.difference(other, taken)
+        out[number] = left if shapely.area(left) > 0 else shapes[number]
+    return out
+
+
+def _claimed(shapes: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Numbers of shapes of whose ground smaller ones claim a part, and the numbers of those."""
     first, second = shapely.STRtree(shapes).query(shapes, predicate="intersects")
     area = shapely.area(shapes)
     below = (area[second] < area[first]) | ((area[second] == area[first]) & (second < first))
     first, second = first[below], second[below]
     shared = shapely.area(shapely.intersection(shapes[first], shapes[second])) > 0
     first, second = first[shared], second[shared]
-    out = shapes.copy()
     order = np.lexsort((second, first))
     first, second = first[order], second[order]
     begins = np.flatnonzero(np.r_[True, np.diff(first) != 0][: len(first)])
-    for number, near in zip(first[begins].tolist(), np.split(second, begins[1:]), strict=False):
-        taken = shapely.union_all(shapes[near])
-        left = _opened(shapely.difference(shapes[number], taken), spur)
-        if shapely.area(left) < _LEFT * area[number]:
-            left = shapely.difference(before[number], taken)
-        out[number] = left if shapely.area(left) > 0 else shapes[number]
-    return out
+    return zip(first[begins].tolist(), np.split(second, begins[1:]), strict=False)
 
 
 def _opened(shape: shapely.Geometry, width: float) -> shapely.Geometry:
