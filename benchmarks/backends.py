@@ -97,11 +97,8 @@ def building_f1(models: dict[str, Model], data: Path) -> dict[str, float]:
     counts = {name: BinaryCounts(0, 0, 0) for name in models}
     for case in (c for name in ("xbd", "tornado") for c in SETS[name](data)):
         for name, model in models.items():
-            trim = model.card.trim
-            pad = ((0, 0), (trim, trim), (trim, trim))
-            dates = (np.pad(x, pad, mode="reflect") for x in (case.before, case.after))
-            said = predict_whole(model.predict, *dates, model.card.stride).landcover[0, 7]
-            said = said[: case.truth.shape[0], : case.truth.shape[1]]
+            dates, card = (case.before, case.after), model.card
+            said = predict_whole(model.predict, *dates, card.stride, card.trim).landcover[0, 7]
             hit = binary_counts(case.truth > 0, said >= model.card.building_threshold)
             counts[name] = counts[name] + hit
     return {name: one.f1 for name, one in counts.items()}

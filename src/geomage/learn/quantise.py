@@ -12,7 +12,7 @@ from geomage.data import StreamParams
 from geomage.errors import InputError, ModelError
 from geomage.learn.recipe import build, shipped_recipe
 from geomage.learn.stream import MarkedPairs
-from geomage.model import Model, load_model
+from geomage.model import Model, ModelCard, load_model
 from geomage.model.quantise import Pair, quantise_onnx
 
 __all__ = ["CALIBRATION_PAIRS", "quantise_model"]
@@ -45,11 +45,15 @@ def _simulated(model: Model, count: int) -> Iterator[Pair]:
     table = model.card.recipe.get("stream") or shipped_recipe().stream
     stream = MarkedPairs(build(StreamParams, table, f"{model.path}, stream"))
     for index in tqdm(range(FIRST, FIRST + count), "calibrate", unit="pair", disable=None):
-        yield _cut(stream.stack(index), model.card.stride)
+        yield _cut(stream.stack(index), model.card)
 
 
-def _cut(stack: np.ndarray, stride: int) -> Pair:
-    """Both dates of a stored pair, sides brought to multiples of the stride."""
-    y, x = (side // stride * stride for side in stack.shape[1:])
-    images: Pair = stack[:6, :y, :x].reshape(2, 3, y, x)
-    return images
+def _cut(stack: np.ndarray, card: ModelCard) -> Pair:
+    """Both dates of a stored pair, sides brought to multiples of the stride.
+
+    What the graph trims is put around them, mirrored, so that all of a pair is answered.
+    """
+    y, x = (side // card.stride * card.stride for side in stack.shape[1:])
+    images = stack[:6, :y, :x].reshape(2, 3, y, x)
+    rim = (card.trim, card.trim)
+    return np.pad(images, ((0, 0), (0, 0), rim, rim), mode="symmetric")
