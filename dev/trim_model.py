@@ -92,15 +92,17 @@ class Rewriter:
         self.nodes.append(helper.make_node(kind, list(inputs), [output], name=output, **options))
         return output
 
-    def cut(self, value: str, cells: int) -> str:
-        """Leave out so many cells at each side of a value, which is known by its old name below."""
+    def cut(self, value: str, cells: int, output: str = "") -> str:
+        """Leave out so many cells at each side of a value; returns the name of what is left."""
         ends = {
             "starts": np.array([cells, cells]),
             "ends": np.array([-cells, -cells]),
             "axes": np.array([2, 3]),
         }
         names = [self.constant(f"{value}/cut/{name}", one) for name, one in ends.items()]
-        return self.add("Slice", [value, *names], f"{value}/cut")
+        made = self.add("Slice", [value, *names], output or f"{value}/cut")
+        self.nodes[-1].name = f"{value}/cut"
+        return made
 
     def shares(self, logits: str, output: str) -> None:
         """Softmax over classes."""
@@ -117,9 +119,9 @@ def rewritten(model: ModelProto, halo: int, window: int) -> ModelProto:
     graph = model.graph
     encoder, decoders = _halves(list(graph.node))
     made = Rewriter(graph)
-    known = {}
     for date in INPUTS:
-        known |= _encode(made, encoder, date, halo)
+        _encode(made, encoder, date, halo)
+    known: dict[str, str] = {}
     for node in decoders:
         node.input[:] = [known.get(name, name) for name in node.input]
         if node.op_type == "Softmax":
@@ -144,15 +146,14 @@ def _halves(nodes: list[NodeProto]) -> tuple[list[NodeProto], list[NodeProto]]:
     return nodes[first:parted], nodes[names.index(DECODERS) :]
 
 
-def _encode(made: Rewriter, encoder: list[NodeProto], date: str, halo: int) -> dict[str, str]:
-    """Encode one date; returns what is cut of each level, by the name of what it was cut from."""
+def _encode(made: Rewriter, encoder: list[NodeProto], date: str, halo: int) -> None:
+    """Encode one date; what is cut of each level takes the name by which the decoders know it."""
     constants = {one.name for one in made.graph.initializer}
     counts = made.add("Cast", [date], f"{date}/counts", to=TensorProto.FLOAT)
     scale = made.constant(f"{date}/scale", np.float32(1 / (255 * COUNT_SCALE)))
     mean = made.constant(f"{date}/mean", np.float32(COUNT_MEAN / COUNT_SCALE))
     scaled = made.add("Mul", [counts, scale], f"{date}/scaled")
     mine = {CENTRED: made.add("Sub", [scaled, mean], f"{date}/centred")}
-    found = {}
     for node in encoder:
         copy = NodeProto()
         copy.CopyFrom(node)
@@ -163,8 +164,7 @@ def _encode(made: Rewriter, encoder: list[NodeProto], date: str, halo: int) -> d
         for width, (level, *parts) in LEVELS.items():
             part = parts[INPUTS.index(date)]
             if node.output[0] == level and part:
-                found[part] = made.cut(copy.output[0], halo // width - MARGINS[width])
-    return found
+                made.cut(copy.output[0], halo // width - MARGINS[width], part)
 
 
 def _say_of_the_sides(graph: GraphProto) -> None:

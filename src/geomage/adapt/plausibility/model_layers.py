@@ -46,8 +46,9 @@ def open_layers(model: Path | None = None, batch: int = 32) -> Layers:
         for first in range(0, len(chips), batch):
             image = chips[first : first + batch].astype(np.float32)
             image = np.rint(255 * image).clip(0, 255).astype(np.uint8) if counts else image
-            # Both dates go through one encoder, one after the other: the second is left out.
-            said = session.run(names, {"before": image, "after": image[:1]})
+            # Where both dates go through one encoder as one batch, the second is left out.
+            second = image if counts else image[:1]
+            said = session.run(names, {"before": image, "after": second})
             parts.append([layer[: len(image)] for layer in said])
         return [np.concatenate(layers) for layers in zip(*parts, strict=True)]
 
@@ -60,12 +61,16 @@ def _last(graph: onnx.GraphProto, names: list[str]) -> int:
 
 
 def _ends(graph: onnx.GraphProto) -> list[str]:
-    """Values of the encoder that something outside it takes, from fine to coarse."""
+    """Values of the encoder of the first date that something outside takes, from fine to coarse."""
     outside = {
         name
         for node in graph.node
         if not any(_INSIDE in made for made in node.output)
         for name in node.input
     }
-    made = [name for node in graph.node for name in node.output]
-    return [name for name in made if _INSIDE in name and name in outside and "Constant" not in name]
+    seen = {"before"}  # and what comes of it
+    for node in graph.node:
+        if seen & set(node.input):
+            seen |= set(node.output)
+    made = [name for node in graph.node for name in node.output if name in seen]
+    return [name for name in made if _INSIDE in name and name in outside]
