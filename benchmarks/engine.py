@@ -266,6 +266,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=words.place) as folder:
         place = Path(folder)
         params = SMALL if words.small else None
+        if words.model and (words.untrained or words.small):
+            raise SystemExit("give --model or an untrained network, not both")
         model = words.model or default_model_path()
         if words.untrained or words.small:
             model = write_untrained(place / "untrained.onnx", params)
