@@ -26,6 +26,7 @@ from scipy import ndimage
 from benchmarks.flood_model import (
     Calibration,
     Chip,
+    Mixture,
     adapt,
     best_cut,
     calibrate,
@@ -45,7 +46,7 @@ BINS = {
     "VH": np.arange(-50, 0.01, 1.0),
     "MNDWI": np.arange(-1, 1.001, 0.05),
 }
-SEEN = 0.75  # of a place that shows water from above: who labels an optical image calls it water
+SEEN = 0.6  # of a place that shows water from above: who labels an optical image calls it water
 DRAWN = 1.0  # pixels, of the bell within which such a label sums up: nobody draws single pixels
 DRY_EVERY = 5  # pairs, of which one lends its first date to training
 HELD_EVERY = 5  # pairs, of which one is held back, to calibrate and choose the decision on
@@ -193,7 +194,7 @@ def learn(
         shown = {c.name: features(c, optical=optical) for c in real if fits(c, optical=optical)}
         found, cuts, prior = {name: [] for name in shown}, [], 0.0
         for seed in range(seeds):
-            net = train(stack, steps=steps[optical], seed=seed)
+            net = train(Mixture(stack), steps=steps[optical], seed=seed)
             line, cut = decide_on([(logits(net, x), y) for x, y in aside])
             cuts, prior = [*cuts, cut], line.prior
             for name, x in shown.items():
