@@ -140,6 +140,11 @@ def start_from(path: Path, network: nn.Module) -> None:
         InputError: there is none, or it has another form.
     """
     file = path / "network.safetensors" if path.is_dir() else path
+    if not file.is_file():
+        raise InputError(
+            f"recipe: start = {str(path)!r}: {file} is not there: give the run folder of a "
+            "finished `geomage pretrain`, or leave `start` out"
+        )
     tensors, _ = read_tensors(file)
     mine = "encoder."
     encoder: Any = network.encoder

@@ -60,7 +60,7 @@ def test_it_learns_water_and_shows_it(floods: Path, run: Path):
     assert looks[-1]["miou"] > 0.75
     assert set(looks[-1]["iou"]) == {"dry", "water"}
     with Image.open(run / "pictures/000024.png") as picture:
-        assert picture.size == (3 * 256 + 4, 2 * 258)
+        assert picture.size == (3 * 256 + 4, 2 * 258 + 2 * 16)  # words above, a key below
     chip = open_source(recipe_for(floods).held_out[0], run).chip(0)
     said = predict_chip(load_network(run), chip)["classes"]
     assert said.shape == (2, 48, 48)
@@ -93,7 +93,7 @@ def test_pre_training_shows_features_and_begins_another_run(floods: Path, tmp_pa
     weights = pretrain_recipe(recipe, tmp_path / "encoder")
     assert weights == tmp_path / "encoder/network.safetensors"
     with Image.open(tmp_path / "encoder/pictures/000002.png") as picture:
-        assert picture.size == (3 * 256 + 4, 4 * 258)
+        assert picture.size == (3 * 256 + 4, 4 * 258 + 16)
     objective_of(recipe_for(floods, start=str(tmp_path / "encoder")))
     with pytest.raises(InputError, match="geomage pretrain takes it"):
         train_recipe(recipe, tmp_path / "wrong")
@@ -134,8 +134,10 @@ def test_an_encoder_begins_with_a_pre_trained_one(floods: Path, run: Path):
         assert torch.equal(tensor, fresh.decoder.state_dict()[name]), name
     other = replace(recipe_for(floods, start=str(run)), architecture=Architecture(width=16))
     objective_of(other)  # another decoder is its own affair
-    with pytest.raises(InputError, match="not a file of a run"):
+    with pytest.raises(InputError, match=r"start = .*is not there: give the run folder"):
         objective_of(recipe_for(floods, start=str(floods)))
+    with pytest.raises(InputError, match="not a file of a run"):
+        objective_of(recipe_for(floods, start=str(next(floods.glob("*.tif")))))
 
 
 def test_a_share_of_the_labels_and_rare_classes(floods: Path, tmp_path: Path):
