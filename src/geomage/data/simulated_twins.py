@@ -31,7 +31,8 @@ class SimulatedTwinParams:
         if self.sensor not in known:
             near = near_names(self.sensor, known)
             raise InputError(
-                f"simulated-twins: sensor {self.sensor!r}{near} is none of {', '.join(known)}"
+                f"simulated-twins: sensor {self.sensor!r}{near} is none of {', '.join(known)}: "
+                "name all sensors in twins = { sensors = [...] }, alike in both sources"
             )
 
 

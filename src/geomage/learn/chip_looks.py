@@ -17,7 +17,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from geomage.data.chip import UNKNOWN, Chip
-from geomage.learn.pictures import DAMAGE_COLOURS, LANDCOVER_COLOURS, write_picture
+from geomage.learn.pictures import DAMAGE_COLOURS, LANDCOVER_COLOURS, captioned, write_picture
 from geomage.metrics import confusion, iou, mean_iou
 
 __all__ = ["FeatureLook", "LabelLook", "ask", "class_colours", "predict_chip", "show_chip"]
@@ -59,10 +59,17 @@ class LabelLook:
             counts += confusion(np.where(chip.valid, truth, UNKNOWN), said, labels)
             if len(rows) < self.shown:
                 rows.append([*show_chip(chip), self._paint(truth), self._paint(said)])
-        write_picture(self.pictures / f"{step:06d}.png", _sheet(rows))
+        sheet = captioned(_sheet(rows), [*_dates(len(rows[0]) - 2), "label", "answer"], self._key())
+        write_picture(self.pictures / f"{step:06d}.png", sheet)
         each = dict(zip(self.classes, iou(counts).round(4).tolist(), strict=True))
         told = {name: value for name, value in each.items() if np.isfinite(value)}
         return {"miou": mean_iou(counts), "iou": told}
+
+    def _key(self) -> list[tuple[str, tuple[int, int, int]]]:
+        """Name and colour of each class, and of what nobody knows."""
+        colours = [(r, g, b) for r, g, b in class_colours(len(self.classes)).tolist()]
+        grey = ("unknown", (_GREY, _GREY, _GREY))
+        return [*zip(self.classes, colours, strict=True), grey]
 
     def _paint(self, labels: np.ndarray) -> np.ndarray:
         table = np.full((256, 3), _GREY, np.uint8)
@@ -87,7 +94,8 @@ class FeatureLook:
             [*show_chip(chip)[:1], *(_enlarged(level[k], chip) for level in painted)]
             for k, chip in enumerate(self.chips)
         ]
-        write_picture(self.pictures / f"{step:06d}.png", _sheet(rows))
+        columns = ["image", "fine features", "coarse features"]
+        write_picture(self.pictures / f"{step:06d}.png", captioned(_sheet(rows), columns))
         return {}
 
 
@@ -162,6 +170,13 @@ def _stretched(bands: Float[np.ndarray, "3 y x"], valid: np.ndarray) -> UInt8[np
     low, high = np.percentile(bands[:, valid], (2, 98), axis=1)[..., None, None]
     share = (bands - low) / np.maximum(high - low, 1e-6)
     return np.asarray(np.moveaxis(np.clip(share, 0, 1) * 255 * valid, 0, -1), np.uint8)
+
+
+def _dates(count: int) -> list[str]:
+    """What the columns of the dates are called."""
+    return {1: ["image"], 2: ["before", "after"]}.get(
+        count, [f"date {k + 1}" for k in range(count)]
+    )
 
 
 def _principal(maps: Sequence[Float[np.ndarray, "width y x"]]) -> list[np.ndarray]:

@@ -140,6 +140,11 @@ def start_from(path: Path, network: nn.Module) -> None:
         InputError: there is none, or it has another form.
     """
     file = path / "network.safetensors" if path.is_dir() else path
+    if not file.is_file():
+        raise InputError(
+            f"recipe: start = {str(path)!r}: {file} is not there: give the run folder of a "
+            "finished `geomage pretrain`, or leave `start` out"
+        )
     tensors, _ = read_tensors(file)
     mine = "encoder."
     encoder: Any = network.encoder
@@ -327,13 +332,18 @@ def is_chip_run(run: Path) -> bool:
         return False
 
 
-def load_network(run: Path) -> EarthNetwork:
-    """The averaged network of a run folder, finished or not, ready to predict."""
+def _recipe_of(run: Path) -> ChipRecipe:
+    """The recipe that a run folder holds."""
     try:
         facts = json.loads((run / "recipe.json").read_text("utf-8"))["recipe"]
     except OSError as error:
         raise InputError(f"{run}: not a run folder: {error.strerror} (recipe.json)") from error
-    recipe = chip_recipe_from_dict(facts, str(run / "recipe.json"))
+    return chip_recipe_from_dict(facts, str(run / "recipe.json"))
+
+
+def load_network(run: Path) -> EarthNetwork:
+    """The averaged network of a run folder, finished or not, ready to predict."""
+    recipe = _recipe_of(run)
     network = build_network(recipe.architecture, recipe.seed)
     tensors, _ = read_tensors(run / "checkpoint.safetensors")
     mine = "averaged."
@@ -344,5 +354,15 @@ def load_network(run: Path) -> EarthNetwork:
 
 
 def export_chips(run: Path, path: Path) -> Path:
-    """Write the averaged network of a run, finished or not, as one ONNX file for any sensor."""
+    """Write the averaged network of a run, finished or not, as one ONNX file for any sensor.
+
+    Raises:
+        InputError: no run of chips, or one without labels: its decoder has learnt nothing.
+    """
+    objective = _recipe_of(run).objective
+    if is_selfsupervised(objective):
+        raise InputError(
+            f"{run}: {objective} learnt an encoder, which answers nothing yet: let a recipe of "
+            f"`geomage train` begin with it (start = {str(run)!r}) and export that run"
+        )
     return write_network_onnx(load_network(run), path)

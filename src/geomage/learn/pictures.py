@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from PIL import Image
+from PIL import Image, ImageDraw
 
-__all__ = ["DAMAGE_COLOURS", "LANDCOVER_COLOURS", "damage_panel", "panels", "write_picture"]
+__all__ = [
+    "DAMAGE_COLOURS",
+    "LANDCOVER_COLOURS",
+    "captioned",
+    "damage_panel",
+    "panels",
+    "write_picture",
+]
 
 LANDCOVER_COLOURS = np.array(
     [
@@ -59,6 +67,45 @@ def panels(
         for s, row in ((slice(0, 3), truth), (slice(3, 6), said))
     ]
     return np.concatenate(rows)
+
+
+_LINE = 16  # pixels of a line of words
+_SWATCH = 10
+
+
+def captioned(
+    sheet: UInt8[np.ndarray, "y x 3"],
+    columns: Sequence[str],
+    key: Sequence[tuple[str, tuple[int, int, int]]] = (),
+) -> UInt8[np.ndarray, "rows x 3"]:
+    """Write a word above each column, columns being equally wide, and a key of colours below."""
+    y, x = sheet.shape[:2]
+    places = _places([name for name, _ in key], x)
+    lines = 1 + max((line for _, line in places), default=-1)
+    image = Image.new("RGB", (x, y + _LINE * (1 + lines)), (255, 255, 255))
+    image.paste(Image.fromarray(sheet), (0, _LINE))
+    draw = ImageDraw.Draw(image)
+    for k, word in enumerate(columns):
+        draw.text((k * x // len(columns) + 4, 2), word, fill=(0, 0, 0))
+    for (name, colour), (left, line) in zip(key, places, strict=True):
+        top = y + _LINE * (1 + line) + 3
+        box = (left, top, left + _SWATCH, top + _SWATCH)
+        draw.rectangle(box, fill=colour, outline=(0, 0, 0))
+        draw.text((left + _SWATCH + 4, top - 1), name, fill=(0, 0, 0))
+    return np.asarray(image)
+
+
+def _places(names: Sequence[str], width: int) -> list[tuple[int, int]]:
+    """Left edge and line of each entry of a key that is broken at so many pixels."""
+    draw = ImageDraw.Draw(Image.new("RGB", (1, 1)))
+    left, line, places = 4, 0, []
+    for name in names:
+        wide = _SWATCH + 16 + int(draw.textlength(name))
+        if left + wide > width and left > 4:
+            left, line = 4, line + 1
+        places.append((left, line))
+        left += wide
+    return places
 
 
 def write_picture(path: Path, picture: UInt8[np.ndarray, "y x 3"]) -> None:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from geomage.errors import InputError, near_names
 
 __all__ = [
+    "ARCHITECTURE_KEY",
     "DECODERS",
     "ENCODERS",
     "HEIGHT",
@@ -24,6 +25,8 @@ __all__ = [
     "VitParams",
 ]
 
+ARCHITECTURE_KEY = "geomage_architecture"
+"""Of the metadata of an exported file: JSON of the architecture, and the network's stride."""
 TIMM = "timm:"
 """Begins the name of an encoder of timm."""
 HEIGHT = "height"

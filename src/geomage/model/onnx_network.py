@@ -13,12 +13,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from geomage.model.architecture import EarthNetwork
+from geomage.model.blueprint import ARCHITECTURE_KEY
 
-__all__ = ["ARCHITECTURE_KEY", "write_network_onnx"]
+__all__ = ["write_network_onnx"]
 
 OPSET = 18
-ARCHITECTURE_KEY = "geomage_architecture"
-"""Of the file's metadata: JSON of the architecture, and the network's stride."""
 _PIXELS = {0: "batch", 3: "y", 4: "x"}
 _SAMPLE_BANDS = 3
 

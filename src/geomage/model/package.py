@@ -20,6 +20,7 @@ from geomage.model.backends import (
     find_backend,
     find_precision,
 )
+from geomage.model.blueprint import ARCHITECTURE_KEY
 from geomage.model.card import INPUTS, METADATA_KEY, ModelCard
 from geomage.model.gate import refuse_ungated
 from geomage.model.run_onnxruntime import open_session, run_session
@@ -159,7 +160,13 @@ def _blamed(path: Path, what: str) -> Iterator[None]:
 
 
 def _read_card(path: Path, session: ort.InferenceSession) -> ModelCard:
-    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    facts = session.get_modelmeta().custom_metadata_map
+    text = facts.get(METADATA_KEY)
+    if text is None and ARCHITECTURE_KEY in facts:
+        raise ModelError(
+            f"{path}: a network that learnt from chips, which makes no map: that takes a model of "
+            "`geomage train line`; docs/learning.md shows how to ask this one"
+        )
     if text is None:
         raise ModelError(f"{path}: an ONNX file, but not exported by geomage (it has no card)")
     with _blamed(path, "its card cannot be read"):

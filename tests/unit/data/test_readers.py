@@ -171,6 +171,15 @@ def test_unknown_names_are_answered_with_near_ones(tmp_path):
         READERS["levir"](made.levir(tmp_path), "vall", "")
 
 
+@pytest.mark.parametrize(
+    ("name", "label"), [("sen1floods11", "a_label.tif"), ("xbd", "a_damage.png")]
+)
+def test_a_plain_folder_has_no_parts_and_says_how_to_choose(name, label, tmp_path):
+    (tmp_path / label).touch()
+    with pytest.raises(InputError, match=r"no part 'train', only all.*`events`.*--split drawn"):
+        READERS[name](tmp_path, "train", "")
+
+
 def test_samples_of_sen1floods11(data_dir):
     folder = data_dir / "flood" / "sen1floods11"
     radar = READERS["sen1floods11"](folder, "all", "s1")

@@ -16,13 +16,14 @@ from PIL import Image
 
 from geomage.data.chip_sources import SourceParams, open_source
 from geomage.data.tables import build
-from geomage.errors import InputError
+from geomage.errors import InputError, ModelError
 from geomage.learn import chip_run, export_run, pretrain_recipe, shipped_recipe, train_recipe
 from geomage.learn.chip_batches import ChipBatches
 from geomage.learn.chip_looks import predict_chip
 from geomage.learn.chip_recipe import BatchParams, ChipRecipe, find_training_recipe
 from geomage.learn.chip_run import load_network, objective_of, train_chips
 from geomage.learn.loop_params import LoopParams
+from geomage.model import load_model
 from geomage.model.blueprint import Architecture
 from made_floods import write_floods
 
@@ -60,7 +61,7 @@ def test_it_learns_water_and_shows_it(floods: Path, run: Path):
     assert looks[-1]["miou"] > 0.75
     assert set(looks[-1]["iou"]) == {"dry", "water"}
     with Image.open(run / "pictures/000024.png") as picture:
-        assert picture.size == (3 * 256 + 4, 2 * 258)
+        assert picture.size == (3 * 256 + 4, 2 * 258 + 2 * 16)  # words above, a key below
     chip = open_source(recipe_for(floods).held_out[0], run).chip(0)
     said = predict_chip(load_network(run), chip)["classes"]
     assert said.shape == (2, 48, 48)
@@ -81,6 +82,11 @@ def test_the_exported_file_says_what_the_network_says(floods: Path, run: Path, t
     )
 
 
+def test_the_exported_file_is_told_from_a_model_that_maps(run: Path):
+    with pytest.raises(ModelError, match="a network that learnt from chips, which makes no map"):
+        load_model(run / "model.onnx")
+
+
 def test_pre_training_shows_features_and_begins_another_run(floods: Path, tmp_path: Path):
     source = SourceParams("sen1floods11", str(floods), product="s1")
     recipe = ChipRecipe(
@@ -93,8 +99,11 @@ def test_pre_training_shows_features_and_begins_another_run(floods: Path, tmp_pa
     weights = pretrain_recipe(recipe, tmp_path / "encoder")
     assert weights == tmp_path / "encoder/network.safetensors"
     with Image.open(tmp_path / "encoder/pictures/000002.png") as picture:
-        assert picture.size == (3 * 256 + 4, 4 * 258)
+        assert picture.size == (3 * 256 + 4, 4 * 258 + 16)
     objective_of(recipe_for(floods, start=str(tmp_path / "encoder")))
+    with pytest.raises(InputError, match="simclr learnt an encoder, which answers nothing"):
+        export_run(tmp_path / "encoder", tmp_path / "encoder.onnx")
+    assert not (tmp_path / "encoder.onnx").exists()
     with pytest.raises(InputError, match="geomage pretrain takes it"):
         train_recipe(recipe, tmp_path / "wrong")
     with pytest.raises(InputError, match="geomage train takes it"):
@@ -134,8 +143,10 @@ def test_an_encoder_begins_with_a_pre_trained_one(floods: Path, run: Path):
         assert torch.equal(tensor, fresh.decoder.state_dict()[name]), name
     other = replace(recipe_for(floods, start=str(run)), architecture=Architecture(width=16))
     objective_of(other)  # another decoder is its own affair
-    with pytest.raises(InputError, match="not a file of a run"):
+    with pytest.raises(InputError, match=r"start = .*is not there: give the run folder"):
         objective_of(recipe_for(floods, start=str(floods)))
+    with pytest.raises(InputError, match="not a file of a run"):
+        objective_of(recipe_for(floods, start=str(next(floods.glob("*.tif")))))
 
 
 def test_a_share_of_the_labels_and_rare_classes(floods: Path, tmp_path: Path):

@@ -14,8 +14,8 @@ import torch
 
 from geomage.data.chip import Channel
 from geomage.model.architecture import Architecture, EarthNetwork, build_network
-from geomage.model.blueprint import DECODERS, SIAMESE
-from geomage.model.onnx_network import ARCHITECTURE_KEY, write_network_onnx
+from geomage.model.blueprint import ARCHITECTURE_KEY, DECODERS, SIAMESE
+from geomage.model.onnx_network import write_network_onnx
 
 FAMILIES = ("resnet-tiny", "convnext-tiny", "vit-tiny")
 CHANNELS = (Channel("red", 0.66), Channel("nir", 0.84), Channel("vv", 55500.0))

@@ -30,6 +30,7 @@ __all__ = [
     "read_labels",
     "refuse_empty",
     "refuse_missing",
+    "refuse_part_of_plain",
     "refuse_split",
 ]
 
@@ -193,6 +194,15 @@ def refuse_split(split: str, known: Iterable[str]) -> None:
     if split not in names:
         raise InputError(
             f"no part {split!r}{near_names(split, names)}: this dataset has {', '.join(names)}"
+        )
+
+
+def refuse_part_of_plain(folder: Path, split: str) -> None:
+    """Raise InputError at a part of a plain folder, which has none; says how to choose chips."""
+    if split != "all":
+        raise InputError(
+            f"{folder} is a plain folder of chips: it has no part {split!r}, only all. In a recipe "
+            "leave `split` out and choose by `events` and `without`; to evaluate add --split drawn"
         )
 
 

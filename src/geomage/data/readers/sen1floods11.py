@@ -31,6 +31,7 @@ from geomage.data.readers.files import (
     read_labels,
     refuse_empty,
     refuse_missing,
+    refuse_part_of_plain,
     refuse_split,
 )
 from geomage.errors import InputError
@@ -94,8 +95,7 @@ def _found(folder: Path) -> list[str]:
 
 
 def _plain(folder: Path, split: str, product: str) -> tuple[ChipFiles, ...]:
-    if split != "all":
-        raise InputError(f"{folder} is a plain folder of chips: it has no part {split!r}, only all")
+    refuse_part_of_plain(folder, split)
     wanted = product.upper().split("+")
     files = []
     for label in sorted(folder.glob("*_label.tif")):

@@ -39,6 +39,7 @@ from geomage.data.readers.files import (
     read_labels,
     refuse_empty,
     refuse_missing,
+    refuse_part_of_plain,
     refuse_split,
 )
 from geomage.data.splits import holdout
@@ -110,8 +111,7 @@ def _in(part: Path, product: str) -> list[ChipFiles]:
 
 
 def _plain(folder: Path, split: str) -> tuple[ChipFiles, ...]:
-    if split != "all":
-        raise InputError(f"{folder} is a plain folder of pairs: it has no part {split!r}, only all")
+    refuse_part_of_plain(folder, split)
     files = []
     for label in sorted(folder.glob("*_damage.*")):
         name = label.stem.removesuffix("_damage")

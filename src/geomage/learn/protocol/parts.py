@@ -98,4 +98,4 @@ def _refuse_blank(name: str, found: ChipSurvey) -> None:
     if not len(found.chips.indices):
         raise InputError(f"the part {name} has no chip: take another split, or more data")
     if not found.counts.sum():
-        raise InputError(f"the part {name} has no labels: take another split")
+        raise InputError(f"the part {name} has no labels: take another split or seed")
