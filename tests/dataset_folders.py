@@ -115,6 +115,34 @@ def burnscars(folder: Path, *, listed: bool = False) -> Path:
     return folder
 
 
+CHIPS = """
+bands = ["vv", "red"]
+scale = 0.0001
+offset = -0.1
+nodata = -9999.0
+gsd = 3.0
+classes = ["dry", "water"]
+values = [10, 20]
+unknown = [0, 255]
+"""
+
+
+def chips(folder: Path) -> Path:
+    """Two regions, three chips, one without a label."""
+    folder.mkdir(exist_ok=True)
+    (folder / "chips.toml").write_text(CHIPS)
+    for name in ("north/a", "north/b", "south/a"):
+        image = np.stack([halves(-25, 0, "float32"), halves(2000, 6000, "float32")])
+        image[:, 0, 0] = -9999
+        tif(folder / f"images/{name}.tif", image)
+        if name != "south/a":
+            label = halves(10, 20)
+            label[-1] = 255
+            tif(folder / f"labels/{name}.tif", label)
+    (folder / "train.txt").write_text("north/a\nsouth/a\n")
+    return folder
+
+
 def mados(folder: Path) -> Path:
     bands = {10: (492, 560, 665, 833), 20: (704, 740, 783, 865, 1614, 2202), 60: (442,)}
     side = 12

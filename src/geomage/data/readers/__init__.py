@@ -1,4 +1,4 @@
-"""Readers of public datasets: each reads the folder as its authors give it away.
+"""Readers of public datasets, each of the folder as its authors give it away, and of one's own.
 
 Nothing is fetched. A reader is `name(folder, split, product) -> FileChips`; splits are train, val,
 test and all, and what a dataset has beside. Names, events and splits are known without reading a
@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from geomage.data.readers.bright import bright
 from geomage.data.readers.burnscars import burnscars
+from geomage.data.readers.chips import chips
 from geomage.data.readers.files import ChipFiles, FileChips
 from geomage.data.readers.levir import levir
 from geomage.data.readers.mados import mados
@@ -30,6 +31,7 @@ READERS: Mapping[str, Reader] = MappingProxyType(
     {
         "bright": bright,
         "burnscars": burnscars,
+        "chips": chips,
         "levir": levir,
         "mados": mados,
         "openearthmap": openearthmap,
