@@ -17,6 +17,7 @@ import torch
 from safetensors.torch import save_file
 
 import dataset_folders as made
+from file_limit import files_up_to
 from geomage.cli import main
 from geomage.data.chip import Channel, Chip
 from geomage.data.chip_sources import SourceParams
@@ -32,9 +33,11 @@ from geomage.learn.chip_run import _held_out, load_network, train_chips
 from geomage.learn.limits import OBJECTIVE, refuse_params
 from geomage.learn.loop_state import new_state, read_state, read_tensors
 from geomage.learn.objectives import OBJECTIVES
-from geomage.learn.run_folder import RunPaths, forget_after, read_run_table
+from geomage.learn.pictures import write_picture
+from geomage.learn.run_folder import RunPaths, forget_after, note, read_run_table
 from geomage.learn.selfsupervised.pretext import read_encoder
 from geomage.model.architecture import Architecture, build_network
+from geomage.model.onnx_network import write_network_onnx
 
 NAN, INF = float("nan"), float("inf")
 
@@ -248,6 +251,23 @@ def test_lines_of_metrics_that_tell_no_step_are_dropped(tmp_path: Path) -> None:
     path.write_bytes(b'{"step": 1}\n\xff\xfe\n[1]\n5\n{"a": 1}\n{"step": null}\n')
     forget_after(path, 3)
     assert path.read_text() == '{"step": 1}\n'
+
+
+def test_a_picture_or_a_line_that_may_not_grow_is_named_and_leaves_no_half(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    with files_up_to(1000):
+        with pytest.raises(OutputError, match=r"cannot write .*000001\.png"):
+            write_picture(tmp_path / "000001.png", noise)
+        with pytest.raises(OutputError, match=r"cannot write .*metrics\.jsonl"):
+            note(tmp_path / "metrics.jsonl", {"step": 1, "why": "x" * 2000})
+    assert [one.name for one in tmp_path.iterdir()] in ([], ["metrics.jsonl"])
+
+
+def test_a_network_that_may_not_grow_leaves_no_half(tmp_path: Path) -> None:
+    network = build_network(Architecture(width=8), 0)
+    with files_up_to(50_000), pytest.raises(OutputError, match=r"cannot write .*m\.onnx"):
+        write_network_onnx(network, tmp_path / "m.onnx")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_run_is_not_exported_over_its_own_files(tmp_path: Path) -> None:

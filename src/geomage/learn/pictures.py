@@ -8,6 +8,9 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
+from geomage.errors import OutputError
+from geomage.geo.space import why_unwritten
+
 __all__ = ["DAMAGE_COLOURS", "LANDCOVER_COLOURS", "damage_panel", "panels", "write_picture"]
 
 LANDCOVER_COLOURS = np.array(
@@ -62,9 +65,15 @@ def panels(
 
 
 def write_picture(path: Path, picture: UInt8[np.ndarray, "y x 3"]) -> None:
-    """Write a PNG, halved when wider than 2048 px."""
+    """Write a PNG, whole or not at all, halved when wider than 2048 px."""
     image = Image.fromarray(picture)
     if image.width > 2048:
         image = image.reduce(2)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image.save(path)
+    part = path.with_suffix(".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image.save(part, "PNG")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OutputError(f"cannot write {path}: {why_unwritten(error, path.parent)}") from error

@@ -11,6 +11,7 @@ from typing import Any
 from geomage.errors import InputError, OutputError
 from geomage.geo.folder import true_path
 from geomage.geo.scratch import hold_alone
+from geomage.geo.space import why_unwritten
 
 __all__ = [
     "RunPaths",
@@ -88,8 +89,12 @@ def read_run_table(run: Path) -> dict[str, Any]:
 
 def note(metrics: Path, line: Mapping[str, Any]) -> None:
     """Append one line of metrics."""
-    with metrics.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
+    try:
+        with metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+    except OSError as error:
+        reason = why_unwritten(error, metrics.parent)
+        raise OutputError(f"cannot write {metrics}: {reason}") from error
 
 
 def forget_after(metrics: Path, step: int) -> None:
