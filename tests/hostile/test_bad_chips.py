@@ -69,7 +69,14 @@ def test_too_many_corrupt_patches_end_the_run(tmp_path):
         survey_chips(READERS["levir"](tmp_path, "all", ""), most_corrupt=0.1)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"features": {}}'])
+BROKEN = [
+    *("{", "[]", '{"features": {}}', '{"features": null}', '{"features": ["xy"]}', "[" * 10**5),
+    *(f'{{"features": {{"xy": {rows}}}}}' for rows in ("null", "5", "{}", "[[1]]", '["x"]')),
+    '{"features": {"xy": [{"properties": {"subtype": "destroyed"}, "wkt": null}]}}',
+]
+
+
+@pytest.mark.parametrize("text", BROKEN, ids=range(len(BROKEN)))
 def test_damaged_labels_of_xbd_are_corrupt(tmp_path, text):
     made.xbd(tmp_path)
     path = tmp_path / "test/labels/mexico-earthquake_00000000_post_disaster.json"
@@ -95,3 +102,28 @@ def test_an_empty_folder_is_told(name, tmp_path):
 def test_no_folder_is_told(name, tmp_path):
     with pytest.raises(InputError, match="is no folder"):
         READERS[name](tmp_path / "nowhere", "all", "")
+
+
+@pytest.mark.parametrize("properties", [None, [], {"subtype": ["destroyed"]}, {"subtype": None}])
+def test_a_building_of_xbd_without_a_grade_is_told(tmp_path, properties):
+    made.xbd(tmp_path)
+    path = tmp_path / "test/labels/mexico-earthquake_00000000_post_disaster.json"
+    row = {"properties": properties, "wkt": made.HOME}
+    path.write_text(json.dumps({"features": {"xy": [row]}}))
+    with pytest.raises(InputError, match=r"00000000_post_disaster\.json: subtype"):
+        READERS["xbd"](tmp_path, "test", "").chip(0)
+
+
+@pytest.mark.parametrize("facts", [None, [1], {"capture_date": 5, "pan_resolution": []}])
+def test_odd_facts_of_an_image_of_xbd_are_as_none(tmp_path, facts):
+    made.xbd(tmp_path)
+    path = tmp_path / "test/labels/mexico-earthquake_00000000_post_disaster.json"
+    path.write_text(json.dumps(made.xbd_label() | {"metadata": facts}))
+    assert READERS["xbd"](tmp_path, "test", "").chip(0).gsd_m == 0.5
+
+
+def test_buildings_of_spacenet_nested_without_end_are_corrupt(tmp_path):
+    made.spacenet(tmp_path)
+    next(tmp_path.rglob("*img1.geojson")).write_text("[" * 10**5)
+    with pytest.raises(CorruptError, match=r"img1\.geojson is damaged"):
+        READERS["spacenet"](tmp_path, "all", "").chip(0)

@@ -91,7 +91,7 @@ def _explain(error: Exception, *, debug: bool) -> int:
     if debug:
         traceback.print_exception(error)
     if isinstance(error, GeomageError):
-        say(f"geomage: {error}")
+        say(f"geomage: {_in_one_line(str(error))}")
         return error.exit_code
     if isinstance(error, MemoryError):
         say("geomage: out of memory; give a smaller --memory or fewer --jobs")
@@ -107,6 +107,11 @@ def _explain(error: Exception, *, debug: bool) -> int:
     if not debug:
         say("This is a fault in geomage. Run the command again with --debug to see where.")
     return 1
+
+
+def _in_one_line(text: str) -> str:
+    """Names of files may hold ends of lines and controls: they are shown, not obeyed."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def say(message: str) -> None:

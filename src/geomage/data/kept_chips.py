@@ -88,7 +88,7 @@ def keep_chips(folder: Path, maker: ChipMaker) -> KeptChips:
     """
     mark = folder / MARK
     if mark.exists():
-        found = json.loads(mark.read_text(encoding="utf-8")).get("fingerprint")
+        found = _marked(mark)
         if found != maker.fingerprint():
             raise InputError(
                 f"{folder} holds other chips ({found}, these are {maker.fingerprint()}): "
@@ -102,6 +102,14 @@ def keep_chips(folder: Path, maker: ChipMaker) -> KeptChips:
         part.write_text(json.dumps({"fingerprint": maker.fingerprint()}), encoding="utf-8")
         part.replace(mark)
     return KeptChips(folder, maker)
+
+
+def _marked(mark: Path) -> Any:
+    """The fingerprint in the mark of a folder."""
+    try:
+        return json.loads(mark.read_text(encoding="utf-8"))["fingerprint"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{mark} is damaged: choose another folder or delete this one") from error
 
 
 @dataclass(frozen=True)

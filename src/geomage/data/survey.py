@@ -13,7 +13,7 @@ from geomage.data.chip import UNKNOWN, Chip, ChipSource
 from geomage.data.splits import ChosenChips
 from geomage.errors import CorruptError, InputError, RunError
 
-__all__ = ["MOST_CORRUPT", "ChipSurvey", "class_counts", "survey_chips"]
+__all__ = ["MOST_CORRUPT", "ChipSurvey", "class_counts", "refuse_many", "survey_chips"]
 
 MOST_CORRUPT = 0.02
 """Share of chips that may be skipped when nothing else is said (ours)."""
@@ -79,7 +79,7 @@ def survey_chips(
         _look(source, index, name, tally)
         if name in tally.skipped:
             say(f"{name} is skipped: {tally.skipped[name]}")
-    _refuse_many(tally.skipped, len(source.names), most_corrupt)
+    refuse_many(tally.skipped, len(source.names), most_corrupt)
     counts = np.array(tally.counts, np.int64).reshape(-1, len(source.classes) + 1)
     chosen = ChosenChips(source, tuple(tally.sound))
     return ChipSurvey(chosen, counts[:, :-1], counts[:, -1], tally.skipped)
@@ -95,7 +95,8 @@ def _look(source: ChipSource, index: int, name: str, tally: _Tally) -> None:
     tally.sound.append(index)
 
 
-def _refuse_many(skipped: dict[str, str], count: int, most: float) -> None:
+def refuse_many(skipped: dict[str, str], count: int, most: float) -> None:
+    """Raise RunError where more of `count` chips were skipped than the share `most`."""
     if len(skipped) > most * count:
         first = next(iter(skipped.values()))
         raise RunError(

@@ -118,7 +118,9 @@ def export_run(run: Path, path: Path, *, pool: Path | None = None) -> Path:
     """Export the last checkpoint of a run folder as one ONNX file."""
     require_training()
     from geomage.learn import chip_run, export  # noqa: PLC0415 -- the extra
+    from geomage.learn.run_folder import refuse_own  # noqa: PLC0415
 
+    refuse_own(run, path)
     if chip_run.is_chip_run(run):
         return chip_run.export_chips(run, path)
 

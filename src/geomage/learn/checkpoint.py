@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,10 +106,19 @@ def write_learner(path: Path, learner: Learner, fingerprint: str) -> None:
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, int | str]]:
     try:
         with safe_open(path, "pt") as file:
-            facts = json.loads((file.metadata() or {})["geomage"])
+            facts = dict(json.loads((file.metadata() or {})["geomage"]))
             return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118
-    except (OSError, SafetensorError, KeyError) as error:
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
         raise InputError(f"{path}: not a checkpoint of geomage: {error}") from error
+
+
+@contextmanager
+def _fitting(path: Path) -> Iterator[None]:
+    """Around what takes the tensors of a checkpoint up: one of another network is an InputError."""
+    try:
+        yield
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: does not fit its recipe: choose another run folder") from error
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -119,19 +130,20 @@ def read_learner(
 ) -> Learner:
     """Take a run up where its checkpoint left it; another recipe is refused."""
     tensors, facts = _read(path)
-    if facts["recipe"] != fingerprint:
+    if facts.get("recipe") != fingerprint:
         raise InputError(f"{path}: belongs to another recipe; choose another run folder")
     learner = new_learner(recipe, device)
-    learner.network.load_state_dict(_under(tensors, "network."))
-    learner.averaged.load_state_dict(_under(tensors, "averaged."))
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, value in _under(tensors, "optimiser.").items():
-        k, key = name.split(".")
-        state.setdefault(int(k), {})[key] = value
-    groups = learner.optimiser.state_dict()["param_groups"]
-    learner.optimiser.load_state_dict({"state": state, "param_groups": groups})
-    learner.step = int(facts["step"])
-    learner.bfloat16 = bool(facts["bfloat16"])
+    with _fitting(path):
+        learner.network.load_state_dict(_under(tensors, "network."))
+        learner.averaged.load_state_dict(_under(tensors, "averaged."))
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, value in _under(tensors, "optimiser.").items():
+            k, key = name.split(".")
+            state.setdefault(int(k), {})[key] = value
+        groups = learner.optimiser.state_dict()["param_groups"]
+        learner.optimiser.load_state_dict({"state": state, "param_groups": groups})
+        learner.step = int(facts["step"])
+        learner.bfloat16 = bool(facts["bfloat16"])
     return learner
 
 
@@ -139,5 +151,7 @@ def read_averaged(path: Path, recipe: Recipe) -> tuple[Network, int]:
     """The averaged network of a checkpoint, ready to predict, and its step."""
     tensors, facts = _read(path)
     network = Network(network_params(recipe))
-    network.load_state_dict(_under(tensors, "averaged."))
-    return network.eval().requires_grad_(requires_grad=False), int(facts["step"])
+    with _fitting(path):
+        network.load_state_dict(_under(tensors, "averaged."))
+        step = int(facts["step"])
+    return network.eval().requires_grad_(requires_grad=False), step

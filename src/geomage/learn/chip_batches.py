@@ -24,6 +24,7 @@ from geomage.learn.objective import ChipBatch, StepBatch
 __all__ = ["ChipBatches", "Feed", "WeightedChips", "feed_of"]
 
 _LABELLED, _UNLABELLED = 0, 1
+_DRAWS = 1000  # of one crop, until a chip can be read
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,7 @@ class ChipBatches:
         """The crop of a step and a slot; a chip that cannot be read is drawn again."""
         rng = np.random.default_rng([self.seed, *place, kind])
         labelled = kind == _LABELLED
-        while True:
+        for _ in range(_DRAWS):
             one = group[int(rng.choice(len(group), p=weights))]
             index = int(rng.choice(len(one.source.names), p=one.chances))
             chip = self._shelf.take(one.source, index, labelled=labelled)
@@ -181,6 +182,10 @@ class ChipBatches:
             if other is not None:
                 crop, twin = cut_twins(chip, other, self.params, rng)
                 return _Seen(crop, chip.channels), _Seen(twin, other.channels)
+        raise RunError(
+            f"none of {_DRAWS} chips drawn can be read: unpack the datasets again, or give a "
+            "smaller most_corrupt"
+        )
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -21,19 +21,20 @@ from geomage.data.chip import Chip, ChipSource
 from geomage.data.chip_sources import SourceParams, kept_under, open_source
 from geomage.data.kept_chips import make_chips
 from geomage.data.splits import ChosenChips, stratified_fraction
-from geomage.data.survey import survey_chips
+from geomage.data.survey import refuse_many, survey_chips
 from geomage.data.tables import build, recipe_hash
 from geomage.data.translation import OpenedTranslator, OpenTranslator
 from geomage.errors import CorruptError, InputError, near_names
 from geomage.learn.chip_batches import ChipBatches, WeightedChips, feed_of
 from geomage.learn.chip_looks import FeatureLook, LabelLook
 from geomage.learn.chip_recipe import ChipRecipe, chip_recipe_from_dict
+from geomage.learn.limits import refuse_params
 from geomage.learn.loop import Look, run_loop
 from geomage.learn.loop_state import read_tensors
 from geomage.learn.objective import Objective
 from geomage.learn.objectives import OBJECTIVES, is_selfsupervised
 from geomage.learn.processes import Group, together
-from geomage.learn.run_folder import RunPaths
+from geomage.learn.run_folder import RunPaths, read_run_table, refuse_strange, work_alone
 from geomage.learn.semisupervised import chip_chances
 from geomage.learn.semisupervised.supervised import HEAD
 from geomage.model.architecture import EarthNetwork, build_network
@@ -73,6 +74,7 @@ def train_chips(
 
     Raises:
         InputError: a source, a name or a number that cannot be, or a run of another recipe.
+        OutputError: another run works in the folder.
         RunError: the loss is not finite, or too many chips cannot be read.
     """
     paths, objective = RunPaths(out), objective_of(recipe)
@@ -81,15 +83,17 @@ def train_chips(
     _refuse_other(paths, mark)
     with together(recipe.loop.device) as group:
         chips = _open_chips(recipe, _Kept(pool or out / "chips", jobs, group, translators))
+        _refuse_dates(recipe, chips)
         batches = ChipBatches(
             feed_of(chips.labelled), feed_of(chips.unlabelled), recipe.batches, recipe.seed
         )
-        if group.first:
-            _write_recipe(paths, recipe, mark, translators)
-        run_loop(objective, batches, recipe.loop, paths, mark, _look_of(recipe, chips, paths))
-        if is_selfsupervised(recipe.objective):
-            return paths.network
-        return export_chips(out, paths.model) if group.first else paths.model
+        with work_alone(out) if group.first else nullcontext():
+            if group.first:
+                _write_recipe(paths, recipe, mark, translators)
+            run_loop(objective, batches, recipe.loop, paths, mark, _look_of(recipe, chips, paths))
+            if is_selfsupervised(recipe.objective):
+                return paths.network
+            return export_chips(out, paths.model) if group.first else paths.model
 
 
 # ------------------------------------------------------------------------------ objective
@@ -109,7 +113,9 @@ def objective_of(recipe: ChipRecipe) -> Objective:
         )
     _refuse_without_chips(recipe)
     params, make = known[recipe.objective]
-    asked = build(params, recipe.params, f"recipe, params of {recipe.objective}")
+    where = f"recipe, params of {recipe.objective}"
+    asked = build(params, recipe.params, where)
+    refuse_params(where, asked)
     objective: Objective = make(asked, recipe.architecture, recipe.seed)
     network = objective.modules["network"]
     _refuse_crop(recipe, network)
@@ -197,7 +203,7 @@ def _open_chips(recipe: ChipRecipe, kept: _Kept) -> _Chips:
             WeightedChips(source, params.weight, other=twin)
             for source, params, twin in zip(bare, recipe.unlabelled, other, strict=True)
         ],
-        tuple(chip for source in held for chip in _readable(source)),
+        tuple(chip for source in held for chip in _held_out(source, recipe.batches.most_corrupt)),
         classes,
     )
 
@@ -232,6 +238,8 @@ def _weighted(source: ChipSource, params: SourceParams, recipe: ChipRecipe) -> W
     if params.fraction == 1 and not recipe.batches.rare:
         return WeightedChips(source, params.weight)
     chips, counts, _, _ = survey_chips(source, recipe.batches.most_corrupt)
+    if not counts.any():
+        raise InputError(f"{params.reader}: no pixel of its chips has a label: give other chips")
     chosen = stratified_fraction(counts, params.fraction, recipe.seed)
     few = ChosenChips(chips, tuple(chosen.tolist()))
     if not recipe.batches.rare:
@@ -260,6 +268,36 @@ def _refuse_unlike(bare: list[ChipSource], other: list[ChipSource | None]) -> No
     for source, twin in zip(bare, other, strict=True):
         if twin is not None and twin.names != source.names:
             raise InputError("recipe: [[other]] has other chips than its [[unlabelled]]")
+
+
+def _refuse_dates(recipe: ChipRecipe, chips: _Chips) -> None:
+    """Raise InputError where the network takes other dates than the chips that it will see have.
+
+    Learning without labels sees one date at a time; `supervised` sees no unlabelled chip.
+    """
+    if is_selfsupervised(recipe.objective):
+        return
+    bare = [] if recipe.objective == "supervised" else chips.unlabelled
+    first = [next(_readable(one.source), None) for one in (*chips.labelled, *bare)]
+    for chip in (*first, *chips.held_out[:1]):
+        wanted = recipe.architecture.dates
+        if chip is not None and len(chip.pixels) != wanted:
+            raise InputError(
+                f"{chip.name} has {len(chip.pixels)} dates and the network takes {wanted}: give "
+                f"architecture siamese = {'none' if wanted > 1 else 'concatenate'!r}"
+            )
+
+
+def _held_out(source: ChipSource, most_corrupt: float) -> list[Chip]:
+    """Every chip that can be read; RunError where more cannot than may."""
+    chips, skipped = [], {}
+    for index, name in enumerate(source.names):
+        try:
+            chips.append(source.chip(index))
+        except CorruptError as error:
+            skipped[name] = str(error)
+    refuse_many(skipped, len(source.names), most_corrupt)
+    return chips
 
 
 def _readable(source: ChipSource) -> Iterator[Chip]:
@@ -298,6 +336,7 @@ def _mark(recipe: ChipRecipe, translators: Mapping[str, OpenedTranslator]) -> st
 
 def _refuse_other(paths: RunPaths, mark: str) -> None:
     """Raise InputError when the folder holds a run of another recipe."""
+    refuse_strange(paths)
     if not paths.recipe.exists():
         return
     try:
@@ -327,29 +366,30 @@ def _write_recipe(
 def is_chip_run(run: Path) -> bool:
     """Whether a folder holds a run of a chip recipe."""
     try:
-        return "objective" in json.loads((run / "recipe.json").read_text("utf-8"))["recipe"]
-    except (OSError, ValueError, KeyError, TypeError):
+        return "objective" in read_run_table(run)
+    except InputError:
         return False
 
 
 def _recipe_of(run: Path) -> ChipRecipe:
     """The recipe that a run folder holds."""
-    try:
-        facts = json.loads((run / "recipe.json").read_text("utf-8"))["recipe"]
-    except OSError as error:
-        raise InputError(f"{run}: not a run folder: {error.strerror} (recipe.json)") from error
-    return chip_recipe_from_dict(facts, str(run / "recipe.json"))
+    return chip_recipe_from_dict(read_run_table(run), str(run / "recipe.json"))
 
 
 def load_network(run: Path) -> EarthNetwork:
     """The averaged network of a run folder, finished or not, ready to predict."""
     recipe = _recipe_of(run)
     network = build_network(recipe.architecture, recipe.seed)
-    tensors, _ = read_tensors(run / "checkpoint.safetensors")
-    mine = "averaged."
-    network.load_state_dict(
-        {n.removeprefix(mine): t for n, t in tensors.items() if n.startswith(mine)}
-    )
+    path, mine = run / "checkpoint.safetensors", "averaged."
+    tensors, _ = read_tensors(path)
+    try:
+        network.load_state_dict(
+            {n.removeprefix(mine): t for n, t in tensors.items() if n.startswith(mine)}
+        )
+    except RuntimeError as error:
+        raise InputError(
+            f"{path}: holds another network than the recipe beside it tells: train it again"
+        ) from error
     return network.eval().requires_grad_(requires_grad=False)
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
 from geomage import __version__
-from geomage.errors import InputError
 from geomage.learn.calibrate import Validation, validate
 from geomage.learn.checkpoint import read_averaged
 from geomage.learn.pool import indices_of, trim, wait_for_pair
 from geomage.learn.recipe import Recipe, recipe_from_dict
+from geomage.learn.run_folder import read_run_table
 from geomage.model.card import ModelCard
 from geomage.model.export import HALO, TRIM, WINDOW, write_onnx
 from geomage.model.network import STRIDE, Network
@@ -49,11 +48,7 @@ def export_learner(recipe: Recipe, network: Network, path: Path, report: Validat
 
 def read_run_recipe(run: Path) -> Recipe:
     """The recipe a run folder was made with."""
-    try:
-        facts = json.loads((run / "recipe.json").read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{run}: not a run folder: {error.strerror} (recipe.json)") from error
-    return recipe_from_dict(facts["recipe"], str(run / "recipe.json"))
+    return recipe_from_dict(read_run_table(run), str(run / "recipe.json"))
 
 
 def export_run(run: Path, path: Path, *, pool: Path | None = None) -> Path:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from geomage.data.limits import CHANCE, Limits, refuse_outside, refuse_text
 from geomage.errors import InputError
 
-__all__ = ["DEVICES", "refuse_device", "refuse_recipe"]
+__all__ = ["DEVICES", "OBJECTIVE", "refuse_device", "refuse_params", "refuse_recipe"]
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -48,6 +49,36 @@ LOSS: Limits = {
     "tversky": CHANCE,
     **dict.fromkeys(("overlap", "damage", "order", "flags"), _WEIGHT),
 }
+_WIDTH = (1, 2**16)
+_HEAT = (1e-4, 1e4)  # of a temperature
+OBJECTIVE: Limits = {
+    **dict.fromkeys(
+        (
+            *("blur", "centre_momentum", "chance", "confidence", "cut", "decay", "floor", "grey"),
+            *("hidden", "momentum", "patience", "ramp", "rare", "ratio", "share", "smoothing"),
+            "soft",
+        ),
+        CHANCE,
+    ),
+    **dict.fromkeys(
+        ("alpha", "class_weights", "distillation", "gap", "masked", "overlap", "weight"), _WEIGHT
+    ),
+    **dict.fromkeys(("band_gain", "contrast", "gain", "gamma", "noise", "offset"), (0.0, 10.0)),
+    **dict.fromkeys(("student_temperature", "teacher_temperature", "temperature"), _HEAT),
+    **dict.fromkeys(("bottleneck", "prototypes", "width"), _WIDTH),
+    **dict.fromkeys(("block", "patch", "side", "tile"), (1, 4096)),
+    "area": CHANCE,
+    "aspect": (1e-3, 1e3),
+    "cells": (1, 10**6),
+    "grid": (1, 16),
+    "levels": (1, 64),
+    "locals": (0, 64),
+    "orders": (2, 1000),
+    "projection": (0, 2**16),
+    "scale": (0.01, 100.0),
+    "sigma": (0.001, 100.0),
+}
+"""Of the numbers of every objective, by their name."""
 _TEXTS = ("name", "version", "trained_on", "licence")
 
 
@@ -75,3 +106,26 @@ def refuse_recipe(recipe: Any) -> None:
         raise InputError("recipe: 0 < gsd_min <= gsd <= gsd_max does not hold")
     if recipe.pool.start > recipe.pool.count:
         raise InputError("recipe: pool needs 1 <= start <= count")
+
+
+def refuse_params(where: str, params: Any) -> None:
+    """Raise InputError at the first number of an objective's parameters that no run could use.
+
+    Args:
+        where: names the parameters in the message.
+        params: a dataclass of numbers and of such dataclasses.
+    """
+    for one in fields(params):
+        value = getattr(params, one.name)
+        if is_dataclass(value):
+            refuse_params(f"{where}, {one.name}", value)
+        elif not isinstance(value, bool | str):
+            _refuse_number(f"{where}: {one.name}", value, *OBJECTIVE[one.name])
+            if one.name in ("scale", "sigma") and value[0] > value[1]:
+                raise InputError(f"{where}: {one.name} = {list(value)} must rise")
+
+
+def _refuse_number(what: str, value: Any, least: float, most: float) -> None:
+    for number in value if isinstance(value, tuple) else (value,):
+        if not least <= number <= most:
+            raise InputError(f"{what} = {number} is outside {least:g}..{most:g}")

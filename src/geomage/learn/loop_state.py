@@ -99,11 +99,15 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str,
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read what `write_tensors` wrote."""
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise InputError(f"{path}: not a file of a run of geomage: it is no file")
     try:
         with safe_open(path, "pt") as file:
-            facts = json.loads((file.metadata() or {})["geomage"])
+            facts = dict(json.loads((file.metadata() or {})["geomage"]))
             return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: not a file of a run of geomage: it tells of none") from error
+    except (OSError, SafetensorError) as error:
         raise InputError(f"{path}: not a file of a run of geomage: {error}") from error
 
 
@@ -133,17 +137,24 @@ def read_state(path: Path, state: State, mark: str) -> bool | None:
     try:
         state.objective.modules.load_state_dict(_under(tensors, "modules."))
         state.averaged.load_state_dict(_under(tensors, "averaged."))
-    except RuntimeError as error:
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, value in _under(tensors, "optimiser.").items():
+            k, key = name.split(".")
+            moments.setdefault(int(k), {})[key] = value
+        groups = state.optimiser.state_dict()["param_groups"]
+        state.optimiser.load_state_dict({"state": moments, "param_groups": groups})
+        state.step = _step_of(facts["step"], moments)
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: does not fit this version: choose another folder") from error
-    moments: dict[int, dict[str, Tensor]] = {}
-    for name, value in _under(tensors, "optimiser.").items():
-        k, key = name.split(".")
-        moments.setdefault(int(k), {})[key] = value
-    groups = state.optimiser.state_dict()["param_groups"]
-    state.optimiser.load_state_dict({"state": moments, "param_groups": groups})
-    state.step = int(facts["step"])
     began = facts.get("bfloat16")
     return None if began is None else bool(began)
+
+
+def _step_of(told: int, moments: Mapping[int, object]) -> int:
+    """The step of a checkpoint; ValueError where it is none, or its optimiser would start anew."""
+    if type(told) is not int or told < 0 or (told > 0 and not moments):
+        raise ValueError(told)
+    return told
 
 
 def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -9,6 +9,9 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw
 
+from geomage.errors import OutputError
+from geomage.geo.space import why_unwritten
+
 __all__ = [
     "DAMAGE_COLOURS",
     "LANDCOVER_COLOURS",
@@ -109,9 +112,15 @@ def _places(names: Sequence[str], width: int) -> list[tuple[int, int]]:
 
 
 def write_picture(path: Path, picture: UInt8[np.ndarray, "y x 3"]) -> None:
-    """Write a PNG, halved when wider than 2048 px."""
+    """Write a PNG, whole or not at all, halved when wider than 2048 px."""
     image = Image.fromarray(picture)
     if image.width > 2048:
         image = image.reduce(2)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image.save(path)
+    part = path.with_suffix(".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image.save(part, "PNG")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OutputError(f"cannot write {path}: {why_unwritten(error, path.parent)}") from error

@@ -142,7 +142,12 @@ def _claim(folder: Path, fingerprint: str) -> None:
     """Mark the folder with the fingerprint of its pairs, or check the mark it bears."""
     mark = folder / "pool.json"
     if mark.exists():
-        found = json.loads(mark.read_text(encoding="utf-8")).get("fingerprint")
+        try:
+            found = json.loads(mark.read_text(encoding="utf-8"))["fingerprint"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{mark} is damaged: choose another pool folder or delete this one"
+            ) from error
         if found != fingerprint:
             raise InputError(
                 f"{folder} holds pairs of another stream ({found}, this recipe makes "

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["RunPaths", "forget_after", "note"]
+from geomage.errors import InputError, OutputError
+from geomage.geo.folder import true_path
+from geomage.geo.scratch import hold_alone
+from geomage.geo.space import why_unwritten
+
+__all__ = [
+    "RunPaths",
+    "forget_after",
+    "note",
+    "read_run_table",
+    "refuse_own",
+    "refuse_strange",
+    "work_alone",
+]
 
 
 class RunPaths:
@@ -23,22 +37,76 @@ class RunPaths:
         self.network = out / "network.safetensors"
 
 
+@contextmanager
+def work_alone(out: Path) -> Iterator[None]:
+    """Make a run folder and hold it: of two runs of one folder, the later one is refused.
+
+    Raises:
+        OutputError: another run works there.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    held = hold_alone(out)
+    try:
+        yield
+    finally:
+        held.release()
+
+
+def refuse_strange(paths: RunPaths) -> None:
+    """Raise InputError where a new run would write over files that no run made."""
+    if paths.recipe.exists() or paths.checkpoint.exists():
+        return
+    for path in (paths.metrics, paths.model, paths.network):
+        if path.exists():
+            raise InputError(f"{path} is of no run of geomage: choose another run folder")
+
+
+def refuse_own(run: Path, out: Path) -> None:
+    """Raise OutputError where an export would write over what a run goes on from."""
+    paths = RunPaths(run)
+    for path in (paths.recipe, paths.metrics, paths.checkpoint, paths.network):
+        if true_path(out) == true_path(path):
+            raise OutputError(f"{out} is a file of the run itself; choose another output")
+
+
+def read_run_table(run: Path) -> dict[str, Any]:
+    """The recipe that a run folder was made with, as the table it was read from.
+
+    Raises:
+        InputError: no run folder, or its recipe is damaged.
+    """
+    path = run / "recipe.json"
+    try:
+        table = json.loads(path.read_text("utf-8"))["recipe"]
+    except OSError as error:
+        raise InputError(f"{run}: not a run folder: {error.strerror} (recipe.json)") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError(f"{path} is damaged: give another run folder") from error
+    if not isinstance(table, dict):
+        raise InputError(f"{path} is damaged: give another run folder")
+    return table
+
+
 def note(metrics: Path, line: Mapping[str, Any]) -> None:
     """Append one line of metrics."""
-    with metrics.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
+    try:
+        with metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+    except OSError as error:
+        reason = why_unwritten(error, metrics.parent)
+        raise OutputError(f"cannot write {metrics}: {reason}") from error
 
 
 def forget_after(metrics: Path, step: int) -> None:
     """Drop the lines a killed run wrote after its checkpoint, and one it did not finish."""
-    lines = metrics.read_text("utf-8").splitlines() if metrics.exists() else []
+    lines = metrics.read_text("utf-8", "replace").splitlines() if metrics.exists() else []
     kept = [line for line in lines if _step_of(line) <= step]
     metrics.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
 
 
 def _step_of(line: str) -> float:
-    """The step a line is about; after all others where it is broken off."""
+    """The step a line is about; after all others where it is broken off, or tells none."""
     try:
         return float(json.loads(line)["step"])
-    except ValueError:
+    except (ValueError, KeyError, TypeError):
         return float("inf")

@@ -35,7 +35,7 @@ from geomage.learn.pictures import panels, write_picture
 from geomage.learn.pool import PairSource, Pool, PoolPlan, trim
 from geomage.learn.processes import find_device
 from geomage.learn.recipe import Recipe, recipe_hash
-from geomage.learn.run_folder import RunPaths, forget_after, note
+from geomage.learn.run_folder import RunPaths, forget_after, note, refuse_strange, work_alone
 
 __all__ = ["RunPaths", "train", "training_step"]
 
@@ -82,6 +82,7 @@ def train(
 
     Raises:
         InputError: the folder holds another run, or the pool holds other pairs.
+        OutputError: another run works in the folder.
         RunError: the simulation failed.
     """
     paths = RunPaths(out)
@@ -89,19 +90,21 @@ def train(
     held = recipe.pool
     plan = PoolPlan(source.fingerprint(), held.count, held.start, held.rate, held.held_out)
     store = Pool(pool or out / "pool", plan)
-    learner = _open_run(recipe, paths)
-    torch.set_num_threads(recipe.threads)
-    store.fill(source, jobs)
-    try:
-        _run_steps(recipe, learner, store, paths)
-        report = validate(learner.averaged, _held_out(store), recipe.loss.damage_weights)
-        return export_learner(recipe, learner.averaged.cpu(), paths.model, report)
-    finally:
-        store.close()
+    with work_alone(out):
+        learner = _open_run(recipe, paths)
+        torch.set_num_threads(recipe.threads)
+        store.fill(source, jobs)
+        try:
+            _run_steps(recipe, learner, store, paths)
+            report = validate(learner.averaged, _held_out(store), recipe.loss.damage_weights)
+            return export_learner(recipe, learner.averaged.cpu(), paths.model, report)
+        finally:
+            store.close()
 
 
 def _refuse_other(recipe: Recipe, paths: RunPaths) -> None:
     """Raise InputError when the folder holds a run of another recipe."""
+    refuse_strange(paths)
     if not paths.checkpoint.exists() and paths.recipe.exists():
         try:
             mark = json.loads(paths.recipe.read_text("utf-8"))["hash"]

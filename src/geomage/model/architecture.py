@@ -9,6 +9,8 @@ several sensors.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -59,6 +61,14 @@ def _make_encoder(name: str) -> ConvEncoder | Vit | TimmEncoder:
     return Vit(params) if isinstance(params, VitParams) else ConvEncoder(params)
 
 
+def _refuse_kept_names(heads: Iterable[str]) -> None:
+    """A table of torch keeps its layers under their names, beside its own."""
+    table = nn.ModuleDict()
+    for name in heads:
+        if hasattr(table, name):
+            raise InputError(f"heads.{name}: torch keeps this name for itself: choose another")
+
+
 class EarthNetwork(nn.Module):
     """An encoder for each date, a merge of two dates, a decoder, and heads."""
 
@@ -72,6 +82,7 @@ class EarthNetwork(nn.Module):
         self.ladder = Ladder(widths, strides)
         make = _DECODERS[architecture.decoder]
         decoder = make(widths, self.ladder.strides, architecture.width)
+        _refuse_kept_names(architecture.heads)
         self.decoder = decoder
         self.heads = nn.ModuleDict(
             {

@@ -31,6 +31,7 @@ TIMM = "timm:"
 """Begins the name of an encoder of timm."""
 HEIGHT = "height"
 """The head that answers metres, 0 or more; all others answer logits."""
+_INPUTS = ("pixels", "channels", "gsd")  # of the exported graph, whose names differ from outputs
 _WIDEST = 1024  # channels of a decoder or a head
 
 
@@ -129,6 +130,8 @@ def _refuse_head(name: str, channels: int) -> None:
     """Names are words of a file's table and of a graph's outputs."""
     if not name.isidentifier():
         raise InputError(f"heads has {name!r}: name a head by letters, digits and underscores")
+    if name in _INPUTS:
+        raise InputError(f"heads.{name}: an input of the network has this name: choose another")
     _refuse_width(f"heads.{name}", channels)
     if name == HEIGHT and channels != 1:
         raise InputError(f"heads.{HEIGHT} = {channels}: a height is one channel, give 1")

@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from geomage.errors import OutputError
+from geomage.geo.space import why_unwritten
 from geomage.model.architecture import EarthNetwork
 from geomage.model.blueprint import ARCHITECTURE_KEY
 
@@ -51,14 +53,18 @@ def write_network_onnx(
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         _export(network.eval(), part, channels)
+        model = onnx.load(str(part))
+        card = asdict(network.architecture) | {"stride": network.stride}
+        onnx.helper.set_model_props(model, {ARCHITECTURE_KEY: json.dumps(card)})
+        onnx.checker.check_model(model, full_check=True)
+        onnx.save(model, str(part))
+        part.replace(path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {why_unwritten(error, path.parent)}") from error
     finally:
         network.train(training)
-    model = onnx.load(str(part))
-    card = asdict(network.architecture) | {"stride": network.stride}
-    onnx.helper.set_model_props(model, {ARCHITECTURE_KEY: json.dumps(card)})
-    onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, str(part))
-    part.replace(path)
+        if part.is_file():
+            part.unlink()
     return path
 
 

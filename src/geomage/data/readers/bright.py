@@ -29,6 +29,7 @@ from geomage.data.readers.files import (
     gsd_of,
     read_bands,
     read_labels,
+    read_list,
     refuse_empty,
     refuse_missing,
     refuse_split,
@@ -77,7 +78,7 @@ def _files(root: Path, before: Path) -> ChipFiles:
 def _part(root: Path, files: list[ChipFiles], split: str) -> list[ChipFiles]:
     path = root / f"{split}_set.txt"
     if path.is_file():
-        wanted = set(path.read_text("utf-8").split())
+        wanted = set(read_list(path).split())
         return [one for one in files if one.name in wanted]
     drawn = holdout([one.event for one in files], _SHARES, _SEED)
     return [files[k] for k in drawn[_PARTS.index(split)]]

@@ -25,6 +25,7 @@ from geomage.data.readers.files import (
     gsd_of,
     read_bands,
     read_labels,
+    read_list,
     refuse_empty,
     refuse_missing,
     refuse_split,
@@ -72,8 +73,7 @@ def _listed(root: Path, split: str) -> list[ChipFiles]:
     if split == "all":
         return every
     path = root / "splits" / f"{split}.txt"
-    refuse_missing((path,))
-    wanted = set(path.read_text("utf-8").split())
+    wanted = set(read_list(path).split())
     return [one for one in every if one.name in wanted or one.name + _ENDING in wanted]
 
 

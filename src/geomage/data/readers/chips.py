@@ -32,6 +32,7 @@ from geomage.data.readers.files import (
     gsd_of,
     read_image,
     read_labels,
+    read_list,
     refuse_empty,
     refuse_missing,
     refuse_split,
@@ -195,7 +196,7 @@ def _of_part(files: tuple[ChipFiles, ...], root: Path, split: str) -> tuple[Chip
             f"list its chips in {split if split in _PARTS else 'train'}.txt, or say all; "
             "to evaluate add --split drawn"
         )
-    wanted = [line.strip() for line in lists[split].read_text("utf-8", "replace").splitlines()]
+    wanted = [line.strip() for line in read_list(lists[split]).splitlines()]
     known = {one.name: one for one in files}
     for name in filter(None, wanted):
         if name not in known:

@@ -28,6 +28,7 @@ __all__ = [
     "read_bands",
     "read_image",
     "read_labels",
+    "read_list",
     "refuse_empty",
     "refuse_missing",
     "refuse_part_of_plain",
@@ -80,7 +81,7 @@ def read_image(path: Path, bands: int) -> Raster:
 
     Raises:
         CorruptError: it cannot be read.
-        InputError: it is not there, or has another number of bands.
+        InputError: it is not there, has another number of bands, or holds complex numbers.
     """
     refuse_missing((path,))
     try:
@@ -92,6 +93,8 @@ def read_image(path: Path, bands: int) -> Raster:
     count = raster.values.shape[0]
     if count != bands:
         raise InputError(f"{path} has {count} bands, this dataset has {bands}: give its own files")
+    if np.iscomplexobj(raster.values):
+        raise InputError(f"{path} holds complex numbers, this dataset none: give its own files")
     return raster
 
 
@@ -204,6 +207,19 @@ def refuse_part_of_plain(folder: Path, split: str) -> None:
             f"{folder} is a plain folder of chips: it has no part {split!r}, only all. In a recipe "
             "leave `split` out and choose by `events` and `without`; to evaluate add --split drawn"
         )
+
+
+def read_list(path: Path) -> str:
+    """The text of a list of chips.
+
+    Raises:
+        InputError: it is not there, or no text.
+    """
+    refuse_missing((path,))
+    try:
+        return path.read_text("utf-8")
+    except ValueError as error:
+        raise InputError(f"{path} is no text in UTF-8: unpack the dataset again") from error
 
 
 def refuse_missing(paths: Iterable[Path]) -> None:

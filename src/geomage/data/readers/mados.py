@@ -24,8 +24,8 @@ from geomage.data.readers.files import (
     find_folder,
     read_bands,
     read_labels,
+    read_list,
     refuse_empty,
-    refuse_missing,
     refuse_split,
 )
 from geomage.errors import InputError
@@ -71,15 +71,15 @@ def mados(folder: Path, split: str = "all", product: str = "") -> FileChips:
     files = [one for scene in sorted(root.glob("Scene_*"), key=_number) for one in _in(scene)]
     if split != "all":
         path = root / "splits" / f"{split}_X.txt"
-        refuse_missing((path,))
-        wanted = set(path.read_text("utf-8").split())
+        wanted = set(read_list(path).split())
         files = [one for one in files if one.name in wanted]
     what = "Scene_0/10/Scene_0_L2R_cl_1.tif"
     return FileChips(CLASSES, refuse_empty(files, root, what), _read)
 
 
 def _number(path: Path) -> int:
-    return int(path.name.rpartition("_")[2]) if path.name[-1].isdigit() else -1
+    told = path.name.rpartition("_")[2]
+    return int(told) if told.isascii() and told.isdigit() else -1
 
 
 def _in(scene: Path) -> list[ChipFiles]:

@@ -22,8 +22,8 @@ from geomage.data.readers.files import (
     gsd_of,
     read_bands,
     read_labels,
+    read_list,
     refuse_empty,
-    refuse_missing,
     refuse_split,
 )
 from geomage.errors import InputError
@@ -60,8 +60,7 @@ def openearthmap(folder: Path, split: str = "all", product: str = "") -> FileChi
     files = [_files(path) for path in sorted(folder.glob("*/images/*.tif"))]
     if split != "all":
         path = folder / f"{split}.txt"
-        refuse_missing((path,))
-        wanted = {line.removesuffix(".tif") for line in path.read_text("utf-8").split()}
+        wanted = {line.removesuffix(".tif") for line in read_list(path).split()}
         files = [one for one in files if one.name in wanted]
     what = "tokyo/images/tokyo_1.tif, with train.txt beside tokyo"
     return FileChips(CLASSES, refuse_empty(files, folder, what), _read)

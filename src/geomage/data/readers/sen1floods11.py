@@ -29,6 +29,7 @@ from geomage.data.readers.files import (
     find_folder,
     read_bands,
     read_labels,
+    read_list,
     refuse_empty,
     refuse_missing,
     refuse_part_of_plain,
@@ -85,9 +86,8 @@ def _official(folder: Path, split: str, product: str) -> tuple[ChipFiles, ...]:
 
 def _listed(root: Path, split: str) -> list[str]:
     path = root / "splits" / "flood_handlabeled" / f"flood_{_LISTS[split]}_data.csv"
-    refuse_missing((path,))
-    with path.open(encoding="utf-8", newline="") as file:
-        return [row[0].strip().removesuffix("_S1Hand.tif") for row in csv.reader(file) if row]
+    rows = csv.reader(read_list(path).splitlines())
+    return [row[0].strip().removesuffix("_S1Hand.tif") for row in rows if row]
 
 
 def _found(folder: Path) -> list[str]:

@@ -138,5 +138,5 @@ def _is_empty(path: Path) -> bool:
     """Whether a GeoJSON lists no feature: a place without buildings."""
     try:
         return not json.loads(path.read_text("utf-8")).get("features", True)
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, RecursionError) as error:
         raise CorruptError(f"{path} is damaged: no GeoJSON; fetch it again") from error

@@ -142,17 +142,23 @@ def _read(files: ChipFiles, *, polygons: bool) -> Chip:
 
 def _table(path: Path) -> dict[str, Any]:
     try:
-        table = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
+        table: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except (ValueError, RecursionError) as error:
         raise CorruptError(f"{path} is damaged: no JSON; fetch it again") from error
-    if not isinstance(table, dict) or "xy" not in table.get("features", {}):
+    rows = _under(_under(table, "features"), "xy")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise CorruptError(f"{path} is damaged: it has no features in pixels; fetch it again")
     return table
 
 
+def _under(table: Any, name: str) -> Any:
+    """What a table holds under a name; None where it is no table, or holds nothing there."""
+    return table.get(name) if isinstance(table, dict) else None
+
+
 def _told_gsd(table: dict[str, Any]) -> float:
     """Metres a pixel: that of the panchromatic band, to which images were sharpened."""
-    told = table.get("metadata", {}).get("pan_resolution")
+    told = _under(_under(table, "metadata"), "pan_resolution")
     return float(told) if isinstance(told, int | float) and 0.1 < told < 5 else _GSD
 
 
@@ -164,8 +170,8 @@ def _told_moments(path: Path, after: dict[str, Any]) -> tuple[Moment, Moment]:
 
 def _moment(table: dict[str, Any]) -> Moment:
     """Sun and day as the catalogue of the images told them; NaN where it did not."""
-    told = table.get("metadata", {})
-    sun, taken = told.get("sun_elevation"), told.get("capture_date")
+    told = _under(table, "metadata")
+    sun, taken = _under(told, "sun_elevation"), _under(told, "capture_date")
     moment = Moment(float(sun)) if isinstance(sun, int | float) and -90 <= sun <= 90 else Moment()
     with suppress(TypeError, ValueError):  # no date, or none of ISO 8601
         date = np.datetime64(taken[: len("yyyy-mm-dd")], "D")
@@ -190,7 +196,7 @@ def burn_polygons(
     rows = table["features"]["xy"]
     grades = [_grade(path, row) for row in rows]
     try:
-        shapes = [shapely.wkt.loads(row["wkt"]) for row in rows]
+        shapes = [shapely.wkt.loads(str(row["wkt"])) for row in rows]
     except (KeyError, TypeError, shapely.errors.ShapelyError) as error:
         raise CorruptError(f"{path} is damaged: a polygon is no WKT; fetch it again") from error
     upwards = [shapely.affinity.scale(one, 1, -1, origin=(0, 0)) for one in shapes]
@@ -199,7 +205,7 @@ def burn_polygons(
 
 
 def _grade(path: Path, row: dict[str, Any]) -> int:
-    told = row.get("properties", {}).get("subtype")
-    if told not in _GRADES:
+    told = _under(_under(row, "properties"), "subtype")
+    if not isinstance(told, str) or told not in _GRADES:
         raise InputError(f"{path}: subtype {told!r} is none of {', '.join(_GRADES)}")
     return _GRADES[told]

@@ -61,7 +61,7 @@ def _told_encoder(path: Path) -> str:
     recipe = path.parent / "recipe.json"
     try:
         told = _architecture(json.loads(recipe.read_text("utf-8")))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{recipe} cannot be read: it tells the encoder of {path}") from error
     if told is None:
         raise InputError(f"{recipe} tells no architecture with an encoder: is it a run folder?")

@@ -91,15 +91,18 @@ def refuse_side(side: int, network: EarthNetwork, field: str) -> None:
 
 def read_encoder(path: Path) -> dict[str, Tensor]:
     """Weights of the encoder in a safetensors file of a network or of a whole run."""
-    from safetensors.torch import load_file  # noqa: PLC0415 -- an extra that only training needs
+    from safetensors import SafetensorError  # noqa: PLC0415 -- an extra that only training needs
+    from safetensors.torch import load_file  # noqa: PLC0415
 
     if not path.is_file():
         raise InputError(
             f"teacher = {str(path)!r}: there is no such file; give a network's weights"
         )
-    found = {
-        k.rpartition("encoder.")[::2]: v for k, v in load_file(path).items() if "encoder." in k
-    }
+    try:
+        tensors = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path} cannot be read: {error}: give a network's weights") from error
+    found = {k.rpartition("encoder.")[::2]: v for k, v in tensors.items() if "encoder." in k}
     for owner in ("network.", ""):
         mine = {name: v for (before, name), v in found.items() if before == owner}
         if mine:
