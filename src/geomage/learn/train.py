@@ -13,6 +13,7 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import torch
@@ -30,6 +31,7 @@ from geomage.learn.checkpoint import (
 )
 from geomage.learn.crop_feed import upcoming_crops
 from geomage.learn.export import export_learner
+from geomage.learn.loop_state import write_tensors
 from geomage.learn.losses import total_loss
 from geomage.learn.pictures import panels, write_picture
 from geomage.learn.pool import PairSource, Pool, PoolPlan, trim
@@ -136,9 +138,7 @@ def _run_steps(recipe: Recipe, learner: Learner, pool: Pool, paths: RunPaths) ->
     for batch in upcoming_crops(recipe, pool, learner.step):
         terms = training_step(recipe, learner, batch)
         if not math.isfinite(terms["total"]):
-            raise RunError(
-                f"step {learner.step}: the loss is {terms['total']}; lower the learning_rate"
-            )
+            _keep_batch(batch, terms["total"], learner.step, paths)
         for name, value in terms.items():
             sums[name] = 0.98 * sums.get(name, value) + 0.02 * value
         bar.set_postfix({k: f"{v:.3f}" for k, v in sums.items()}, refresh=False)
@@ -150,6 +150,15 @@ def _run_steps(recipe: Recipe, learner: Learner, pool: Pool, paths: RunPaths) ->
             write_learner(paths.checkpoint, learner, recipe_hash(recipe))
             _look(recipe, learner, pool, paths)
     bar.close()
+
+
+def _keep_batch(batch: Batch, loss: float, step: int, paths: RunPaths) -> NoReturn:
+    """Save the batch, to be looked at, and stop."""
+    path = paths.out / f"refused_batch_{step:06d}.safetensors"
+    write_tensors(path, batch._asdict(), {"step": step, "why": f"total = {loss}"})
+    raise RunError(
+        f"step {step}: the loss is {loss}; its batch lies in {path}: lower the learning_rate"
+    )
 
 
 def _held_out(pool: Pool) -> list[np.ndarray]:

@@ -12,10 +12,11 @@ import pytest
 import torch
 from stand_in import Blocks
 
-from geomage.errors import InputError
+from geomage.errors import InputError, RunError
 from geomage.learn.checkpoint import new_learner, read_averaged, read_learner, write_learner
 from geomage.learn.crop_feed import CropDraws, upcoming_crops
 from geomage.learn.export import export_run, read_run_recipe
+from geomage.learn.loop_state import read_tensors
 from geomage.learn.pool import Pool, PoolPlan
 from geomage.learn.precision import has_bfloat16
 from geomage.learn.recipe import PoolParams, Recipe, recipe_hash
@@ -76,6 +77,17 @@ def test_a_killed_run_resumes_to_the_same_numbers(run: Path, tmp_path: Path):
         assert torch.equal(found[name], expected), name
     assert paths.model.read_bytes() == (run / "model.onnx").read_bytes()
     assert [json.loads(x)["step"] for x in paths.metrics.read_text().splitlines()] == [4, 8]
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_its_batch(tmp_path: Path):
+    steep = replace(RECIPE, learning_rate=10.0, weight_decay=10.0, steps=60, checkpoint=60)
+    with pytest.raises(RunError, match=r"the loss is (nan|inf); its batch lies in .*refused_batch"):
+        train(steep, tmp_path / "run", SOURCE, jobs=1)
+    (path,) = (tmp_path / "run").glob("refused_batch_*.safetensors")
+    tensors, facts = read_tensors(path)
+    assert tensors["before"].shape == (2, 3, 64, 64)
+    assert set(tensors) == {"before", "after", "truth"}
+    assert facts["why"].startswith("total = ")
 
 
 def test_a_run_of_another_recipe_is_refused(run: Path):
