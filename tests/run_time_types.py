@@ -6,6 +6,7 @@ axes. That costs some ten times the check itself, so all other functions have be
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from dataclasses import is_dataclass
 from inspect import isclass
@@ -15,6 +16,7 @@ from typing import Any, Self, get_args, get_type_hints
 import jaxtyping
 from beartype import BeartypeConf, beartype
 from jaxtyping import AbstractArray, TypeCheckError, jaxtyped
+from jaxtyping._import_hook import JaxtypingTransformer
 
 # An int passes where a float is asked for, as it does for mypy.
 _check = beartype(conf=BeartypeConf(is_pep484_tower=True, violation_type=TypeCheckError))
@@ -23,7 +25,15 @@ _check = beartype(conf=BeartypeConf(is_pep484_tower=True, violation_type=TypeChe
 def install(package: str) -> None:
     """Check every function and dataclass of a package that is imported from now on."""
     jaxtyping.jaxtyped = checked  # the name by which the import hook calls its decorator
+    JaxtypingTransformer.generic_visit = _visit_statements
     jaxtyping.install_import_hook(package, f"{__name__}.check")
+
+
+def _visit_statements(hook: ast.NodeVisitor, node: ast.AST) -> None:
+    """Functions and classes stand among statements: what these are made of need not be searched."""
+    for part in ("body", "handlers", "cases", "orelse", "finalbody"):
+        for statement in getattr(node, part, ()):
+            hook.visit(statement)
 
 
 def check(function: Any) -> Any:

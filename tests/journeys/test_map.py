@@ -9,15 +9,11 @@ import pytest
 import rasterio
 
 
-@pytest.fixture
-def product(geomage, pair, blank_model, tmp_path):
+def test_a_map_is_a_complete_folder_and_what_is_not_seen_is_never_called_undamaged(
+    geomage, pair, blank_model, tmp_path
+):
     out = tmp_path / "out"
     answer = geomage("map", *pair, "-o", out, "--model", blank_model, "--json")
-    return out, answer
-
-
-def test_a_map_is_a_complete_folder(product, pair):
-    out, answer = product
     assert answer.code == 3, answer.err  # the second image ends earlier
     assert answer.err.rstrip().endswith(f"Open {out / 'report.html'}")
     with rasterio.open(pair[0]) as before:
@@ -27,10 +23,6 @@ def test_a_map_is_a_complete_folder(product, pair):
     files = json.loads((out / "manifest.json").read_text())["files"]
     assert set(files) == {path.name for path in out.iterdir()} - {"manifest.json"}
     assert answer.facts["area"]["not_analysed_m2"] > 0.2 * answer.facts["area"]["of_interest_m2"]
-
-
-def test_what_is_not_seen_is_never_called_undamaged(product):
-    out, _ = product
     areas = gpd.read_file(out / "products.gpkg", layer="notAnalysedA")
     assert "outside the second image" in areas.to_csv()
     with rasterio.open(out / "damage.tif") as raster:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -74,15 +75,21 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_network(tmp_path_factory.mktemp("model") / "tiny.onnx", window=256)
 
 
+def job_in(place: Path, model: Path, after: np.ndarray, bands: tuple[str, ...] = NAMES) -> MapJob:
+    first = written(place / "before.tif", meadow())
+    second = written(place / "after.tif", after, bands)
+    return MapJob(before=(first,), after=(second,), out=place / "out", model=model, burnt=True)
+
+
 @pytest.fixture
 def job(tmp_path: Path, model: Path) -> Callable[..., MapJob]:
-    def make(after: np.ndarray, bands: tuple[str, ...] = NAMES) -> MapJob:
-        first = written(tmp_path / "before.tif", meadow())
-        second = written(tmp_path / "after.tif", after, bands)
-        out = tmp_path / "out"
-        return MapJob(before=(first,), after=(second,), out=out, model=model, burnt=True)
+    return partial(job_in, tmp_path, model)
 
-    return make
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, model: Path) -> np.ndarray:
+    """What is burnt of the meadow of which fire left a tenth of near infrared."""
+    return said(job_in(tmp_path_factory.mktemp("whole"), model, meadow(fire=0.1)))
 
 
 def said(job: MapJob) -> np.ndarray:
@@ -167,8 +174,7 @@ def test_ground_that_shows_one_value_alone_has_no_level():
     assert "hardly anything is green" in level_of([(red, np.ones(SHAPE, bool))], GSD)
 
 
-def test_neither_windows_nor_processes_nor_an_extent_show(job, monkeypatch):
-    whole = said(job(meadow(fire=0.1)))
+def test_neither_windows_nor_processes_nor_an_extent_show(job, whole, monkeypatch):
     assert set(np.unique(whole)) == {0, 1}
     part = Extent(500_030, 3_999_880, 500_100, 3_999_980)
     some = said(replace(job(meadow(fire=0.1)), extent=part, jobs=2))
@@ -177,9 +183,8 @@ def test_neither_windows_nor_processes_nor_an_extent_show(job, monkeypatch):
     np.testing.assert_array_equal(said(job(meadow(fire=0.1))), whole)
 
 
-def test_a_search_that_was_cut_off_goes_on(job, monkeypatch):
+def test_a_search_that_was_cut_off_goes_on(job, whole, monkeypatch):
     asked = job(meadow(fire=0.1))
-    whole = said(asked)
 
     def cut(*_):
         raise RunError("cut off")
@@ -202,8 +207,7 @@ def test_what_one_date_does_not_show_is_not_analysed(job):
     assert (found[150:190, 110:250] == 1).all()
 
 
-def test_a_hole_in_one_band_neither_burns_nor_shifts_the_level(job):
-    whole = said(job(meadow(fire=0.1)))
+def test_a_hole_in_one_band_neither_burns_nor_shifts_the_level(job, whole):
     after = meadow(fire=0.1)
     after[3, 20:60, 20:60] = -0.001  # no data
     found = said(job(after))

@@ -22,7 +22,9 @@ APART = ("rail", "motorway")
 
 
 RIVER = ("village", 5)
-CASES = [*((style, seed) for seed, style in zip(cycle((1, 300)), sorted(STYLES))), RIVER]
+TILED = {"suburb": 1, "oldtown": 20, "village": 20, "harbour": 300, "radial": 300}
+SEEDS = {style: seed for seed, style in zip(cycle((1, 300)), sorted(STYLES))} | TILED
+CASES = [*SEEDS.items(), RIVER]
 
 
 @pytest.fixture(scope="module", params=CASES, ids=str)
@@ -115,10 +117,7 @@ def keyed(layer: gpd.GeoDataFrame) -> list[tuple]:
     return sorted(zip(shapes, words, strict=True))
 
 
-@pytest.mark.parametrize(
-    ("style", "seed"),
-    [("suburb", 1), ("oldtown", 20), ("village", 20), ("harbour", 300), ("radial", 300)],
-)
+@pytest.mark.parametrize(("style", "seed"), TILED.items())
 def test_a_tile_grown_alone_is_the_tile_cut_from_the_whole(style, seed):
     whole, half = town(style, seed, SIZE), SIZE / 2
     corners = ((0, 0), (half, 0), (half, half), (0, half))

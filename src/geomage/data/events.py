@@ -26,6 +26,7 @@ from geomage.disaster import (
     storm,
     volcano,
 )
+from geomage.disaster.earthquake import shaken
 from geomage.world import City, CityParams
 
 __all__ = ["HAZARDS", "sample_event"]
@@ -51,8 +52,8 @@ def _earthquake(rng: np.random.Generator, city: City, seed: int, hours: float) -
         depth_km=rng.uniform(5, 14),
         code=str(rng.choice(["none", "unknown"])),
     )
-    events = (earthquake(city, params, seed + k, hours=hours) for k in range(4))
-    return max(events, key=lambda event: float(event.intensity.values.mean()))
+    strongest = max(range(seed, seed + 4), key=lambda s: float(shaken(city, params, s).mean()))
+    return earthquake(city, params, strongest, hours=hours)
 
 
 def _fire(rng: np.random.Generator, city: City, seed: int, hours: float) -> Event:

@@ -147,7 +147,10 @@ def cascade(ground, gsd, begin, ways, houses, embers, seed):
                     if other < n:
                         pace[other] = 0.0
                     heapq.heappush(queue, (t + rest, other))
-    return np.where(arrival <= until, arrival, np.inf), pace
+    for k in range(n + m):
+        if arrival[k] > until:
+            arrival[k] = np.inf
+    return arrival, pace
 
 
 @njit(cache=True, nogil=True)

@@ -71,21 +71,23 @@ def trace_family(
     Returns points (m, 2) and the first row of each street (streets + 1,).
     """
     ny, nx = inside.shape
-    widest = spacing.max()
+    widest = 0.0
+    for wide in spacing:
+        widest = max(widest, wide)
     shape = (int(ny * cell / widest) + 2, int(nx * cell / widest) + 2)
     head = np.full(shape, -1, np.int64)
     room = 400_000
     points, owner = np.empty((room, 2)), np.empty(room, np.int64)
     after = np.empty(room, np.int64)
     starts = [0]
-    used, street = 0, 0
+    used, street, nobody = 0, np.int64(0), np.int64(-1)  # typed, so that `crowded` is compiled once
     line = np.empty((2 * 4000, 2))
     for s in range(seeds.shape[0]):
         x0, y0, sep = seeds[s, 0], seeds[s, 1], spacing[s]
         i, j = int((y0 - low[1]) / cell), int((x0 - low[0]) / cell)
         if i < 0 or j < 0 or i >= ny or j >= nx or not inside[i, j] or other[i, j]:
             continue
-        if crowded(x0, y0, 0.8 * sep, -1, points, owner, head, after, low, widest, shape):
+        if crowded(x0, y0, 0.8 * sep, nobody, points, owner, head, after, low, widest, shape):
             continue
         first, last = 4000, 4000
         line[4000, 0], line[4000, 1] = x0, y0

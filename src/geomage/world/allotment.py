@@ -13,7 +13,7 @@ import shapely
 from shapely import Polygon
 
 from geomage.world.goals import Goal
-from geomage.world.parcels import frame_of, polygons_of
+from geomage.world.parcels import Frame, frame_of, polygons_of
 from geomage.world.rows import cut_row
 from geomage.world.styles import Style
 
@@ -25,6 +25,7 @@ GROSS_MOST = 3.0  # times a block's own area, what streets enclose around it
 STRETCH = (0.85, 1.3)
 OVERFULL = 0.17  # of its room, what a block may take too much; it is shrunk to fit
 SLIVER_M2 = 4.0
+STEPS = 12  # of a bisection
 SMALL = 0.3  # of the squared depth of a row: a smaller building stands in the court
 PLAIN_ELONGATION = (0.35, 0.6, 0.75, 0.95)  # where none was measured
 
@@ -276,12 +277,27 @@ def _cut_at(piece: Polygon, share: float) -> tuple[list[Polygon], list[Polygon]]
     """Cut across the long axis so that the first side holds `share` of the area; largest first."""
     frame = frame_of(piece)
     far = 2 * (frame.length + frame.width)
-    low, high = -frame.length / 2, frame.length / 2
-    for _ in range(12):
-        at = (low + high) / 2
-        small = piece.intersection(frame.rectangle(far, far, at - far / 2)).area
-        low, high = (at, high) if small < share * piece.area else (low, at)
-    left = frame.rectangle(far, far, (low + high) / 2 - far / 2)
+    left = frame.rectangle(far, far, _place_of(piece, frame, share * piece.area) - far / 2)
     sides = (piece.intersection(left), piece.difference(left))
     one, other = (sorted(polygons_of(s, SLIVER_M2), key=lambda p: -p.area) for s in sides)
     return one, other
+
+
+def _place_of(piece: Polygon, frame: Frame, area: float) -> float:
+    """Where along a frame a cut leaves an area of a piece behind it, by bisection.
+
+    The area behind u = t is the integral of min(u, t) dv around the piece (Green).
+    """
+    rings = shapely.get_rings(shapely.orient_polygons(piece))
+    xy, ring = shapely.get_coordinates(rings, return_index=True)
+    u, v = frame.axes @ (xy - (frame.x, frame.y)).T
+    edge = ring[1:] == ring[:-1]
+    near, far = np.minimum(u[:-1], u[1:])[edge], np.maximum(u[:-1], u[1:])[edge]
+    dv, span = np.diff(v)[edge], np.maximum(far - near, 1e-12)
+    low, high = -frame.length / 2, frame.length / 2
+    for _ in range(STEPS):
+        at = (low + high) / 2
+        behind = np.clip((at - near) / span, 0.0, 1.0)  # share of each edge
+        mean = behind * (near + np.minimum(far, at)) / 2 + (1 - behind) * at
+        low, high = (at, high) if mean @ dv < area else (low, at)
+    return (low + high) / 2

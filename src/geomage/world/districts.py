@@ -176,10 +176,26 @@ class Skeleton:
         for row in range(int(low[1]), int(high[1]) + 1):
             for column in range(int(low[0]), int(high[0]) + 1):
                 near = shapely.distance(window, shapely.Point(self.site(column, row)))
-                if near < 1.6 * self.pitch:
-                    district = self.district(DistrictKey(column, row), known)
+                key = DistrictKey(column, row)
+                if near < 1.6 * self.pitch and self._may_touch(key, window, known):
+                    district = self.district(key, known)
                     if district.outline.intersects(window):
                         yield district
+
+    def _may_touch(
+        self, key: DistrictKey, window: BaseGeometry, known: dict[DistrictKey, np.ndarray]
+    ) -> bool:
+        """Whether no neighbour's middle is nearer to all of a window than a district's own.
+
+        Where one is, the window lies beyond the border of the two, however much that is bent.
+        """
+        bend = float(np.hypot(*self.warp.shift.T).sum()) + 0.01
+        x0, y0, x1, y1 = window.bounds
+        corners = np.array([(x, y) for x in (x0 - bend, x1 + bend) for y in (y0 - bend, y1 + bend)])
+        around = [DistrictKey(key.column + i, key.row + j) for j in (-1, 0, 1) for i in (-1, 0, 1)]
+        known.update({k: self.site(*k) for k in around if k not in known})
+        away = np.array([np.hypot(*(corners - known[k]).T) for k in around])
+        return not (away < away[around.index(key)]).all(1).any()
 
 
 def dense(start: np.ndarray, end: np.ndarray, step: float = 9.0) -> np.ndarray:

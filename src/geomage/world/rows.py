@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate, pairwise
+from math import hypot
+
 import numpy as np
 import shapely
 from shapely import LineString, Polygon
 from shapely.geometry.base import BaseGeometry
-from shapely.ops import substring
 
 from geomage.world.parcels import polygons_of
 
@@ -16,6 +21,35 @@ STEPS = 12  # of a bisection
 SLENDER_M = 16.0  # a block narrower than that has no rows
 CORNERS = (2.5, 4.0, 5.5)  # frontage that corners may cost, in sides of a square lot
 SLIVER_M2 = 4.0
+
+
+@dataclass(frozen=True)
+class _Border:
+    """A line to be walked along, its vertices measured once."""
+
+    line: LineString
+
+    @cached_property
+    def coords(self) -> list[tuple[float, ...]]:
+        """All vertices."""
+        return list(self.line.coords)
+
+    @cached_property
+    def along(self) -> list[float]:
+        """Metres from the start to every vertex but the last."""
+        sides = (hypot(x1 - x0, y1 - y0) for (x0, y0), (x1, y1) in pairwise(self.coords))
+        return list(accumulate(sides, initial=0.0))[:-1]
+
+    @cached_property
+    def length(self) -> float:
+        """Metres."""
+        return float(self.line.length)
+
+    def piece(self, start: float, end: float) -> LineString:
+        """What lies between two distances from the start, metres."""
+        a, b = shapely.get_coordinates(shapely.line_interpolate_point(self.line, [start, end]))
+        between = slice(bisect_right(self.along, start), bisect_left(self.along, end))
+        return LineString([a, *self.coords[between], b])
 
 
 def cut_row(
@@ -52,7 +86,7 @@ def cut_row(
 
 
 def _laid(
-    border: LineString, block: Polygon, areas: np.ndarray, widths: np.ndarray, gaps: np.ndarray
+    border: _Border, block: Polygon, areas: np.ndarray, widths: np.ndarray, gaps: np.ndarray
 ) -> tuple[list[Polygon], list[Polygon]]:
     """Lay lots one after the other along the border; return them and the rest of the block."""
     lots: list[Polygon] = []
@@ -83,17 +117,17 @@ def _widths(areas: np.ndarray, elongation: np.ndarray, length: float, deepest: f
     return np.asarray(widths * min(1.0, length / widths.sum()))
 
 
-def _walk(block: Polygon, start: float) -> LineString:
+def _walk(block: Polygon, start: float) -> _Border:
     """The border of a block, anticlockwise (the block on the left), begun at a share of it."""
     ring = shapely.orient_polygons(block).exterior
-    line = LineString(ring.coords)
-    at = start * line.length
-    head, tail = substring(line, 0, at), substring(line, at, line.length)
-    return LineString([*tail.coords, *head.coords[1:]])
+    whole = _Border(LineString(ring.coords))
+    at = start * whole.length
+    head, tail = whole.piece(0.0, at), whole.piece(at, whole.length)
+    return _Border(LineString([*tail.coords, *head.coords[1:]]))
 
 
 def _next_lot(
-    border: LineString, rest: BaseGeometry, span: tuple[float, float], area: float
+    border: _Border, rest: BaseGeometry, span: tuple[float, float], area: float
 ) -> tuple[float, BaseGeometry]:
     """Where a lot of the stated area ends along the border, metres, and its shape.
 
@@ -112,7 +146,7 @@ def _next_lot(
     return end, piece
 
 
-def _side(border: LineString, start: float, end: float, depth: float) -> BaseGeometry:
+def _side(border: _Border, start: float, end: float, depth: float) -> BaseGeometry:
     """The band on the left of a piece of the border."""
-    piece = substring(border, min(start, border.length - 0.02), max(end, start + 0.01))
+    piece = border.piece(min(start, border.length - 0.02), max(end, start + 0.01))
     return shapely.buffer(piece, depth, single_sided=True, join_style="mitre")

@@ -63,9 +63,9 @@ def test_a_sample_cannot_be_changed():
 
 def test_a_pair_is_the_same_whatever_was_asked_before(samples):
     again = SimulatedPairs(SMALL)
-    for i in (5, 2, 5, 0):
+    for i in (2, 0, 2):
         assert bytes_of(again.pair(i)) == bytes_of(samples[i])
-    assert bytes_of(SimulatedPairs(SMALL).pair(7)) == bytes_of(samples[7])
+    assert bytes_of(SimulatedPairs(SMALL).pair(1)) == bytes_of(samples[1])
 
 
 def test_pairs_and_seeds_differ(samples):
@@ -132,6 +132,8 @@ def test_grades_are_told_under_thin_cloud_and_not_under_thick():
         s = SimulatedPairs(cloudy).pair(i)
         here = s.damage[(s.obscured == 1) & (s.damage > 0)]
         told, untold = told + int((here < 255).sum()), untold + int((here == 255).sum())
+        if min(told, untold) > 50:
+            break
     assert told > 50
     assert untold > 50
 
@@ -177,16 +179,15 @@ def test_hazards_are_those_asked_for():
     floods = dataclasses.replace(
         SMALL, calm=0.0, cloudy=0.0, no_data=0.0, hazards={"flood": 1.0}, seed=5
     )
-    samples = [SimulatedPairs(floods).pair(i) for i in range(4)]
-    assert any((s.water == 1).mean() > 0.05 for s in samples)
-    assert any(s.change.any() for s in samples)
+    found = (SimulatedPairs(floods).pair(i) for i in range(4))
+    assert any((s.water == 1).mean() > 0.05 and s.change.any() for s in found)
 
 
 @pytest.mark.parametrize("hazard", ["storm", "earthquake", "flood", "fire", "volcano", "landslide"])
 def test_drawn_strikes_are_within_nature_and_repeat(hazard):
     drawn, again = (
         [sample_event(np.random.default_rng(seed), town("suburb", 0), hazard) for seed in seeds]
-        for seeds in (range(6), range(2))
+        for seeds in (range(4), range(1))
     )
     assert {event.kind for event in drawn} == {hazard}
     for one, other in zip(drawn, again, strict=False):

@@ -127,7 +127,7 @@ def test_without_streets_the_buildings_are_fitted():
         box(20 * (k % 20), 20 * (k // 20), 20 * (k % 20) + 12, 20 * (k // 20) + 9) for k in at
     ]
     alone = measure_form(gpd.GeoDataFrame(geometry=shapes, crs="EPSG:32633"))
-    style = fit_style(alone, FitParams(towns=1, rounds=1, size_m=200.0))
+    style = fit_style(alone, FitParams(towns=1, rounds=1, size_m=128.0))
     assert style.fabric in {s.fabric for s in STYLES.values()}
     assert style.order is None
     assert style.footprint_m2[0] == style.footprint_m2[-1] == pytest.approx(108)
