@@ -6,6 +6,7 @@ weights; where there are several sensors, a step draws one, by the same weights.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from geomage.data.chip import UNKNOWN, Channel, Chip, ChipSource
 from geomage.data.survey import class_counts
@@ -21,7 +23,7 @@ from geomage.learn.chip_crops import Crop, cut_chip, cut_twins
 from geomage.learn.chip_recipe import BatchParams
 from geomage.learn.objective import ChipBatch, StepBatch
 
-__all__ = ["ChipBatches", "Feed", "WeightedChips", "feed_of"]
+__all__ = ["ChipBatches", "Feed", "WeightedChips", "feed_of", "tell_skipped"]
 
 _LABELLED, _UNLABELLED = 0, 1
 _DRAWS = 1000  # of one crop, until a chip can be read
@@ -115,12 +117,18 @@ class _Shelf:
 
     def _skip(self, key: tuple[int, int], source: ChipSource, error: CorruptError) -> None:
         self.corrupt.add(key)
+        tell_skipped(f"{source.names[key[1]]} is skipped: {error}")
         mine = sum(k[0] == key[0] for k in self.corrupt)
         if mine > self.most_corrupt * len(source.names):
             raise RunError(
                 f"{mine} of {len(source.names)} chips cannot be read, {self.most_corrupt:.3g} of "
                 f"all may be skipped: {error}"
             ) from error
+
+
+def tell_skipped(line: str) -> None:
+    """Say which chip is left out and why, above a bar of progress."""
+    tqdm.write(line, file=sys.stderr)
 
 
 class ChipBatches:

@@ -25,7 +25,7 @@ from geomage.data.survey import refuse_many, survey_chips
 from geomage.data.tables import build, recipe_hash
 from geomage.data.translation import OpenedTranslator, OpenTranslator
 from geomage.errors import CorruptError, InputError, near_names
-from geomage.learn.chip_batches import ChipBatches, WeightedChips, feed_of
+from geomage.learn.chip_batches import ChipBatches, WeightedChips, feed_of, tell_skipped
 from geomage.learn.chip_looks import FeatureLook, LabelLook
 from geomage.learn.chip_recipe import ChipRecipe, chip_recipe_from_dict
 from geomage.learn.limits import refuse_params
@@ -237,7 +237,7 @@ def _weighted(source: ChipSource, params: SourceParams, recipe: ChipRecipe) -> W
     """A labelled source: a share of its chips, those with rare classes more often."""
     if params.fraction == 1 and not recipe.batches.rare:
         return WeightedChips(source, params.weight)
-    chips, counts, _, _ = survey_chips(source, recipe.batches.most_corrupt)
+    chips, counts, _, _ = survey_chips(source, recipe.batches.most_corrupt, say=tell_skipped)
     if not counts.any():
         raise InputError(f"{params.reader}: no pixel of its chips has a label: give other chips")
     chosen = stratified_fraction(counts, params.fraction, recipe.seed)
@@ -296,6 +296,7 @@ def _held_out(source: ChipSource, most_corrupt: float) -> list[Chip]:
             chips.append(source.chip(index))
         except CorruptError as error:
             skipped[name] = str(error)
+            tell_skipped(f"{name} is skipped: {error}")
     refuse_many(skipped, len(source.names), most_corrupt)
     return chips
 

@@ -121,11 +121,12 @@ def test_light_changes_optical_bands_by_gain_and_radar_by_decibels():
     assert np.std(draws) * 25 == pytest.approx(2.0 * np.hypot(1, 0.5), rel=0.15)  # dB
 
 
-def test_corrupt_chips_are_left_out_up_to_a_share():
+def test_corrupt_chips_are_told_and_left_out_up_to_a_share(capsys: pytest.CaptureFixture[str]):
     source = MadeChips(count=20, broken=(3,))
     some = batches([WeightedChips(source)], params=replace(PARAMS, most_corrupt=0.05))
     for step in range(30):
         assert len(some.batch(step, 0, 1).labelled.pixels) == 4
+    assert capsys.readouterr().err.count("made_3 is skipped: ") == 1
     with pytest.raises(RunError, match=r"1 of 20 chips cannot be read, 0\.02 of all"):
         [batches([WeightedChips(source)]).batch(step, 0, 1) for step in range(30)]
 
