@@ -168,7 +168,8 @@ def evaluate(
         _protocol(
             "--dataset",
             "NAME",
-            "bright, burnscars, levir, mados, openearthmap, sen1floods11, spacenet or xbd.",
+            "bright, burnscars, levir, mados, openearthmap, sen1floods11, spacenet, xbd; or chips: "
+            "your own.",
             "required",
         ),
     ] = None,

@@ -96,7 +96,7 @@ class ChipRecipe:
     labelled: tuple[SourceParams, ...] = ()
     """Sources whose labels are learnt from."""
     unlabelled: tuple[SourceParams, ...] = ()
-    """Sources of images alone; labels they have are not read."""
+    """Sources of images alone; what labels they have is not learnt from."""
     other: tuple[SourceParams, ...] = ()
     """The places of `unlabelled`, source by source, as another sensor sees them."""
     held_out: tuple[SourceParams, ...] = ()

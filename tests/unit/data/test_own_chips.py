@@ -56,6 +56,8 @@ def test_two_dates_lie_in_before_and_after(tmp_path):
     [
         ('bands = ["reed", "vv"]', r"where band 'reed' lies.*red"),
         ('bands = ["mine", "vv"]\nwavelengths_um = [0.6]', "1 wavelengths_um for 2 bands"),
+        ('bands = ["red", "vv"]\nwavelengths_um = [660, 55500]', "'red' at 660 um.*micrometres"),
+        ('bands = ["red", "vv"]\nwavelengths_um = [-1, 55500]', "'red' at -1 um is outside"),
         ('bands = ["red", "red"]', "name each once"),
         ("bands = []", "bands is empty"),
         ('bands = ["red"]', "has 2 bands, this dataset has 1"),

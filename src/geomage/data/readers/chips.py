@@ -21,7 +21,7 @@ from types import MappingProxyType
 import numpy as np
 
 from geomage.data.chip import RADAR, UNKNOWN, Channel, Chip, radar_share
-from geomage.data.limits import Limits, refuse_outside
+from geomage.data.limits import Limits, refuse_outside, refuse_text
 from geomage.data.readers.bands import PAN, SENTINEL1, SENTINEL2
 from geomage.data.readers.files import (
     COUNTS,
@@ -53,6 +53,8 @@ _KNOWN = MappingProxyType(
     | dict.fromkeys(RADAR, _C_BAND_UM)
 )
 """Centres of bands that have a common name: those of Sentinel-1 and -2, and panchromatic."""
+_NO_SENSOR_UM = (100.0, 5000.0)
+"""Between thermal infrared and radar."""
 _LIMITS: Limits = {"scale": (0.0, 1e6), "offset": (-1e6, 1e6), "gsd": (0.0, 1e5)}
 
 
@@ -112,6 +114,13 @@ class Described:
                 raise InputError(
                     f"{_FILE}: nobody knows where band {name!r} lies{near_names(name, _KNOWN)}: "
                     f"give wavelengths_um, or take one of {', '.join(_KNOWN)}"
+                )
+        for channel in self.channels:
+            refuse_text(f"{_FILE}: a name of a band", channel.name)
+            if _NO_SENSOR_UM[0] < channel.wavelength_um < _NO_SENSOR_UM[1]:
+                raise InputError(
+                    f"{_FILE}: band {channel.name!r} at {channel.wavelength_um:g} um: no sensor "
+                    "sees that: give micrometres, not nanometres"
                 )
 
     @property
