@@ -69,6 +69,11 @@ class RealImages:
         """Numbers."""
         return tuple(f"{name}_{k:04d}" for k, name in enumerate(self.chips.sets))
 
+    @property
+    def sites(self) -> tuple[int, ...]:
+        """Number of the set of each."""
+        return tuple(np.unique(self.chips.sets, return_inverse=True)[1].tolist())
+
     def chip(self, index: int) -> Chip:
         """Chip `index`."""
         counts = self.chips.pixels[index]

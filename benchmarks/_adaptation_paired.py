@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from torch import nn
 
-from benchmarks._adaptation_runs import SMALL, Arm, answer, built, fitted, fitting_of, trained_on
+from benchmarks._adaptation_runs import FLOW, Arm, answer, built, fitted, fitting_of, trained_on
 from benchmarks._semisupervised_runs import Budget, architecture
 from geomage.adapt.method import Domains
 from geomage.data.chip import UNKNOWN, Chip, ChipSource
@@ -31,8 +31,8 @@ from geomage.workers.crew import Workers
 RADAR = ("vv", "vh")
 OPTICAL = ("blue", "green", "red", "nir", "swir16")
 PAIRED = {
-    "flow": Arm("flow", SMALL, 4),
-    "flow, 20 steps": Arm("flow", SMALL, 20),
+    "flow": Arm("flow", FLOW, {"steps": 4}),
+    "flow, 20 steps": Arm("flow", FLOW, {"steps": 20}),
 }
 """Methods that learn from pairs of sensors."""
 LANDSCAPES, CELLS = 48, 128

@@ -25,8 +25,8 @@ from benchmarks._semisupervised_runs import (
 from geomage.adapt.encoder_features import EncoderFeatures
 from geomage.adapt.method import Domains, Fitting, Parts
 from geomage.adapt.methods import METHODS
-from geomage.data.chip import Chip
-from geomage.data.translation import Translator
+from geomage.data.chip import Chip, ChipSource
+from geomage.data.translation import TranslatedChips, Translator
 from geomage.learn.loop import training_step
 from geomage.learn.loop_state import new_state, to_device
 from geomage.learn.objective import ChipBatch, StepBatch
@@ -37,8 +37,10 @@ from geomage.model.architecture import Architecture
 from geomage.model.velocity_blueprint import VelocityUNetParams
 
 _LEVELS = 1000
-SMALL = {"unet": VelocityUNetParams((16, 24, 32)), "strength": 1.0}
-"""Of flows: minutes of one core."""
+SMALL = VelocityUNetParams((16, 24, 32))
+"""Of every method that trains a network: minutes of one core."""
+FLOW = {"unet": SMALL, "strength": 1.0}
+"""Of flows; an arm may go less of the way."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +49,17 @@ class Arm:
 
     method: a name of `METHODS`.
     params: fields of its parameters that are not as they are.
-    steps: of the solver, of a method that has one; the translator is learnt once for all.
+    numbers: of what is learnt, that a translation hangs on (steps, strength) and that are not as
+        they are; the translator is learnt once for all of them.
     share: of the chips that are translated; the others stay as they are.
+    looks: how often each chip is shown, each time in a style of its own.
     """
 
     method: str
     params: Mapping[str, Any] = field(default_factory=dict)
-    steps: int | None = None
+    numbers: Mapping[str, Any] = field(default_factory=dict)
     share: float = 1.0
+    looks: int = 1
 
     @property
     def learnt(self) -> str:
@@ -71,13 +76,16 @@ def fitted(arm: Arm, fitting: Fitting) -> tuple[Parts, float]:
 
 
 def built(arm: Arm, parts: Parts) -> Translator:
-    """Make it work, in as many steps as the arm says."""
-    numbers = dict(parts.numbers)
-    if arm.steps is not None:
-        if "steps" not in numbers:
-            raise KeyError(f"{arm.method} has no steps: it has {', '.join(numbers)}")
-        numbers["steps"] = arm.steps
-    return METHODS[arm.method].build(parts._replace(numbers=numbers))
+    """Make it work, by the numbers of the arm."""
+    unknown = sorted(set(arm.numbers) - set(parts.numbers))
+    if unknown:
+        raise KeyError(f"{arm.method} has no {unknown[0]}: it has {', '.join(parts.numbers)}")
+    return METHODS[arm.method].build(parts._replace(numbers={**parts.numbers, **arm.numbers}))
+
+
+def seen_through(source: ChipSource, arm: Arm, translator: Translator, seed: int) -> ChipSource:
+    """A source as the arm shows it to a network."""
+    return TranslatedChips(source, translator, seed, arm.share, arm.looks)
 
 
 def fitting_of(domains: Domains, out: Path, budget: Budget) -> Fitting:

@@ -43,6 +43,7 @@ from benchmarks._adaptation_chips import (
 from benchmarks._adaptation_damage import FORM, WEIGHTS, damage_scores, real_pairs, struck
 from benchmarks._adaptation_paired import paired
 from benchmarks._adaptation_runs import (
+    FLOW,
     SMALL,
     Arm,
     average_precision,
@@ -50,6 +51,7 @@ from benchmarks._adaptation_runs import (
     encoder,
     fitted,
     fitting_of,
+    seen_through,
     trained_on,
 )
 from benchmarks._adaptation_table import picture, table
@@ -75,29 +77,39 @@ from geomage.model.architecture import build_network
 
 Row = dict[str, Any]
 Done = set[tuple[str, str, int]]
+POOLED = {"match": "domain"}
+SITES = {"match": "site"}
 ARMS = {
     "identity": Arm("identity"),
     "histogram": Arm("histogram"),
+    "histogram, pooled": Arm("histogram", POOLED),
     "colour": Arm("colour"),
+    "colour, pooled": Arm("colour", POOLED),
+    "colour, sites": Arm("colour", SITES, looks=4),
     "fourier": Arm("fourier"),
     "spectrum": Arm("spectrum"),
-    "histogram, pooled": Arm("histogram", {"pooled": True}),
-    "colour, pooled": Arm("colour", {"pooled": True}),
-    "colour, pooled, every other chip": Arm("colour", {"pooled": True}, share=0.5),
-    "colour, every other chip": Arm("colour", share=0.5),
-    "fourier, every other chip": Arm("fourier", share=0.5),
-    "spectrum, every other chip": Arm("spectrum", share=0.5),
-    "flow, 2 steps": Arm("flow", SMALL, 2),
-    "flow, 4 steps": Arm("flow", SMALL, 4),
-    "flow, 20 steps": Arm("flow", SMALL, 20),
-    "flow, half-way": Arm("flow", SMALL | {"strength": 0.5}, 4),
-    "flow, every other chip": Arm("flow", SMALL, 4, share=0.5),
-    "flow .6, 2 steps": Arm("flow", SMALL | {"strength": 0.6}, 2),
-    "flow .6, 4 steps": Arm("flow", SMALL | {"strength": 0.6}, 4),
-    "flow .6, 20 steps": Arm("flow", SMALL | {"strength": 0.6}, 20),
-    "cut": Arm("cut", {"network": SMALL["unet"]}),
-    "cyclegan": Arm("cyclegan"),
-    "sdedit": Arm("sdedit"),
+    "spectrum, pooled": Arm("spectrum", POOLED),
+    "spectrum, sites": Arm("spectrum", SITES, looks=4),
+    "cut": Arm("cut", {"network": SMALL}),
+    "cyclegan": Arm("cyclegan", {"network": SMALL}),
+    "sdedit": Arm("sdedit", {"network": SMALL}),
+    "flow, 2 steps": Arm("flow", FLOW, {"steps": 2}),
+    "flow, 4 steps": Arm("flow", FLOW, {"steps": 4}),
+    "flow, 20 steps": Arm("flow", FLOW, {"steps": 20}),
+    "flow .6, 2 steps": Arm("flow", FLOW, {"strength": 0.6, "steps": 2}),
+    "flow .6, 4 steps": Arm("flow", FLOW, {"strength": 0.6, "steps": 4}),
+    "flow .6, 20 steps": Arm("flow", FLOW, {"strength": 0.6, "steps": 20}),
+    "flow .3, 4 steps": Arm("flow", FLOW, {"strength": 0.3, "steps": 4}),
+    **{
+        f"{name}, half of 3 looks": Arm(method, params, numbers, share=0.5, looks=3)
+        for name, method, params, numbers in (
+            ("histogram", "histogram", {}, {}),
+            ("colour", "colour", {}, {}),
+            ("fourier", "fourier", {}, {}),
+            ("spectrum", "spectrum", {}, {}),
+            ("flow .6", "flow", FLOW, {"strength": 0.6, "steps": 4}),
+        )
+    },
 }
 TEMPORAL = ("identity", "histogram", "colour", "fourier")
 PARTS = ("kept", "buildings", "ranked", "damage", "temporal", "paired")
@@ -160,7 +172,7 @@ class Bench:
         """Of an arm, and processor seconds it took to learn; arms that share it learn once."""
         arm = ARMS[name]
         if (arm.learnt, seed) not in self.learnt:
-            domains = Domains(self.source, self.target)
+            domains = Domains(self.source, self.target, sites=self.target.sites)
             asked = fitting_of(domains, self.folder(arm, seed), self.fit_budget(seed))
             self.learnt[arm.learnt, seed] = fitted(arm, asked)
         parts, seconds = self.learnt[arm.learnt, seed]
@@ -210,7 +222,7 @@ def buildings(bench: Bench, done: Done) -> Iterator[Row]:
 
 def _building_row(bench: Bench, name: str, seed: int, translator: Translator) -> Row:
     """One network, tested on each set."""
-    shown = TranslatedChips(bench.source, translator, seed, ARMS[name].share)
+    shown = seen_through(bench.source, ARMS[name], translator, seed)
     chips = stretched(shown, bench.args.jobs)
     network, facts = trained(methods(2)["supervised"], 2, (chips, None), bench.budget(seed))
     keep_network(network, bench.beside(f"{name}-{seed}.npz"))
@@ -270,7 +282,7 @@ def damage(bench: Bench, done: Done) -> Iterator[Row]:
     pairs = real_pairs(bench.args.data)
     for name, seed in bench.due("damage", done):
         translator, _ = bench.translator(name, seed)
-        shown = TranslatedChips(bench.pairs, translator, seed, ARMS[name].share)
+        shown = seen_through(bench.pairs, ARMS[name], translator, seed)
         chips = struck(shown, bench.args.jobs)
         network = trained_on(chips, FORM, WEIGHTS, bench.budget(seed))
         sets = damage_scores(network, pairs)

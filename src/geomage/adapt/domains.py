@@ -52,6 +52,11 @@ class JoinedChips:
             for name in source.names
         )
 
+    @property
+    def sites(self) -> tuple[int, ...]:
+        """Number of the source of each chip, from 0."""
+        return tuple(k for k, source in enumerate(self.sources) for _ in source.names)
+
     def chip(self, index: int) -> Chip:
         """Chip `index` of all."""
         for source in self.sources:
@@ -115,7 +120,8 @@ def open_domains(
         ChosenChips(source, found["source"].sound),
         ChosenChips(target, found["target"].sound),
     )
-    return Domains(*chosen, recipe.paired), found
+    sites = np.array(target.sites)[list(found["target"].sound)]
+    return Domains(*chosen, recipe.paired, tuple(sites.tolist())), found
 
 
 # ------------------------------------------------------------------------------ before any work

@@ -24,11 +24,13 @@ class Domains:
     target: images alone; labels it has are never read.
     paired: chip k of one shows the place of chip k of the other (radar and optical, before and
         after, two sensors). Else places have nothing in common, and both have the same bands.
+    sites: the site that each chip of the target shows, numbers from 0; empty where all are of one.
     """
 
     source: ChipSource
     target: ChipSource
     paired: bool = False
+    sites: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -229,13 +229,13 @@ def test_what_is_of_training_is_refused(floods: Path, more: dict, said: str):
 def test_recipes_are_found_by_name_or_read(floods: Path, tmp_path: Path):
     path = tmp_path / "mine.toml"
     path.write_text(
-        'method = "colour"\n[params]\npooled = true\n'
+        'method = "colour"\n[params]\nmatch = "domain"\n'
         + "".join(
             f'[[{role}]]\nreader = "sen1floods11"\nfolder = "{floods}"\n'
             for role in ("source", "target")
         )
     )
-    assert find_adapt_recipe(str(path)).asked().pooled
+    assert find_adapt_recipe(str(path)).asked().match == "domain"
     with pytest.raises(InputError, match=r"near: adapt-small"):
         find_adapt_recipe("adapt-smal")
     path.write_text("seed = 1\n")

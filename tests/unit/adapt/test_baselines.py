@@ -26,6 +26,7 @@ from geomage.adapt.baselines.spectra import measure_amplitudes, zero_phase_kerne
 from geomage.adapt.baselines.spectrum import radial_mean
 from geomage.adapt.method import Parts
 from geomage.adapt.methods import METHODS
+from geomage.data.splits import ChosenChips
 from geomage.data.translation import Translator, Window, measure_figures, translate_chip
 from geomage.errors import CorruptError, InputError, RunError
 
@@ -36,7 +37,11 @@ PLAIN = {
     "fourier": FourierParams(side=16, beta=0.2),
     "spectrum": SpectrumParams(side=8),
 }
-POOLED = [HistogramParams(pooled=True), ColourParams(pooled=True), SpectrumParams(8, pooled=True)]
+POOLED = [
+    HistogramParams(match="domain"),
+    ColourParams(match="domain"),
+    SpectrumParams(8, match="domain"),
+]
 
 
 def made(name: str, params: object, out: Path, **domains: object) -> Translator:
@@ -126,6 +131,32 @@ def test_styles_draw_and_both_dates_share_one(name: str, tmp_path: Path):
     assert np.array_equal(one, two)
     seen = {translate_chip(translator, chip, style).pixels.tobytes() for style in range(40)}
     assert len(seen) == TARGET.count
+
+
+@pytest.mark.parametrize("params", POOLED, ids=lambda p: type(p).__name__)
+def test_each_site_is_one_look(params: object, tmp_path: Path):
+    """Two sites of a target: two looks, each that of the site as a domain of its own."""
+    name = type(params).__name__.removesuffix("Params").lower()
+    asked = fitting(tmp_path)
+    sited = replace(asked, domains=replace(asked.domains, sites=(4, 4, 7, 4)))
+    parts = BASELINES[name].fit(replace(params, match="site"), sited)
+    chip, translator = SOURCE.chip(0), BASELINES[name].build(parts)
+    seen = {translate_chip(translator, chip, style).pixels.tobytes() for style in range(20)}
+    assert len(seen) == 2
+    alone = ChosenChips(TARGET, (2,))
+    last = BASELINES[name].fit(params, fitting(tmp_path, target=alone))
+    table = next(iter(last.tables))
+    np.testing.assert_array_equal(parts.tables[table][1:], last.tables[table])
+    one = BASELINES[name].fit(replace(params, match="site"), asked)
+    np.testing.assert_array_equal(
+        one.tables[table], BASELINES[name].fit(params, asked).tables[table]
+    )
+
+
+def test_what_is_matched_is_named():
+    for params in (HistogramParams, ColourParams, SpectrumParams):
+        with pytest.raises(InputError, match=r"match = 'sites' \(near: site\) is none of image,"):
+            params(match="sites")
 
 
 @pytest.mark.parametrize("params", POOLED, ids=lambda p: type(p).__name__)

@@ -129,7 +129,7 @@ def test_figures_of_a_large_image_do_not_look_at_its_overviews(tmp_path: Path):
 
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
-    numbers = {"pooled": True, "images": 4, "strength": 1.0}
+    numbers = {"match": "domain", "images": 4, "strength": 1.0}
     rng = np.random.default_rng(2)
     tables = {
         "quantiles": np.sort(rng.random((1, 3, QUANTILES)), axis=2),

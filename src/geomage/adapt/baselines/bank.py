@@ -1,4 +1,4 @@
-"""Target images, each kept as its figures; a style draws one of them."""
+"""Target images, each or many as one kept as their figures; a style draws one of them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,21 @@ from jaxtyping import Float
 
 from geomage.adapt.baselines.domain import Image
 from geomage.data.translation import QUANTILES, Figures, measure_figures
-from geomage.errors import InputError
+from geomage.errors import InputError, near_names
 
-__all__ = ["Weighed", "draw_row", "kept_figures", "pool_figures", "refuse_large", "weigh"]
+__all__ = [
+    "MATCHES",
+    "Weighed",
+    "draw_row",
+    "kept_figures",
+    "pool_figures",
+    "refuse_large",
+    "refuse_match",
+    "weigh",
+]
+
+MATCHES = ("image", "site", "domain")
+"""What an image is matched to: one target image, all images of a site, or all of the target."""
 
 _MOST_VALUES = 10**6
 _PURPOSE = 21  # of draws from a bank
@@ -46,9 +58,27 @@ def weigh(image: Image) -> Weighed:
     return Weighed(measure_figures(image.pixels, image.valid), int(image.valid.sum()))
 
 
-def kept_figures(images: Sequence[Weighed], *, pooled: bool) -> list[Figures]:
-    """Keep images one by one, or all of them as one."""
-    return [pool_figures(images)] if pooled else [image.figures for image in images]
+def refuse_match(method: str, match: str) -> None:
+    """Raise InputError unless `match` is one of `MATCHES`."""
+    if match not in MATCHES:
+        raise InputError(
+            f"adapt, {method}: match = {match!r}{near_names(match, MATCHES)} is none of "
+            f"{', '.join(MATCHES)}"
+        )
+
+
+def kept_figures(images: Sequence[Weighed], sites: Sequence[int], match: str) -> list[Figures]:
+    """Keep images one by one, those of a site as one, or all as one.
+
+    sites: of each image. match: of `MATCHES`.
+    """
+    if match == "image":
+        return [image.figures for image in images]
+    if match == "domain":
+        return [pool_figures(images)]
+    of = np.asarray(sites)
+    groups = (np.flatnonzero(of == site).tolist() for site in np.unique(of))
+    return [pool_figures([images[k] for k in group]) for group in groups]
 
 
 def pool_figures(images: Sequence[Weighed]) -> Figures:

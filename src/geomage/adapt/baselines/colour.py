@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from geomage.adapt.baselines.bank import draw_row, kept_figures, weigh
+from geomage.adapt.baselines.bank import draw_row, kept_figures, refuse_match, weigh
 from geomage.adapt.baselines.domain import gather
 from geomage.adapt.method import Fitting, Parts
 from geomage.data.limits import CHANCE, refuse_outside
@@ -76,14 +76,16 @@ class ColourParams:
 
     map: str = "monge-kantorovich"
     """Of `MAPS`."""
-    pooled: bool = False
-    """Match the whole target domain; else one target image, drawn by style."""
+    match: str = "image"
+    """Of `bank.MATCHES`: one target image, or all images of a site (a [[target]] of the recipe) as
+    one, either drawn by style; or the whole target domain."""
     images: int = 64
-    """Target chips that are measured."""
+    """Target chips that are measured; of each site, where sites are matched."""
     strength: float = 1.0
     """Share of the way, 0 (the source) to 1 (the target's colours)."""
 
     def __post_init__(self) -> None:
+        refuse_match("colour", self.match)
         refuse_outside("adapt, colour", vars(self), {"images": (1, 4096), "strength": CHANCE})
         if self.map not in MAPS:
             raise InputError(
@@ -155,8 +157,8 @@ class Colour:
 
 def fit_colour(params: ColourParams, fitting: Fitting) -> Parts:
     """Measure target images."""
-    gathered = gather(fitting, params.images, weigh)
-    bank = ColourBank.of_figures(kept_figures(gathered.found, pooled=params.pooled))
+    gathered = gather(fitting, params.images, weigh, by_site=params.match == "site")
+    bank = ColourBank.of_figures(kept_figures(gathered.found, gathered.sites, params.match))
     return Parts(gathered.card("colour"), bank.tables(), {}, asdict(params))
 
 

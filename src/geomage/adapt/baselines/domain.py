@@ -10,8 +10,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from geomage import __version__
-from geomage.adapt.method import Fitting
+from geomage.adapt.method import Domains, Fitting
 from geomage.data.chip import Channel, Chip, ChipSource
+from geomage.data.splits import ChosenChips
 from geomage.data.translation import TranslatorCard
 from geomage.errors import CorruptError, InputError, RunError
 
@@ -40,12 +41,14 @@ class Gathered(Generic[_T]):
     channels, made: bands of the source and of the target.
     gsd_m: least and greatest of the images that were read, metres.
     found: of each image.
+    sites: that each image shows.
     """
 
     channels: tuple[Channel, ...]
     made: tuple[Channel, ...]
     gsd_m: tuple[float, float]
     found: list[_T]
+    sites: list[int]
 
     def card(self, method: str, halo_px: int = 0, stride_px: int = 1) -> TranslatorCard:
         """Of a translator made from it."""
@@ -53,20 +56,37 @@ class Gathered(Generic[_T]):
         return TranslatorCard(method, method, *bands, gsd, halo_px, stride_px, version=__version__)
 
 
-def gather(fitting: Fitting, most: int, measure: Callable[[Image], _T]) -> Gathered[_T]:
+def gather(
+    fitting: Fitting, most: int, measure: Callable[[Image], _T], *, by_site: bool = False
+) -> Gathered[_T]:
     """Measure up to `most` chips of the target; of the source the first is looked at.
+
+    by_site: up to `most` of each site.
 
     Raises:
         InputError: a domain without usable images, or bands that differ.
     """
     first = next(images_of(fitting.domains.source, 1, [fitting.seed, _SOURCE], "source"))
-    gsd, made, found = {first.gsd_m}, first.channels, []
-    for image in images_of(fitting.domains.target, most, [fitting.seed, _TARGET], "target"):
-        _refuse_bands(first.channels, image.channels)
-        gsd.add(image.gsd_m)
-        made = image.channels
-        found.append(measure(image))
-    return Gathered(first.channels, made, (min(gsd), max(gsd)), found)
+    gsd, made, found, sites = {first.gsd_m}, first.channels, [], []
+    for site, chips in _target_sites(fitting.domains, by_site=by_site):
+        for image in images_of(chips, most, [fitting.seed, _TARGET], "target"):
+            _refuse_bands(first.channels, image.channels)
+            gsd.add(image.gsd_m)
+            made = image.channels
+            found.append(measure(image))
+            sites.append(site)
+    return Gathered(first.channels, made, (min(gsd), max(gsd)), found, sites)
+
+
+def _target_sites(domains: Domains, *, by_site: bool) -> Iterator[tuple[int, ChipSource]]:
+    """Number and chips of each site; without sites all are of the first."""
+    if not (by_site and domains.sites):
+        yield 0, domains.target
+        return
+    of = np.array(domains.sites)
+    for site in np.unique(of).tolist():
+        chips = tuple(np.flatnonzero(of == site).tolist())
+        yield site, ChosenChips(domains.target, chips)
 
 
 def measure_source(fitting: Fitting, most: int, measure: Callable[[Image], _T]) -> list[_T]:

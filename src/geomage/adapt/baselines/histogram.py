@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from jaxtyping import Float
 
-from geomage.adapt.baselines.bank import draw_row, kept_figures, refuse_large, weigh
+from geomage.adapt.baselines.bank import draw_row, kept_figures, refuse_large, refuse_match, weigh
 from geomage.adapt.baselines.domain import gather
 from geomage.adapt.method import Fitting, Parts
 from geomage.data.limits import CHANCE, refuse_outside
@@ -34,14 +34,16 @@ _DIGITS = 6  # of a quantile: a file of them is read by people, too
 class HistogramParams:
     """Histogram matching."""
 
-    pooled: bool = False
-    """Match the whole target domain; else one target image, drawn by style."""
+    match: str = "image"
+    """Of `bank.MATCHES`: one target image, or all images of a site (a [[target]] of the recipe) as
+    one, either drawn by style; or the whole target domain."""
     images: int = 64
-    """Target chips that are measured."""
+    """Target chips that are measured; of each site, where sites are matched."""
     strength: float = 1.0
     """Share of the way, 0 (the source) to 1 (the target's histogram)."""
 
     def __post_init__(self) -> None:
+        refuse_match("histogram", self.match)
         refuse_outside("adapt, histogram", vars(self), {"images": (1, 4096), "strength": CHANCE})
 
 
@@ -82,8 +84,8 @@ class Histogram:
 
 def fit_histogram(params: HistogramParams, fitting: Fitting) -> Parts:
     """Measure target images."""
-    gathered = gather(fitting, params.images, weigh)
-    kept = kept_figures(gathered.found, pooled=params.pooled)
+    gathered = gather(fitting, params.images, weigh, by_site=params.match == "site")
+    kept = kept_figures(gathered.found, gathered.sites, params.match)
     quantiles = np.stack([figures.quantiles for figures in kept]).round(_DIGITS)
     refuse_large({"quantiles": quantiles})
     return Parts(gathered.card("histogram"), {"quantiles": quantiles}, {}, asdict(params))

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from geomage.adapt.baselines.bank import Weighed, kept_figures, pool_figures, weigh
+from geomage.adapt.baselines.bank import Weighed, kept_figures, pool_figures, refuse_match, weigh
 from geomage.adapt.baselines.colour import ColourBank, Colours, match_colours
 from geomage.adapt.baselines.domain import Image, gather, measure_source
 from geomage.adapt.baselines.spectra import (
@@ -44,12 +44,14 @@ class SpectrumParams:
     """Of the squares spectra are measured in, pixels, even; twice the reach of the kernel."""
     bound: float = 2.0
     """Largest gain, and largest loss, of a frequency."""
-    pooled: bool = False
-    """Colours of the whole target domain; else of one target image, drawn by style."""
+    match: str = "image"
+    """Whose colours, of `bank.MATCHES`: of one target image, or of all images of a site (a
+    [[target]] of the recipe) as one, either drawn by style; or of the whole target domain."""
     images: int = 64
     """Chips of either domain that are measured."""
 
     def __post_init__(self) -> None:
+        refuse_match("spectrum", self.match)
         limits = {"side": (4, 256), "bound": (1.0, 100.0), "images": (1, 4096)}
         refuse_outside("adapt, spectrum", vars(self), limits)
         if self.side % 2:
@@ -94,14 +96,16 @@ class Spectral:
 
 def fit_spectrum(params: SpectrumParams, fitting: Fitting) -> Parts:
     """Measure both domains, the source in the target's colours."""
-    gathered = gather(fitting, params.images, partial(_measure, side=params.side))
+    gathered = gather(
+        fitting, params.images, partial(_measure, side=params.side), by_site=params.match == "site"
+    )
     colours = [one.weighed for one in gathered.found]
     pooled = pool_figures(colours)
     whole = Colours(pooled.mean, pooled.covariance)
     recoloured = partial(_recoloured, whole=whole, side=params.side)
     source = _domain(measure_source(fitting, params.images, recoloured))
     gains = _gains(source, _domain([one.amplitudes for one in gathered.found]), params.bound)
-    tables = ColourBank.of_figures(kept_figures(colours, pooled=params.pooled)).tables()
+    tables = ColourBank.of_figures(kept_figures(colours, gathered.sites, params.match)).tables()
     tables |= {"kernels": zero_phase_kernel(gains)}
     return Parts(gathered.card("spectrum", params.side // 2 - 1), tables, {}, asdict(params))
 
