@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -19,8 +19,10 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from geomage.adapt.alignment import drifts, edge_counts, find_edges, near_borders
+from geomage.adapt.baselines.domain import LEAST_VALID, Image
 from geomage.adapt.distances import Distance, frechet_distance, kernel_distance, layer_distance
 from geomage.adapt.segmenter import Segmenter
+from geomage.adapt.style_statistics import STYLE_SIDE, energy_distance, measure_style
 from geomage.data.chip import UNKNOWN, Chip, ChipSource
 from geomage.data.limits import refuse_outside
 from geomage.data.translation import TranslatedChips, Translator
@@ -35,6 +37,8 @@ __all__ = [
     "Features",
     "Instruments",
     "measure_faithfulness",
+    "read_faithfulness",
+    "sum_up",
     "write_faithfulness",
 ]
 
@@ -117,6 +121,11 @@ class Faithfulness:
     """The 95th percentile of it."""
     unmatched: float | None = None
     """Share of blocks that could not be found again, of those that are found in themselves."""
+    style: float | None = None
+    """Energy distance of the style of translations to that of the target: light, colour, sharpness,
+    shadow (`geomage.adapt.style_statistics`); to be compared with the next one alone."""
+    style_untranslated: float | None = None
+    """The same of the source: what there was to gain. None for other bands."""
     perceptual: float | None = None
     """Mean distance of source and translation in the encoder's layers, 0..4."""
     kid: Distance | None = None
@@ -150,6 +159,7 @@ class _Tally:
     still: list[np.ndarray] = field(default_factory=list)
     layers: list[float] = field(default_factory=list)
     vectors: list[list[np.ndarray]] = field(default_factory=lambda: [[], []])
+    styles: list[list[np.ndarray]] = field(default_factory=lambda: [[], []])
 
 
 def measure_faithfulness(
@@ -186,6 +196,7 @@ def measure_faithfulness(
         tally.chips,
         tally.seconds / (tally.pixels / 1e6),
         **_places(tally),
+        **_styles(tally, target, params),
         **({} if instruments.segmenter is None else _masks(tally)),
         **(
             {}
@@ -207,6 +218,8 @@ def _add(
     tally.chips += 1
     tally.pixels += int(before.valid.size) * before.pixels.shape[0]
     _add_places(tally, before, after, params)
+    for kept, chip in zip(tally.styles, (before, after), strict=True):
+        kept.extend(_style_rows(chip))
     if by.segmenter is not None:
         _add_masks(tally, before, by.segmenter(before), by.segmenter(after), params.positive)
     if by.features is not None:
@@ -268,6 +281,28 @@ def write_faithfulness(found: Faithfulness, folder: Path) -> Path:
     return part.replace(file)
 
 
+def read_faithfulness(folder: Path) -> dict[str, Any]:
+    """What `write_faithfulness` wrote."""
+    found: dict[str, Any] = json.loads((folder / FAITHFULNESS).read_text("utf-8"))
+    return found
+
+
+def sum_up(facts: Mapping[str, Any]) -> str:
+    """What a person should know before a label is kept, of `read_faithfulness`, in one line."""
+    told = [
+        f"{what} {facts[name]:.2f}"
+        for what, name in (("edges", "edge_f1"), ("building masks", "mask_consistency"))
+        if facts[name] is not None
+    ]
+    for what, before, after in (
+        ("IoU with labels", "label_iou_before", "label_iou_after"),
+        ("style from the target", "style_untranslated", "style"),
+    ):
+        if facts[before] is not None and facts[after] is not None:
+            told.append(f"{what} {facts[before]:.2f} -> {facts[after]:.2f}")
+    return ", ".join(told)
+
+
 # ------------------------------------------------------------------------------ figures
 
 _Table = dict[str, Any]
@@ -293,6 +328,27 @@ def _edge_f1(said: BinaryCounts, kept: BinaryCounts) -> float | None:
     if np.isnan(p + r):
         return None
     return 2 * p * r / (p + r) if p + r else 0.0
+
+
+def _styles(tally: _Tally, target: ChipSource, params: FaithfulnessParams) -> _Table:
+    """How far the style of the target is, before and after; nothing of chips that are too small."""
+    spread = _spread(len(target.names), params.target_chips)
+    wanted = [row for k in spread for row in _style_rows(target.chip(k))]
+    source, made = tally.styles
+    if not (wanted and made):
+        return {}
+    there, same = np.stack(wanted), len(source[0]) == len(wanted[0])
+    return {
+        "style": energy_distance(np.stack(made), there),
+        "style_untranslated": energy_distance(np.stack(source), there) if same else None,
+    }
+
+
+def _style_rows(chip: Chip) -> list[Float[np.ndarray, " statistic"]]:
+    """Style of the first date, if the chip is large enough and holds enough."""
+    if min(chip.valid.shape) < STYLE_SIDE or chip.valid.mean() < LEAST_VALID:
+        return []
+    return [measure_style(Image(chip.pixels[0], chip.valid, chip.gsd_m, chip.channels))]
 
 
 def _masks(tally: _Tally) -> _Table:

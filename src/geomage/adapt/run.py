@@ -70,6 +70,7 @@ def make_translator(
     picture = paths.pictures / "translated.png"
     if all(path.exists() for path in (out / TRANSLATOR, out / FAITHFULNESS, picture)):
         open_translator(out)  # what was damaged since is told, not handed on
+        say(f"note: {out} holds the finished run of this recipe: nothing was learnt anew")
         return out / TRANSLATOR
     method, asked = methods.METHODS[recipe.method], recipe.asked()
     domains, found = open_domains(

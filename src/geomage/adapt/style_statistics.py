@@ -19,6 +19,7 @@ from geomage.data.chip import Channel, ChipSource
 from geomage.errors import InputError
 
 __all__ = [
+    "STYLE_SIDE",
     "StyleStatistics",
     "energy_distance",
     "measure_style",
@@ -26,7 +27,8 @@ __all__ = [
     "survey_style",
 ]
 
-_SIDE = 32  # of the squares spectra are measured in, pixels
+STYLE_SIDE = 32
+"""Of the squares spectra are measured in, and of the smallest image with a style, pixels."""
 _FLOOR = 1e-3  # reflectance
 _DARK = 0.5  # of the median: what is darker is called shadow
 _CLIP = 0.999  # of a correlation
@@ -79,8 +81,8 @@ def _fisher(a: np.ndarray, b: np.ndarray) -> float:
 
 def _slope(image: Image) -> float:
     """Of the first row and column of the half spectrum, harmonics 2 to a third of the side."""
-    amplitudes = measure_amplitudes(image, _SIDE).mean(axis=0)
-    harmonics = np.arange(2, _SIDE // 3)
+    amplitudes = measure_amplitudes(image, STYLE_SIDE).mean(axis=0)
+    harmonics = np.arange(2, STYLE_SIDE // 3)
     level = np.log(np.maximum((amplitudes[0, harmonics] + amplitudes[harmonics, 0]) / 2, 1e-9))
     return float(np.polyfit(np.log(harmonics), level, 1)[0])
 

@@ -47,6 +47,7 @@ def adapt(
     Ends with RUN/translator.json, for `geomage translate` and for sources of `geomage train`.
     Methods with a network need the extra [train].
     """
+    from geomage.adapt.faithfulness import read_faithfulness, sum_up
     from geomage.adapt.recipe import find_adapt_recipe
     from geomage.adapt.run import make_translator
     from geomage.geo import refuse_unwritable
@@ -54,7 +55,9 @@ def adapt(
     for folder in filter(None, (out, pool)):
         refuse_unwritable(folder.absolute())
     file = make_translator(find_adapt_recipe(recipe), out, jobs=jobs, pool=pool, say=say)
-    done(f"A translator: {file}", {"out": out, "translator": file}, as_json=as_json)
+    kept = read_faithfulness(out)
+    told = {"out": out, "translator": file, "faithfulness": kept}
+    done(f"A translator: {file}\nWhat it keeps: {sum_up(kept)}", told, as_json=as_json)
 
 
 @verbs.command(

@@ -66,6 +66,12 @@ class Told:
         return np.where(window.valid, self.change(window.pixels), 0).astype(np.float32)
 
 
+def chip_corner(chip: Chip, side: int) -> Chip:
+    corner = np.s_[..., :side, :side]
+    cut = (array[corner] for array in (chip.pixels, chip.valid, chip.labels))
+    return replace(chip, **dict(zip(("pixels", "valid", "labels"), cut, strict=True)))
+
+
 def moved(by: float):
     return lambda image: ndimage.shift(image, (0, 0, by), order=3, mode="mirror")
 
@@ -137,6 +143,33 @@ def test_noise_is_nothing_that_moved_but_nothing_is_found_again():
     assert found.unmatched > 0.9
     assert found.mask_consistency < 0.5
     assert found.edge_f1 < 0.6
+
+
+def test_style_comes_nearer_to_the_target_or_stays():
+    """A target in other colours: identity stays as far as it was, its own map comes near."""
+    there = Scenes(tuple(replace(c, pixels=recoloured(c.pixels[0])[None]) for c in Scenes().chips))
+    same, nearer = (
+        measure_faithfulness(Told(how), Scenes(), there, FaithfulnessParams(), Instruments())
+        for how in (lambda image: image, recoloured)
+    )
+    assert same.style == same.style_untranslated == nearer.style_untranslated
+    assert same.style > 1
+    assert nearer.style == pytest.approx(0, abs=1e-4)
+
+
+def test_small_chips_and_other_bands_have_no_style():
+    small = Scenes((scene(0, 64), scene(1, 64)))
+    tiny = Scenes(tuple(chip_corner(chip, 31) for chip in small.chips))
+    asked = FaithfulnessParams()
+    found = measure_faithfulness(Told(recoloured), small, tiny, asked, Instruments())
+    assert found.style is found.style_untranslated is None
+    grey = Scenes(tuple(replace(c, pixels=c.pixels[:, :1], channels=RGB[:1]) for c in small.chips))
+    one = replace(CARD, made=RGB[:1])
+    found = measure_faithfulness(
+        Told(lambda image: image[:1], one), small, grey, asked, Instruments()
+    )
+    assert found.style == pytest.approx(0, abs=1e-6)
+    assert found.style_untranslated is None
 
 
 def test_without_labels_all_edges_count():
