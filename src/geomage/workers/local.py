@@ -13,6 +13,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from threading import Thread
@@ -99,10 +100,10 @@ class _Crew:
         """Start a worker on a key."""
         context = multiprocessing.get_context("forkserver")  # imports once, forks many
         context.set_forkserver_preload([type(self.task).__module__])
+        _start_server(self.threads)
         ours, theirs = context.Pipe()
         process = context.Process(target=_work, args=(self.task, self.threads, theirs), daemon=True)
-        with threads_of_children(self.threads):  # read by the first hire, which starts the server
-            process.start()
+        process.start()
         theirs.close()
         worker = _Worker(process, ours, key)
         self.busy.append(worker)
@@ -154,6 +155,17 @@ class _Crew:
             worker.process.join()
             worker.pipe.close()
         self.busy.clear()
+
+
+def _start_server(threads: int) -> None:
+    """Start what forks workers, if it does not run yet; while it imports it hears no Ctrl-C."""
+    resource_tracker.ensure_running()  # else the server would, and unblock the signal
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # the server inherits it
+    try:
+        with threads_of_children(threads):
+            forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _work(task: Task, threads: int, pipe: Connection) -> None:
