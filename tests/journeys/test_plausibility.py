@@ -73,7 +73,13 @@ def test_noise_is_foreign_and_leaves_with_three(geomage, images, tmp_path):
     assert answer.facts["too_far_share"] == 1
     assert "25 of 25 cells are too far" in answer.err
     with rasterio.open(tmp_path / "n.tif") as raster:
-        assert (raster.read(1) > 0.99).all()
+        assert (raster.read(1) == 1).all()
+
+
+def test_ones_are_the_cells_that_are_too_far(geomage, images, tmp_path):
+    answer = geomage("plausibility", images["half"], "-o", tmp_path / "h.tif", "--json")
+    with rasterio.open(tmp_path / "h.tif") as raster:
+        assert 0 < (raster.read(1) == 1).sum() == answer.facts["too_far"] < 25
 
 
 def test_cells_of_which_nothing_is_seen_are_not_judged(geomage, tmp_path):

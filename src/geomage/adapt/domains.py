@@ -26,6 +26,7 @@ __all__ = ["LEAST_SEEN", "DomainSurvey", "JoinedChips", "open_domains"]
 
 LEAST_SEEN = 0.5
 """Share of a chip that must hold data; what comes from less is mostly edge."""
+_ALIKE = 0.05  # of a GSD
 _FEWEST = 2  # chips of a domain: one image has no neighbour to tell its content from its look
 
 
@@ -116,6 +117,7 @@ def open_domains(
     for role, survey in found.items():
         _tell(role, survey, say)
         _refuse_few(role, survey)
+    _tell_sizes(found["source"].gsd_m, found["target"].gsd_m, say)
     chosen = (
         ChosenChips(source, found["source"].sound),
         ChosenChips(target, found["target"].sound),
@@ -235,6 +237,21 @@ def _tell(role: str, survey: DomainSurvey, say: Callable[[str], None]) -> None:
         say(f"note: {role}: {len(survey.empty)} chips hold data in less than half, left out")
     if survey.unreadable:
         say(f"note: {role}: {len(survey.unreadable)} chips cannot be read, left out")
+
+
+def _tell_sizes(
+    source: tuple[float, float], target: tuple[float, float], say: Callable[[str], None]
+) -> None:
+    """Say where houses of one domain are larger, in pixels, than those of the other."""
+    if target[1] < source[0] * (1 - _ALIKE) or target[0] > source[1] * (1 + _ALIKE):
+        say(
+            f"note: pixels of the source are {_span(source)} m, of the target {_span(target)} m: "
+            "things differ in size, bring both to one GSD"
+        )
+
+
+def _span(gsd_m: tuple[float, float]) -> str:
+    return " to ".join(dict.fromkeys(f"{one:.3g}" for one in gsd_m))
 
 
 def _refuse_few(role: str, survey: DomainSurvey) -> None:

@@ -100,13 +100,12 @@ def _fit(method: Method, asked: Any, fitting: Fitting) -> Parts:
 
 def _named(parts: Parts, recipe: AdaptRecipe, source: DomainSurvey) -> Parts:
     """What the run knows of a translator: its name, and every GSD of the domain it is for."""
-    least, most = parts.card.gsd_m
     card = replace(
         parts.card,
         name=recipe.name,
         version=__version__,
         stretched=recipe.stretched,
-        gsd_m=(min(least, source.gsd_m[0]), max(most, source.gsd_m[1])),
+        gsd_m=source.gsd_m,
     )
     return parts._replace(card=card)
 

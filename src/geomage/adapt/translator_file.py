@@ -150,6 +150,8 @@ def translator_path(path: Path | str) -> Path:
     if not file.is_file():
         unfinished = given.is_dir() and (given / "recipe.json").exists()
         more = ", its run is not finished: run geomage adapt again" if unfinished else ""
+        if not given.exists():
+            raise ModelError(f"{path} is not there; give a run folder of geomage adapt")
         raise ModelError(
             f"{path}: no translator there ({TRANSLATOR}){more or '; give a run of geomage adapt'}"
         )

@@ -118,7 +118,8 @@ def _value(hint: Any, value: Any, where: str) -> Any:
 
 def _numbers(hint: Any, value: Any, where: str) -> tuple[Any, ...]:
     if not isinstance(value, list):
-        raise InputError(f"{where}: expected a list, got {value!r}")
+        mend = ": a table of a list has two brackets, [[…]]" if isinstance(value, dict) else ""
+        raise InputError(f"{where}: expected a list, got {value!r}{mend}")
     if Ellipsis not in hint.__args__ and len(value) != len(hint.__args__):
         raise InputError(f"{where}: expected {len(hint.__args__)} numbers, got {value!r}")
     return tuple(_value(hint.__args__[0], v, where) for v in value)

@@ -77,7 +77,7 @@ class TranslatorCard:
     method: a name of `geomage.adapt.METHODS`.
     channels: bands it takes, in order.
     made: bands it gives, in order; `channels` where domains have the same.
-    gsd_m: least and greatest GSD it has learnt, metres.
+    gsd_m: least and greatest GSD of the source that it has learnt, metres.
     halo_px: how far beyond a pixel its answer looks; 0 for a function of the pixel.
     stride_px: rows and columns of windows are multiples of it.
     classes: of the label map that it is told, where it is told one; else empty.

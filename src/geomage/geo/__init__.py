@@ -15,6 +15,7 @@ from geomage.geo.blocks import (
 )
 from geomage.geo.cog import mosaic_to_cog, raster_to_cog, write_cog
 from geomage.geo.folder import (
+    RASTER_ENDINGS,
     fresh_folder,
     refuse_file,
     refuse_output,
@@ -54,6 +55,7 @@ from geomage.geo.vectors import growing_vectors, read_vectors, write_vectors
 __all__ = [
     "BLOCK_CACHE",
     "MEMORY",
+    "RASTER_ENDINGS",
     "Dress",
     "Raster",
     "RasterFacts",

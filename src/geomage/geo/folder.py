@@ -11,6 +11,8 @@ from pathlib import Path
 from geomage.errors import OutputError
 from geomage.geo.scratch import Scratch, hidden_path, hold, sweep
 
+RASTER_ENDINGS = (".tif", ".tiff")
+"""Of the rasters we write."""
 _NO_LETTERS = ("Cc", "Cs", "Zl", "Zp")  # controls, bytes that are no UTF-8, ends of lines
 
 
@@ -49,9 +51,14 @@ def refuse_output(path: Path | str, *, overwrite: bool) -> None:
     refuse_unwritable(target.parent, target.name)
 
 
-def refuse_file(path: Path | str, *, overwrite: bool) -> None:
-    """Raise OutputError, before any work, when one file cannot be written at `path`."""
+def refuse_file(path: Path | str, *, overwrite: bool, endings: tuple[str, ...] = ()) -> None:
+    """Raise OutputError, before any work, when one file cannot be written at `path`.
+
+    endings: the name must have one of them, where any are given.
+    """
     target = _within_reach(path)
+    if endings and target.suffix.lower() not in endings:
+        raise OutputError(f"{target}: choose a name that ends in {endings[0]}")
     if target.is_dir():
         raise OutputError(f"{target} is a folder; name the file to write")
     if target.exists() and not target.is_file():  # a device or a pipe would be replaced

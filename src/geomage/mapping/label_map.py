@@ -18,6 +18,7 @@ from geomage.data.twins import COVERS
 from geomage.errors import InputError
 from geomage.geo import RasterFacts, check_raster, decoding, open_raster
 from geomage.mapping.picture import file_stamp, refuse_restamped, same_pixels
+from geomage.mapping.plan import crs_name
 
 __all__ = ["LabelMap", "look_at_labels"]
 
@@ -100,4 +101,4 @@ def _same_grid(one: RasterFacts, other: RasterFacts) -> bool:
 
 def _words(facts: RasterFacts) -> str:
     (rows, columns), affine = facts.shape, facts.box.affine
-    return f"{columns} x {rows} px from {affine.c:.10g}, {affine.f:.10g} in {facts.box.crs}"
+    return f"{columns} x {rows} px from {affine.c:.10g}, {affine.f:.10g} in {crs_name(facts.box)}"

@@ -117,7 +117,7 @@ def _rgb(facts: RasterFacts) -> tuple[int, int, int]:
 
 def _expand(facts: RasterFacts) -> str:
     """Advice for an image of one band, whose colours may stand in a palette."""
-    if facts.count > 2:
+    if facts.count > 1:
         return ""
     return (
         f"; a palette becomes three bands by gdal_translate -expand rgb {facts.path.name} rgb.tif"

@@ -12,6 +12,7 @@ import numpy as np
 from geomage import __version__
 from geomage.errors import InputError, OutputError
 from geomage.geo import (
+    RASTER_ENDINGS,
     Dress,
     TileStore,
     Tiling,
@@ -41,6 +42,7 @@ from geomage.workers import Workers, give_back, makers, open_workers
 __all__ = ["PlausibilityJob", "Plausible", "map_plausibility"]
 
 _RUN = 4  # tiles a task
+_BELOW_1 = np.nextafter(np.float32(1), np.float32(0))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +82,7 @@ def map_plausibility(
     """Judge an image of any size, tile by tile as a map is made.
 
     The raster is float32, a pixel a cell: the share of the training domain that is less foreign,
-    0..1, and -1 where too little is seen.
+    0..1, 1 where it is too far and nowhere else, and -1 where too little is seen.
 
     Raises:
         InputError: the image cannot be read, is too coarse, or is smaller than what is looked at.
@@ -89,7 +91,7 @@ def map_plausibility(
         RunError: workers were lost again and again.
     """
     detector = load_detector(job.detector)
-    refuse_file(job.out, overwrite=job.overwrite)
+    refuse_file(job.out, overwrite=job.overwrite, endings=RASTER_ENDINGS)
     if true_path(job.out) == true_path(job.image):
         raise OutputError(f"-o {job.out} is the input; choose another output")
     refuse_gsd(job.gsd)
@@ -137,8 +139,7 @@ def _delivered(
     seen: list[np.ndarray] = []
     for key in scores.tiling:
         found = scores.read_tile(key)
-        share = np.where(found == UNSEEN, UNSEEN, card.calibration.share(found))
-        shares.write(key, share.astype("float32"))
+        shares.write(key, _shares(card, found))
         seen.append(found[found != UNSEEN])
     known = np.concatenate(seen)
     if not known.size:
@@ -146,10 +147,18 @@ def _delivered(
             f"{job.image}: too little is seen to judge it; the detector {card.name} looks at "
             f"cells of {card.cell_px} px and those beside them"
         )
-    tags = {"unit": "share of the training domain that is less foreign", "detector": card.name}
+    unit = "share of the training domain that is less foreign; 1: too far; -1: not judged"
+    tags = {"unit": unit, "detector": card.name}
     dress = Dress("plausibility", nodata=UNSEEN, tags=tags)
     mosaic_to_cog(shares, job.out, 0, dress, classes=False)
     return Plausible(job.out, known.size, int((known >= card.limit).sum()), _facts(card, known))
+
+
+def _shares(card: DetectorCard, scores: np.ndarray) -> np.ndarray:
+    """Share of the domain that is less foreign: 1 where too far, and nowhere else."""
+    below = np.minimum(card.calibration.share(scores), _BELOW_1)
+    shares = np.where(scores >= card.limit, np.float32(1), below)
+    return np.where(scores == UNSEEN, UNSEEN, shares).astype("float32")
 
 
 def _facts(card: DetectorCard, known: np.ndarray) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from geomage.data.translation import OpenedTranslator, TranslatorCard
 from geomage.errors import BudgetError, InputError, OutputError
 from geomage.geo import (
     MEMORY,
+    RASTER_ENDINGS,
     Dress,
     TileStore,
     Tiling,
@@ -156,7 +157,7 @@ def _refuse_output(job: TranslateJob) -> None:
     for path in filter(None, (job.image, job.labels)):
         if true_path(job.out) == true_path(path):
             raise OutputError(f"the output {job.out} is the input {path}; choose another output")
-    refuse_file(job.out, overwrite=job.overwrite)
+    refuse_file(job.out, overwrite=job.overwrite, endings=RASTER_ENDINGS)
 
 
 def _refuse_numbers(job: TranslateJob) -> None:

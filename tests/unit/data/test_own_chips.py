@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import dataset_folders as made
 from geomage.data.chip import UNKNOWN
@@ -26,6 +27,48 @@ def test_bands_values_and_units_are_as_described(tmp_path):
     assert chip.labels[0].tolist() == [UNKNOWN, 0, 0, 0, 1, 1, 1, 1]
     assert (chip.labels[-1] == UNKNOWN).all()
     assert source.chip(2).labels is None
+
+
+def colours(folder, more=""):
+    folder.mkdir(exist_ok=True)
+    (folder / "chips.toml").write_text('bands = ["red", "green", "blue"]\ngsd = 0.5\n' + more)
+    return folder
+
+
+def test_black_counts_are_no_data_where_nothing_says_so(tmp_path):
+    """As `geomage translate` and `geomage map` take them."""
+    counts = np.full((3, 8, 8), 90, np.uint8)
+    counts[:, :, :5] = 0
+    counts[0, :, 5] = 0  # red alone
+    made.tif(colours(tmp_path / "a") / "images/one.tif", counts)
+    assert chips(tmp_path / "a").chip(0).valid[0].tolist() == [False] * 5 + [True] * 3
+    made.tif(colours(tmp_path / "b", "nodata = 7.0\n") / "images/one.tif", counts)
+    assert chips(tmp_path / "b").chip(0).valid.all()
+    made.tif(colours(tmp_path / "c") / "images/one.tif", counts.astype(np.float32))
+    assert chips(tmp_path / "c").chip(0).valid.all()
+
+
+def test_alpha_is_the_mask(tmp_path):
+    counts = np.full((4, 8, 8), 90, np.uint8)
+    counts[:3, 0] = 0
+    counts[3] = 255
+    counts[3, :, :2] = 0
+    folder = colours(tmp_path / "a")
+    (folder / "images").mkdir()
+    Image.fromarray(np.moveaxis(counts, 0, -1), "RGBA").save(folder / "images/one.png")
+    chip = chips(folder).chip(0)
+    assert chip.pixels.shape == (1, 3, 8, 8)
+    assert not chip.valid[:, :2].any()
+    assert chip.valid[:, 2:].all()
+    made.tif(folder / "images/two.tif", counts, photometric="minisblack", alpha="no")
+    with pytest.raises(InputError, match="has 4 bands, this dataset has 3"):
+        chips(folder).chip(1)
+
+
+def test_a_folder_without_description_is_told_to_write_one(tmp_path):
+    (tmp_path / "images").mkdir()
+    with pytest.raises(InputError, match=r"holds no chips\.toml.*write one"):
+        chips(tmp_path)
 
 
 def test_parts_are_those_of_the_lists(tmp_path):

@@ -34,7 +34,6 @@ from geomage.data.readers.files import (
     read_labels,
     read_list,
     refuse_empty,
-    refuse_missing,
     refuse_split,
 )
 from geomage.data.tables import build, read_table
@@ -73,7 +72,8 @@ class Described:
     offset: float = 0.0
     """Added to counts times scale, reflectance: -0.1 of Sentinel-2 since 2022."""
     nodata: float | None = None
-    """Value of pixels without data, beside the one that a file names."""
+    """Value of pixels without data, beside the one that a file names; an alpha band says the same,
+    and where nothing does, whole numbers that are 0 in all bands hold no data."""
     gsd: float = 0.0
     """Metres a pixel, for files without a CRS."""
     classes: tuple[str, ...] = ()
@@ -151,7 +151,11 @@ def chips(folder: Path, split: str = "all", product: str = "") -> FileChips:
     """
     refuse_split(product, ("",))
     found = find_folder(folder, *(names[0] for names in _DATES)).parent
-    refuse_missing((found / _FILE,))
+    if not (found / _FILE).is_file():
+        raise InputError(
+            f"{found} holds no {_FILE}, which says what its files mean: write one, for photos "
+            '`bands = ["red", "green", "blue"]` (docs/learning.md)'
+        )
     said: Described = build(Described, read_table(found / _FILE), str(found / _FILE))
     files = refuse_empty(_files(found, said), found, "images/NAME.tif")
     return FileChips(said.classes, _of_part(files, found, split), partial(_read, said=said))
@@ -215,7 +219,7 @@ def _of_part(files: tuple[ChipFiles, ...], root: Path, split: str) -> tuple[Chip
 
 
 def _read(files: ChipFiles, said: Described) -> Chip:
-    rasters = [read_image(path, len(said.bands)) for path in files.images]
+    rasters = [read_image(path, len(said.bands), alpha=True) for path in files.images]
     dates = [_measured(r, said, p) for r, p in zip(rasters, files.images, strict=True)]
     gsd = gsd_of(rasters[0], said.gsd)
     if not gsd > 0:
@@ -226,16 +230,25 @@ def _read(files: ChipFiles, said: Described) -> Chip:
 
 def _measured(raster: Raster, said: Described, path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Reflectance, or what a network takes for decibels; and where there are data."""
-    values = raster.values
-    good = raster.valid() & np.isfinite(values).all(axis=0)
-    if said.nodata is not None:
-        good &= (values != said.nodata).all(axis=0)
+    values = raster.values[: len(said.bands)]
+    good = raster.valid() & np.isfinite(values).all(axis=0) & _seen(raster, said)
     radar = np.array([name in RADAR for name in said.bands])
     scale = 1.0 if radar.all() else _scale(values.dtype, said, path)
     counts = np.where(good, values, 0).astype(np.float32)
     shares = counts * np.float32(scale) + np.float32(said.offset)
     seen = np.where(radar[:, None, None], radar_share(counts), shares)
     return np.where(good, seen, 0).astype(np.float32), good
+
+
+def _seen(raster: Raster, said: Described) -> np.ndarray:
+    """Where data are by alpha, or by the value of `chips.toml`; else not where counts are all 0."""
+    values, alpha = np.split(raster.values, [len(said.bands)])
+    if len(alpha):
+        return np.asarray(alpha[0] != 0)
+    if said.nodata is not None:
+        return np.asarray((values != said.nodata).all(axis=0))
+    told = raster.nodata is not None or values.dtype.kind == "f"
+    return np.asarray(told | values.any(axis=0))
 
 
 def _scale(dtype: np.dtype, said: Described, path: Path) -> float:

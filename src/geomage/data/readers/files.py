@@ -76,8 +76,13 @@ class FileChips:
         return self.read(self.files[index])
 
 
-def read_image(path: Path, bands: int) -> Raster:
+def read_image(path: Path, bands: int, *, alpha: bool = False) -> Raster:
     """Read an image that must have so many bands.
+
+    Args:
+        path: the image.
+        bands: how many it must have.
+        alpha: whether a last band of that name may lie behind them.
 
     Raises:
         CorruptError: it cannot be read.
@@ -91,7 +96,8 @@ def read_image(path: Path, bands: int) -> Raster:
     except InputError as error:
         raise CorruptError(str(error)) from error
     count = raster.values.shape[0]
-    if count != bands:
+    hidden = alpha and raster.bands[-1] == "alpha"
+    if count != bands + hidden:
         raise InputError(f"{path} has {count} bands, this dataset has {bands}: give its own files")
     if np.iscomplexobj(raster.values):
         raise InputError(f"{path} holds complex numbers, this dataset none: give its own files")
