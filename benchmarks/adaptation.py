@@ -10,7 +10,7 @@ and first weights whatever the translator. `ranked`: average precision of these 
 `damage`: the same with both dates of the pairs, and where damage is bad. `temporal`: networks of
 `buildings` that saw simulated first dates, on real second dates as they are, and shown as first
 dates. `paired`: water on Sen1Floods11, by an optical network on translated radar, on real optical,
-and by a radar network.
+and by a radar network. `--target` adapts to one set and is tested on it.
 
 Runs that the output file holds are not done again, so that arms can be added. Processes that run
 side by side write a file each, in a folder each; `--merge` makes one table of them.
@@ -56,7 +56,7 @@ from benchmarks._adaptation_runs import (
 )
 from benchmarks._adaptation_table import picture, table
 from benchmarks._run_files import runs_of, write_runs
-from benchmarks._semisupervised_chips import Chips, joined, real
+from benchmarks._semisupervised_chips import SETS, Chips, joined, real
 from benchmarks._semisupervised_runs import (
     Budget,
     add_budget,
@@ -136,12 +136,16 @@ class Bench:
     @cached_property
     def target(self) -> RealImages:
         """Real images without labels."""
-        return target(self.args.data)
+        return RealImages(self.asked(target(self.args.data).chips))
 
     @cached_property
     def out(self) -> Chips:
         """Real images that are tested on."""
-        return real(self.args.data)[2]
+        return self.asked(real(self.args.data)[2])
+
+    def asked(self, chips: Chips) -> Chips:
+        """Those of the one set that is adapted to, or all."""
+        return chips.of(chips.sets == self.args.target) if self.args.target else chips
 
     @cached_property
     def instruments(self) -> Instruments:
@@ -333,6 +337,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=400, help="of networks that find buildings")
     parser.add_argument("--fit-steps", type=int, default=400, help="of translators that train")
     parser.add_argument("--encoder-steps", type=int, default=200, help="of the encoder of KID")
+    parser.add_argument("--target", choices=SETS, help="one set to adapt to and be tested on")
     parser.add_argument("--merge", type=Path, nargs="+", help="files of runs; nothing is run")
     add_budget(parser)
     args = parser.parse_args()
@@ -362,6 +367,7 @@ def write(args: argparse.Namespace, rows: list[Row]) -> None:
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}",
         "budget": asdict(budget_of(args)),
         "fit_steps": args.fit_steps,
+        "target": args.target,
         "pairs": args.pairs,
         "stream": asdict(STREAM),
         "network": asdict(architecture(2)),
