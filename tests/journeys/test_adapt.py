@@ -70,7 +70,7 @@ def test_what_cannot_be_translated_is_told_in_a_line(geomage, image, tmp_path):
     out = tmp_path / "out.tif"
     for words, said in (
         (("--translator", tmp_path), "no translator there"),
-        (("--translator", tmp_path / "none"), "no translator there"),
+        (("--translator", tmp_path / "none"), "is not there; give a run folder"),
     ):
         answer = geomage("translate", image, "-o", out, *words)
         assert answer.code == 2

@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 
 from geomage.data.chip import Chip
 from geomage.geo import Stretch, measure_values
-from geomage.learn.pictures import write_picture
+from geomage.learn.pictures import captioned, write_picture
 
 __all__ = ["Row", "draw_translated"]
 
@@ -24,7 +24,7 @@ Row = tuple[Chip, Chip, Chip]
 
 
 def draw_translated(path: Path, rows: Sequence[Row]) -> None:
-    """Write a picture of the first date of chips, a row each.
+    """Write a picture of the first date of chips, a row each; a row is of one scale on the ground.
 
     Images of the same bands share one line from values to counts, that of the target: else a
     difference in light would not be seen.
@@ -34,10 +34,19 @@ def draw_translated(path: Path, rows: Sequence[Row]) -> None:
     source = target if alike else _line([row[0] for row in rows])
     lines = (source, target, target)
     drawn = [
-        np.concatenate([_panel(chip, line) for chip, line in zip(row, lines, strict=True)], axis=1)
+        np.concatenate(
+            [_panel(chip, line, _span_m(row[0])) for chip, line in zip(row, lines, strict=True)],
+            axis=1,
+        )
         for row in rows
     ]
-    write_picture(path, np.concatenate(drawn))
+    sheet = captioned(np.concatenate(drawn), ("source", "translated", "target"))
+    write_picture(path, sheet)
+
+
+def _span_m(chip: Chip) -> float:
+    """Greatest side, metres."""
+    return float(max(chip.valid.shape) * chip.gsd_m)
 
 
 def _line(chips: Sequence[Chip]) -> Stretch:
@@ -53,11 +62,12 @@ def _colours(chip: Chip) -> np.ndarray:
     return np.asarray(chip.pixels[0, order])
 
 
-def _panel(chip: Chip, line: Stretch) -> UInt8[np.ndarray, "y x 3"]:
+def _panel(chip: Chip, line: Stretch, span_m: float) -> UInt8[np.ndarray, "y x 3"]:
+    """The upper left `span_m` metres of a chip; grey where it holds no data or ends before."""
     counts = np.where(chip.valid, line.apply(_colours(chip)), _GREY).astype(np.uint8)
-    rows, columns = (
-        np.minimum(np.arange(_SIDE) * side // _SIDE, side - 1) for side in chip.valid.shape
-    )
+    place = ((np.arange(_SIDE) + 0.5) / _SIDE * span_m / chip.gsd_m).astype(int)
+    rows, columns = (place[place < side] for side in chip.valid.shape)
     panel = np.full((_SIDE + _GAP, _SIDE + _GAP, 3), 255, np.uint8)
-    panel[:_SIDE, :_SIDE] = np.moveaxis(counts[:, rows][:, :, columns], 0, -1)
+    panel[:_SIDE, :_SIDE] = _GREY
+    panel[: len(rows), : len(columns)] = np.moveaxis(counts[:, rows][:, :, columns], 0, -1)
     return panel

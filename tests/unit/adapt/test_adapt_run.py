@@ -16,6 +16,7 @@ from PIL import Image
 
 from geomage.adapt import domains, methods
 from geomage.adapt.domains import open_domains
+from geomage.adapt.faithfulness import sum_up
 from geomage.adapt.recipe import AdaptRecipe, adapt_recipe_from_dict, find_adapt_recipe
 from geomage.adapt.run import make_translator
 from geomage.adapt.translator_file import open_translator
@@ -58,13 +59,17 @@ def test_it_leaves_a_translator_its_recipe_and_a_picture(floods: Path, tmp_path:
         floods, name="spain"
     )
     kept = json.loads((run / "faithfulness.json").read_text())
+    assert sum_up(kept).startswith(f"edges {kept['edge_f1']:.2f}, style")
+    assert sum_up(kept).endswith(f"{kept['style_untranslated']:.2f} -> {kept['style']:.2f}")
     assert kept["chips"] == 3
     assert kept["edge_f1"] > 0.9  # each value by itself: edges stay
     assert kept["mask_consistency"] is None  # radar: no segmenter sees buildings in it
     with Image.open(run / "pictures/translated.png") as picture:
-        assert picture.size == (3 * 258, 3 * 258)
+        assert picture.size == (3 * 258, 16 + 3 * 258)  # a line of words above
     stamp = file.stat().st_mtime_ns
-    make_translator(recipe_for(floods, name="spain"), run)
+    told: list[str] = []
+    make_translator(recipe_for(floods, name="spain"), run, say=told.append)
+    assert told == [f"note: {run} holds the finished run of this recipe: nothing was learnt anew"]
     assert file.stat().st_mtime_ns == stamp
     with pytest.raises(InputError, match="another recipe"):
         make_translator(recipe_for(floods, name="spain", seed=1), run)
