@@ -258,6 +258,6 @@ def _refuse_few(role: str, survey: DomainSurvey) -> None:
     if len(survey.sound) < _FEWEST:
         left = f" ({len(survey.empty)} hold data in less than half)" if survey.empty else ""
         raise InputError(
-            f"recipe: [[{role}]] has {len(survey.sound)} images to learn from{left}: a domain is "
-            f"at least {_FEWEST}; cut a large one into chips"
+            f"recipe: images of [[{role}]] to learn from: {len(survey.sound)}{left}; a domain has "
+            f"at least {_FEWEST}: cut a large one into chips"
         )

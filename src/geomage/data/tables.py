@@ -68,7 +68,7 @@ def _text_of(path: Path) -> str:
 
 
 def build(kind: type, table: dict[str, Any], where: str) -> Any:
-    """Fill a dataclass from a TOML table, strictly."""
+    """Fill a dataclass from a TOML table, strictly; errors begin with `where`."""
     hints = get_type_hints(kind)
     names = [f.name for f in fields(kind)]
     unknown = sorted(set(table) - set(names))
@@ -78,7 +78,12 @@ def build(kind: type, table: dict[str, Any], where: str) -> Any:
             f"known keys: {', '.join(names)}"
         )
     _refuse_missing(kind, table, where)
-    return kind(**{k: _value(hints[k], v, f"{where}, {k}") for k, v in table.items()})
+    values = {k: _value(hints[k], v, f"{where}, {k}") for k, v in table.items()}
+    try:
+        return kind(**values)
+    except InputError as error:
+        said = str(error).removeprefix("recipe: ").removeprefix(f"{Path(where).name}: ")
+        raise InputError(f"{where}: {said}") from error
 
 
 def _refuse_missing(kind: type, table: dict[str, Any], where: str) -> None:

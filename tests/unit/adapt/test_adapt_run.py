@@ -110,7 +110,7 @@ def test_half_empty_chips_are_left_out_and_counted(tmp_path: Path):
     assert told == ["note: target: 1 chips hold data in less than half, left out"]
     blank(folder, "Spain_3")
     with pytest.raises(
-        InputError, match=r"\[\[target\]\] has 1 images to learn from \(2 hold data"
+        InputError, match=r"images of \[\[target\]\] to learn from: 1 \(2 hold data"
     ):
         make_translator(recipe_for(folder), tmp_path / "run")
     assert not (tmp_path / "run/recipe.json").exists()
