@@ -23,6 +23,7 @@ from benchmarks._semisupervised_runs import (
     told,
 )
 from geomage.adapt.encoder_features import EncoderFeatures
+from geomage.adapt.flow.path import LinearPath
 from geomage.adapt.method import Domains, Fitting, Parts
 from geomage.adapt.methods import METHODS
 from geomage.data.chip import Chip, ChipSource
@@ -41,6 +42,8 @@ SMALL = VelocityUNetParams((16, 24, 32))
 """Of every method that trains a network: minutes of one core."""
 FLOW = {"unet": SMALL, "strength": 1.0}
 """Of flows; an arm may go less of the way."""
+QUIET = FLOW | {"path": LinearPath(0.05, 0.05)}
+"""Of flows whose path has little noise, of which a short run leaves no grain."""
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ from benchmarks._adaptation_damage import FORM, WEIGHTS, damage_scores, real_pai
 from benchmarks._adaptation_paired import paired
 from benchmarks._adaptation_runs import (
     FLOW,
+    QUIET,
     SMALL,
     Arm,
     average_precision,
@@ -100,6 +101,8 @@ ARMS = {
     "flow .6, 4 steps": Arm("flow", FLOW, {"strength": 0.6, "steps": 4}),
     "flow .6, 20 steps": Arm("flow", FLOW, {"strength": 0.6, "steps": 20}),
     "flow .3, 4 steps": Arm("flow", FLOW, {"strength": 0.3, "steps": 4}),
+    "quiet flow .6, 4 steps": Arm("flow", QUIET, {"strength": 0.6, "steps": 4}),
+    "quiet flow, 4 steps": Arm("flow", QUIET, {"steps": 4}),
     **{
         f"{name}, half of 3 looks": Arm(method, params, numbers, share=0.5, looks=3)
         for name, method, params, numbers in (
@@ -107,7 +110,9 @@ ARMS = {
             ("colour", "colour", {}, {}),
             ("fourier", "fourier", {}, {}),
             ("spectrum", "spectrum", {}, {}),
+            ("colour, pooled", "colour", POOLED, {}),
             ("flow .6", "flow", FLOW, {"strength": 0.6, "steps": 4}),
+            ("quiet flow .6", "flow", QUIET, {"strength": 0.6, "steps": 4}),
         )
     },
 }
