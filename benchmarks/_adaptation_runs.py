@@ -42,8 +42,8 @@ SMALL = VelocityUNetParams((16, 24, 32))
 """Of every method that trains a network: minutes of one core."""
 FLOW = {"unet": SMALL, "strength": 1.0}
 """Of flows; an arm may go less of the way."""
-QUIET = FLOW | {"path": LinearPath(0.05, 0.05)}
-"""Of flows whose path has little noise, of which a short run leaves no grain."""
+NOISY = FLOW | {"path": LinearPath(0.25, 0.1)}
+"""Of flows whose path has noise, of which a short run leaves grain in the picture."""
 
 
 @dataclass(frozen=True)

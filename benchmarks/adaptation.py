@@ -44,7 +44,7 @@ from benchmarks._adaptation_damage import FORM, WEIGHTS, damage_scores, real_pai
 from benchmarks._adaptation_paired import paired
 from benchmarks._adaptation_runs import (
     FLOW,
-    QUIET,
+    NOISY,
     SMALL,
     Arm,
     average_precision,
@@ -84,7 +84,7 @@ ARMS = {
     "identity": Arm("identity"),
     "histogram": Arm("histogram"),
     "histogram, pooled": Arm("histogram", POOLED),
-    "colour": Arm("colour"),
+    "colour": Arm("colour", {"match": "image"}),
     "colour, pooled": Arm("colour", POOLED),
     "colour, sites": Arm("colour", SITES, looks=4),
     "fourier": Arm("fourier"),
@@ -94,25 +94,22 @@ ARMS = {
     "cut": Arm("cut", {"network": SMALL}),
     "cyclegan": Arm("cyclegan", {"network": SMALL}),
     "sdedit": Arm("sdedit", {"network": SMALL}),
-    "flow, 2 steps": Arm("flow", FLOW, {"steps": 2}),
     "flow, 4 steps": Arm("flow", FLOW, {"steps": 4}),
-    "flow, 20 steps": Arm("flow", FLOW, {"steps": 20}),
-    "flow .6, 2 steps": Arm("flow", FLOW, {"strength": 0.6, "steps": 2}),
-    "flow .6, 4 steps": Arm("flow", FLOW, {"strength": 0.6, "steps": 4}),
-    "flow .6, 20 steps": Arm("flow", FLOW, {"strength": 0.6, "steps": 20}),
-    "flow .3, 4 steps": Arm("flow", FLOW, {"strength": 0.3, "steps": 4}),
-    "quiet flow .6, 4 steps": Arm("flow", QUIET, {"strength": 0.6, "steps": 4}),
-    "quiet flow, 4 steps": Arm("flow", QUIET, {"steps": 4}),
+    **{
+        f"{name} .6, {steps} steps": Arm("flow", params, {"strength": 0.6, "steps": steps})
+        for name, params in (("flow", FLOW), ("noisy flow", NOISY))
+        for steps in (2, 4, 20)
+    },
     **{
         f"{name}, half of 3 looks": Arm(method, params, numbers, share=0.5, looks=3)
         for name, method, params, numbers in (
             ("histogram", "histogram", {}, {}),
-            ("colour", "colour", {}, {}),
+            ("colour", "colour", {"match": "image"}, {}),
             ("fourier", "fourier", {}, {}),
             ("spectrum", "spectrum", {}, {}),
             ("colour, pooled", "colour", POOLED, {}),
             ("flow .6", "flow", FLOW, {"strength": 0.6, "steps": 4}),
-            ("quiet flow .6", "flow", QUIET, {"strength": 0.6, "steps": 4}),
+            ("noisy flow .6", "flow", NOISY, {"strength": 0.6, "steps": 4}),
         )
     },
 }

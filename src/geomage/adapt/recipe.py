@@ -38,8 +38,9 @@ _OTHERS = {"fraction": 1.0, "weight": 1.0, "translator": ""}
 class AdaptRecipe:
     """One run."""
 
-    method: str
-    """A name of `METHODS`."""
+    method: str = "colour"
+    """A name of `METHODS`; the plain one that was best where they were measured
+    (docs/adaptation_results.md)."""
     params: dict[str, Any] = field(default_factory=dict)
     """Parameters of the method, as its dataclass has them."""
     name: str = "translator"

@@ -244,7 +244,7 @@ def test_recipes_are_found_by_name_or_read(floods: Path, tmp_path: Path):
     with pytest.raises(InputError, match=r"near: adapt-small"):
         find_adapt_recipe("adapt-smal")
     path.write_text("seed = 1\n")
-    with pytest.raises(InputError, match=r"mine\.toml: 'method' is missing"):
+    with pytest.raises(InputError, match=r"mine\.toml: there are no images: give \[\[source\]\]"):
         find_adapt_recipe(str(path))
     path.write_text('methd = "colour"\n')
     with pytest.raises(InputError, match=r"mine\.toml: unknown key 'methd' \(near: method\)"):

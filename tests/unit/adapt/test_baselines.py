@@ -33,7 +33,7 @@ from geomage.errors import CorruptError, InputError, RunError
 PLAIN = {
     "identity": IdentityParams(),
     "histogram": HistogramParams(),
-    "colour": ColourParams(),
+    "colour": ColourParams(match="image"),
     "fourier": FourierParams(side=16, beta=0.2),
     "spectrum": SpectrumParams(side=8),
 }
@@ -193,10 +193,11 @@ class Broken(Scenes):
 
 
 def test_a_chip_that_cannot_be_read_is_left_out_and_many_are_not(tmp_path: Path):
-    parts = BASELINES["colour"].fit(ColourParams(), fitting(tmp_path, target=Broken(bad=(2,))))
+    fit, params = BASELINES["colour"].fit, PLAIN["colour"]
+    parts = fit(params, fitting(tmp_path, target=Broken(bad=(2,))))
     assert len(parts.tables["mean"]) == 3
     with pytest.raises(RunError, match=r"target: 2 chips cannot be read: scene_\d.tif"):
-        BASELINES["colour"].fit(ColourParams(), fitting(tmp_path, target=Broken(bad=(1, 2))))
+        fit(params, fitting(tmp_path, target=Broken(bad=(1, 2))))
 
 
 def test_more_numbers_than_a_file_holds_are_refused():

@@ -76,9 +76,9 @@ class ColourParams:
 
     map: str = "monge-kantorovich"
     """Of `MAPS`."""
-    match: str = "image"
-    """Of `bank.MATCHES`: one target image, or all images of a site (a [[target]] of the recipe) as
-    one, either drawn by style; or the whole target domain."""
+    match: str = "domain"
+    """Of `bank.MATCHES`: the whole target domain; or all images of a site (a [[target]] of the
+    recipe) as one, or one target image, either drawn by style."""
     images: int = 64
     """Target chips that are measured; of each site, where sites are matched."""
     strength: float = 1.0

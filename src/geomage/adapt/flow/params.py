@@ -49,14 +49,14 @@ class FlowParams:
     transformer: VelocityTransformerParams = field(default_factory=VelocityTransformerParams)
     pairs: PairParams = field(default_factory=PairParams)
     """Pools of crops, and what couples them."""
-    path: LinearPath = field(default_factory=lambda: LinearPath(0.25, 0.1))
-    """Noise on the source and half-way; values have deviation 1."""
+    path: LinearPath = field(default_factory=lambda: LinearPath(0.05, 0.05))
+    """Noise on the source and half-way; values have deviation 1. More of it is grain that a short
+    run does not learn to take away."""
     solver: SolverParams = field(default_factory=lambda: SolverParams("euler", 4))
     """Of translations. Times of the adaptive one are chosen once, on crops of the source."""
     strength: float | None = None
     """0..1: how much of the way a translation goes; 0 changes nothing. None: .6 of it, beyond which
-    edges are lost and the grain of the path stays in the picture; all of it where pairs say where
-    to go."""
+    edges are lost; all of it where pairs say where to go."""
     labelled: float = 0.8
     """Share of the crops whose label map is told; 0 for a network that is never told one."""
     told_source: bool = False
