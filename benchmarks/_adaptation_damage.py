@@ -13,13 +13,12 @@ import numpy as np
 from torch import nn
 
 from benchmarks._adaptation_chips import of_each
-from benchmarks._adaptation_runs import answer
+from benchmarks._adaptation_runs import LEVELS, chance, level_of, precision_area
 from benchmarks._semisupervised_chips import CHIP, UNKNOWN, is_tested, real_images
 from benchmarks._semisupervised_runs import GSD
 from geomage.data.chip import Chip, ChipSource
 from geomage.data.readers.bands import RGB
 from geomage.geo import stretch_counts
-from geomage.metrics import confusion, f1
 from geomage.model.architecture import Architecture
 
 FORM = Architecture("resnet-tiny", siamese="difference", heads={"classes": 2}, width=16)
@@ -69,12 +68,18 @@ def _tiles(name: str, images: np.ndarray, states: np.ndarray) -> Iterator[Chip]:
 
 
 def damage_scores(network: nn.Module, pairs: dict[str, list[Chip]]) -> dict[str, float]:
-    """F1 of bad damage on each set that has any."""
+    """Average precision of bad damage on each set that has any, of all pixels.
+
+    A short run that is unsure never says damage, and has no F1.
+    """
     found = {}
     for name, chips in pairs.items():
-        counts = np.zeros((2, 2), np.int64)
+        counts = np.zeros((2, LEVELS), np.int64)
         for chip in chips:
-            counts += confusion(chip.labels, answer(network, chip), range(2))
+            said = level_of(chance(network, chip))
+            for label in (0, 1):
+                counts[label] += np.bincount(said[chip.labels == label], minlength=LEVELS)
         if counts[1].any():
-            found[name] = float(f1(counts)[1])
+            found[name] = precision_area(counts)
+            found[f"{name}, chance"] = float(counts[1].sum() / counts.sum())
     return found

@@ -37,7 +37,8 @@ from geomage.learn.semisupervised import SEMISUPERVISED, SupervisedParams
 from geomage.model.architecture import Architecture
 from geomage.model.velocity_blueprint import VelocityUNetParams
 
-_LEVELS = 1000
+LEVELS = 1000
+"""Thresholds of an average precision."""
 SMALL = VelocityUNetParams((16, 24, 32))
 """Of every method that trains a network: minutes of one core."""
 FLOW = {"unet": SMALL, "strength": 1.0}
@@ -119,16 +120,20 @@ def encoder(chips: Chips, budget: Budget) -> EncoderFeatures:
 @torch.no_grad()
 def average_precision(network: nn.Module, chips: Chips) -> float:
     """Sum over thresholds of precision times what recall gains, of 1000 thresholds of building."""
-    counts, device = np.zeros((2, _LEVELS), np.int64), device_of(network)
+    counts, device = np.zeros((2, LEVELS), np.int64), device_of(network)
     for k in range(0, len(chips), 8):
         pixels = shares_of(chips.pixels[k : k + 8], device)
         seen = network(pixels, *told(len(pixels), device))["classes"]
-        said = seen.softmax(1)[:, 1].cpu().numpy()
-        level = np.minimum((said * _LEVELS).astype(int), _LEVELS - 1)
+        level = level_of(seen.softmax(1)[:, 1].cpu().numpy())
         for label in (0, 1):
             here = level[chips.labels[k : k + 8] == label]
-            counts[label] += np.bincount(here, minlength=_LEVELS)
+            counts[label] += np.bincount(here, minlength=LEVELS)
     return precision_area(counts)
+
+
+def level_of(said: np.ndarray) -> np.ndarray:
+    """Number of the threshold of each chance."""
+    return np.minimum((said * LEVELS).astype(int), LEVELS - 1)
 
 
 def precision_area(counts: np.ndarray) -> float:
@@ -179,10 +184,20 @@ def _told(chip: Chip, batch: int) -> tuple[torch.Tensor, torch.Tensor]:
     return keys, torch.full((batch,), chip.gsd_m)
 
 
-@torch.no_grad()
 def answer(network: nn.Module, chip: Chip) -> np.ndarray:
     """The likeliest class (y, x)."""
+    return np.asarray(_logits(network, chip).argmax(0))
+
+
+def chance(network: nn.Module, chip: Chip) -> np.ndarray:
+    """Of class 1 (y, x)."""
+    return np.asarray(_logits(network, chip).softmax(0)[1])
+
+
+@torch.no_grad()
+def _logits(network: nn.Module, chip: Chip) -> torch.Tensor:
+    """Of each class (class, y, x)."""
     pixels = torch.from_numpy(np.where(chip.valid, chip.pixels, 0).astype(np.float32))[None]
     seen = (part.to(device_of(network)) for part in (pixels, *_told(chip, 1)))
-    said: np.ndarray = network(*seen)["classes"].argmax(1).cpu().numpy()[0]
+    said: torch.Tensor = network(*seen)["classes"][0].cpu()
     return said

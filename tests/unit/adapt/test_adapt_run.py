@@ -262,7 +262,33 @@ def test_the_page_knows_every_method_and_its_recipe_can_be_read(project: Path):
         assert name in page
 
 
-def test_the_shipped_recipe_can_be_begun():
-    recipe = find_adapt_recipe("adapt-small")
+@pytest.mark.parametrize("name", ["adapt-small", "adapt-full"])
+def test_shipped_recipes_can_be_begun(name: str):
+    recipe = find_adapt_recipe(name)
+    assert recipe.name == name
     assert recipe.method in methods.METHODS
     assert recipe.asked() is not None
+
+
+def test_the_full_recipe_learns_from_images_that_lie_beside(tmp_path: Path, monkeypatch):
+    """As shipped, but of few chips and steps."""
+    folder = tmp_path / "target"
+    (folder / "images").mkdir(parents=True)
+    (folder / "chips.toml").write_text('bands = ["red", "green", "blue"]\ngsd = 0.5\n')
+    rng = np.random.default_rng(0)
+    for k in range(2):
+        image = rng.integers(1, 255, (96, 96, 3), np.uint8)
+        Image.fromarray(image).save(folder / f"images/{k}.png")
+    full = find_adapt_recipe("adapt-full")
+    simulated = full.source[0].simulated
+    towns = {**simulated, "count": 2, "stream": {**simulated["stream"], "size_px": 96}}
+    few = replace(
+        full,
+        batch=2,
+        params={"unet": {"widths": [8, 8]}, "pairs": {"pool": {"count": 4}}},
+        loop=replace(full.loop, steps=1, epoch=1, readers=1, bfloat16=False, device="cpu"),
+        source=(replace(full.source[0], simulated=towns),),
+    )
+    monkeypatch.chdir(tmp_path)
+    make_translator(few, tmp_path / "run")
+    assert open_translator(tmp_path / "run").card.stretched
