@@ -190,6 +190,9 @@ def translate_window(
 def translate_chip(translator: Translator, chip: Chip, style: int) -> Chip:
     """Translate each date of a chip in the same style; labels, size and place stay.
 
+    Figures are of all dates together: what differs between them is kept, where each by its own
+    figures would look like the target and the change be gone.
+
     A chip with less than two valid pixels becomes one of zeros.
 
     Raises:
@@ -205,11 +208,13 @@ def translate_chip(translator: Translator, chip: Chip, style: int) -> Chip:
     if chip.valid.sum() < 2:
         blank = np.zeros((len(chip.pixels), len(card.made), *chip.valid.shape), np.float32)
         return replace(chip, pixels=blank, channels=card.made)
+    beside = np.concatenate(list(chip.pixels), axis=2)
+    figures = measure_figures(beside, np.tile(chip.valid, len(chip.pixels)))
     dates = [
         translate_window(
             translator,
             Window(date, chip.valid, chip.gsd_m, labels=chip.labels),
-            measure_figures(date, chip.valid),
+            figures,
             style,
         )
         for date in chip.pixels

@@ -46,6 +46,14 @@ class Some:
         return chip(self.names[index])
 
 
+def test_what_differs_between_dates_stays() -> None:
+    """Figures are of both dates: one map moves both."""
+    pair = chip()
+    dark = replace(pair, pixels=np.stack([pair.pixels[0], pair.pixels[1] / 3]))
+    seen = translate_chip(Shifted(), dark, 3).pixels
+    np.testing.assert_allclose(seen[1] - seen[0], dark.pixels[1] - dark.pixels[0], atol=1e-6)
+
+
 def test_labels_places_and_events_stay() -> None:
     seen = translate_chip(Shifted(), chip(), 3)
     assert np.array_equal(seen.labels, chip().labels)
