@@ -113,7 +113,7 @@ ARMS = {
         )
     },
 }
-TEMPORAL = ("identity", "histogram", "colour", "fourier")
+TEMPORAL = ("identity", "histogram", "colour", "colour, pooled", "fourier")
 PARTS = ("kept", "buildings", "ranked", "damage", "temporal", "paired")
 JUDGED = 16  # chips whose translation is measured
 
