@@ -44,6 +44,11 @@ def test_simulated_chips_become_a_translator_that_translates(geomage, image, tmp
     assert answer.code == 0, answer.err
     assert answer.facts["translator"] == str(run / "translator.json")
     assert (run / "pictures/translated.png").exists()
+    photo = tmp_path / "photo.png"
+    answer = geomage("translate", image, "--translator", run, "-o", photo)
+    assert answer.code == 2
+    assert "photo.png: choose a name that ends in .tif" in answer.err
+    assert not photo.exists()
     outs = [tmp_path / f"{name}.tif" for name in "abc"]
     for out, translator, jobs in zip(
         outs, (run, run / "translator.json", run), (1, 2, 1), strict=True

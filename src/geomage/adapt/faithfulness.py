@@ -282,23 +282,34 @@ def write_faithfulness(found: Faithfulness, folder: Path) -> Path:
 
 
 def read_faithfulness(folder: Path) -> dict[str, Any]:
-    """What `write_faithfulness` wrote."""
-    found: dict[str, Any] = json.loads((folder / FAITHFULNESS).read_text("utf-8"))
+    """What `write_faithfulness` wrote.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    file = folder / FAITHFULNESS
+    try:
+        found: dict[str, Any] = dict(json.loads(file.read_text("utf-8")))
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{file} is damaged: delete it, and adapt again") from error
     return found
 
 
 def sum_up(facts: Mapping[str, Any]) -> str:
-    """What a person should know before a label is kept, of `read_faithfulness`, in one line."""
+    """What a person should know before a label is kept, of `read_faithfulness`, in one line.
+
+    What an older run did not measure is left out.
+    """
     told = [
         f"{what} {facts[name]:.2f}"
         for what, name in (("edges", "edge_f1"), ("building masks", "mask_consistency"))
-        if facts[name] is not None
+        if facts.get(name) is not None
     ]
     for what, before, after in (
         ("IoU with labels", "label_iou_before", "label_iou_after"),
         ("style from the target", "style_untranslated", "style"),
     ):
-        if facts[before] is not None and facts[after] is not None:
+        if facts.get(before) is not None and facts.get(after) is not None:
             told.append(f"{what} {facts[before]:.2f} -> {facts[after]:.2f}")
     return ", ".join(told)
 

@@ -61,6 +61,7 @@ def test_it_leaves_a_translator_its_recipe_and_a_picture(floods: Path, tmp_path:
     kept = json.loads((run / "faithfulness.json").read_text())
     assert sum_up(kept).startswith(f"edges {kept['edge_f1']:.2f}, style")
     assert sum_up(kept).endswith(f"{kept['style_untranslated']:.2f} -> {kept['style']:.2f}")
+    assert sum_up({"edge_f1": 0.9}) == "edges 0.90"  # of a run that measured no more
     assert kept["chips"] == 3
     assert kept["edge_f1"] > 0.9  # each value by itself: edges stay
     assert kept["mask_consistency"] is None  # radar: no segmenter sees buildings in it
@@ -231,6 +232,29 @@ def test_what_is_of_training_is_refused(floods: Path, more: dict, said: str):
         recipe_for(floods, target=(source(floods, "Spain", **more),))
 
 
+def own_chips(folder: Path, gsd_m: float, seed: int) -> SourceParams:
+    (folder / "images").mkdir(parents=True)
+    (folder / "chips.toml").write_text(f'bands = ["red", "green", "blue"]\ngsd = {gsd_m}\n')
+    rng = np.random.default_rng(seed)
+    for k in range(2):
+        pixels = rng.integers(1, 255, (96, 96, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"images/{k}.png")
+    return SourceParams("chips", str(folder))
+
+
+def test_pixels_of_other_sizes_are_told_and_those_of_the_source_count(tmp_path: Path):
+    ours, alike, finer = (
+        own_chips(tmp_path / str(k), gsd_m, k) for k, gsd_m in enumerate((0.5, 0.51, 0.27))
+    )
+    told: list[str] = []
+    make_translator(AdaptRecipe(source=(ours,), target=(alike,)), tmp_path / "a", say=told.append)
+    assert not told
+    run = tmp_path / "b"
+    make_translator(AdaptRecipe(source=(ours,), target=(finer,)), run, say=told.append)
+    assert "pixels of the source are 0.5 m, of the target 0.27 m" in told[0]
+    assert open_translator(run).card.gsd_m == (0.5, 0.5)
+
+
 def test_recipes_are_found_by_name_or_read(floods: Path, tmp_path: Path):
     path = tmp_path / "mine.toml"
     path.write_text(
@@ -272,13 +296,7 @@ def test_shipped_recipes_can_be_begun(name: str):
 
 def test_the_full_recipe_learns_from_images_that_lie_beside(tmp_path: Path, monkeypatch):
     """As shipped, but of few chips and steps."""
-    folder = tmp_path / "target"
-    (folder / "images").mkdir(parents=True)
-    (folder / "chips.toml").write_text('bands = ["red", "green", "blue"]\ngsd = 0.5\n')
-    rng = np.random.default_rng(0)
-    for k in range(2):
-        image = rng.integers(1, 255, (96, 96, 3), np.uint8)
-        Image.fromarray(image).save(folder / f"images/{k}.png")
+    own_chips(tmp_path / "target", 0.5, 0)
     full = find_adapt_recipe("adapt-full")
     simulated = full.source[0].simulated
     towns = {**simulated, "count": 2, "stream": {**simulated["stream"], "size_px": 96}}

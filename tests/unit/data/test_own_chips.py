@@ -60,9 +60,22 @@ def test_alpha_is_the_mask(tmp_path):
     assert chip.pixels.shape == (1, 3, 8, 8)
     assert not chip.valid[:, :2].any()
     assert chip.valid[:, 2:].all()
+    described = (folder / "chips.toml").read_text()
+    (folder / "chips.toml").write_text(described + "nodata = 0.0\n")  # both say it
+    assert chips(folder).chip(0).valid[:, 2:].tolist() == [[False] * 6] + [[True] * 6] * 7
+    (folder / "chips.toml").write_text(described)
     made.tif(folder / "images/two.tif", counts, photometric="minisblack", alpha="no")
     with pytest.raises(InputError, match="has 4 bands, this dataset has 3"):
         chips(folder).chip(1)
+
+
+def test_a_fourth_band_that_is_called_alpha_may_be_another(tmp_path):
+    """As common writers leave four bands of 8 bits."""
+    made.tif(
+        colours(tmp_path / "a") / "images/one.tif", np.full((4, 8, 8), 90, np.uint8), alpha="yes"
+    )
+    (tmp_path / "a/chips.toml").write_text('bands = ["red", "green", "blue", "nir"]\ngsd = 0.5\n')
+    assert chips(tmp_path / "a").chip(0).pixels.shape == (1, 4, 8, 8)
 
 
 def test_a_folder_without_description_is_told_to_write_one(tmp_path):

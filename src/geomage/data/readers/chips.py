@@ -241,14 +241,13 @@ def _measured(raster: Raster, said: Described, path: Path) -> tuple[np.ndarray, 
 
 
 def _seen(raster: Raster, said: Described) -> np.ndarray:
-    """Where data are by alpha, or by the value of `chips.toml`; else not where counts are all 0."""
+    """Where data are by alpha and by the value of `chips.toml`; else not where counts are all 0."""
     values, alpha = np.split(raster.values, [len(said.bands)])
-    if len(alpha):
-        return np.asarray(alpha[0] != 0)
+    by_alpha = (alpha != 0).all(axis=0)  # true where there is none
     if said.nodata is not None:
-        return np.asarray((values != said.nodata).all(axis=0))
-    told = raster.nodata is not None or values.dtype.kind == "f"
-    return np.asarray(told | values.any(axis=0))
+        return np.asarray(by_alpha & (values != said.nodata).all(axis=0))
+    told = len(alpha) or raster.nodata is not None or values.dtype.kind == "f"
+    return np.asarray(by_alpha if told else values.any(axis=0))
 
 
 def _scale(dtype: np.dtype, said: Described, path: Path) -> float:

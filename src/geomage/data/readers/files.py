@@ -96,8 +96,8 @@ def read_image(path: Path, bands: int, *, alpha: bool = False) -> Raster:
     except InputError as error:
         raise CorruptError(str(error)) from error
     count = raster.values.shape[0]
-    hidden = alpha and raster.bands[-1] == "alpha"
-    if count != bands + hidden:
+    hidden = alpha and count == bands + 1 and raster.bands[-1] == "alpha"
+    if count != bands and not hidden:
         raise InputError(f"{path} has {count} bands, this dataset has {bands}: give its own files")
     if np.iscomplexobj(raster.values):
         raise InputError(f"{path} holds complex numbers, this dataset none: give its own files")
