@@ -16,13 +16,14 @@ from geomage.adapt.method import Domains
 from geomage.adapt.recipe import AdaptRecipe
 from geomage.data.chip import Channel, Chip, ChipSource
 from geomage.data.chip_sources import SourceParams, kept_under, open_source
+from geomage.data.inputs import Inputs, inputs_of
 from geomage.data.kept_chips import make_chips
 from geomage.data.splits import ChosenChips
 from geomage.data.survey import MOST_CORRUPT
 from geomage.errors import CorruptError, InputError, RunError
 from geomage.workers import Workers
 
-__all__ = ["LEAST_SEEN", "DomainSurvey", "JoinedChips", "open_domains"]
+__all__ = ["LEAST_SEEN", "DomainSurvey", "JoinedChips", "domain_inputs", "open_domains"]
 
 LEAST_SEEN = 0.5
 """Share of a chip that must hold data; what comes from less is mostly edge."""
@@ -124,6 +125,19 @@ def open_domains(
     )
     sites = np.array(target.sites)[list(found["target"].sound)]
     return Domains(*chosen, recipe.paired, tuple(sites.tolist())), found
+
+
+def domain_inputs(recipe: AdaptRecipe, kept: Path) -> Inputs:
+    """What the sources of both domains are read from.
+
+    Raises:
+        InputError: a source that cannot be, or holds nothing.
+    """
+    domains = {
+        "source": _joined(recipe.source, kept, "source"),
+        "target": _joined(recipe.target, kept, "target"),
+    }
+    return inputs_of({role: domain.sources for role, domain in domains.items()})
 
 
 # ------------------------------------------------------------------------------ before any work

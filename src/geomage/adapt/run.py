@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 
 from geomage import __version__
 from geomage.adapt import methods
-from geomage.adapt.domains import DomainSurvey, open_domains
+from geomage.adapt.domains import DomainSurvey, domain_inputs, open_domains
 from geomage.adapt.faithfulness import (
     FAITHFULNESS,
     Faithfulness,
@@ -30,11 +30,12 @@ from geomage.adapt.recipe import AdaptRecipe
 from geomage.adapt.segmenter import building_labels, fitting_segmenter
 from geomage.adapt.translated_picture import Row, draw_translated
 from geomage.adapt.translator_file import TRANSLATOR, open_translator, write_parts
+from geomage.data.inputs import refuse_changed
 from geomage.data.tables import recipe_hash
 from geomage.data.translation import Translator, translate_chip
 from geomage.errors import InputError
 from geomage.learn import require_training
-from geomage.learn.run_folder import RunPaths
+from geomage.learn.run_folder import RunPaths, refuse_other_run
 
 __all__ = ["make_translator"]
 
@@ -60,13 +61,15 @@ def make_translator(
         say: told what a person should know: chips that are left out.
 
     Raises:
-        InputError: a source, a name or a number that cannot be, a run of another recipe, or one
-            whose translator was damaged.
+        InputError: a source, a name or a number that cannot be, a run of another recipe or of other
+            files, or one whose translator was damaged.
         MissingExtraError: the method needs torch and the extra is not installed.
         RunError: too many chips cannot be read, or learning failed.
     """
     paths, mark = RunPaths(out), recipe_hash(recipe)
-    _refuse_other(paths, mark)
+    began = refuse_other_run(paths, mark)
+    inputs = domain_inputs(recipe, pool or out / "chips")
+    refuse_changed(began, inputs, out)
     picture = paths.pictures / "translated.png"
     if all(path.exists() for path in (out / TRANSLATOR, out / FAITHFULNESS, picture)):
         open_translator(out)  # what was damaged since is told, not handed on
@@ -81,7 +84,7 @@ def make_translator(
         say=say,
     )
     fitting = Fitting(domains, out, recipe.seed, recipe.loop, recipe.crop, recipe.batch)
-    with _noted(paths, recipe, mark, found):
+    with _noted(paths, {"hash": mark, "recipe": asdict(recipe), "inputs": inputs}, found):
         parts = _fit(method, asked, fitting)
     file = write_parts(out, _named(parts, recipe, found["source"]))
     translator = open_translator(file)
@@ -130,26 +133,13 @@ def _rows(domains: Domains, translator: Translator, seed: int) -> Iterator[Row]:
 # ------------------------------------------------------------------------------ run folder
 
 
-def _refuse_other(paths: RunPaths, mark: str) -> None:
-    """Raise InputError when the folder holds a run of another recipe."""
-    if not paths.recipe.exists():
-        return
-    found = None
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        found = json.loads(paths.recipe.read_text("utf-8"))["hash"]
-    if found is None:
-        raise InputError(f"{paths.recipe} is damaged; choose another run folder")
-    if found != mark:
-        raise InputError(f"{paths.out}: holds a run of another recipe; choose another folder")
-
-
 @contextmanager
 def _noted(
-    paths: RunPaths, recipe: AdaptRecipe, mark: str, found: dict[str, DomainSurvey]
+    paths: RunPaths, facts: dict[str, Any], found: dict[str, DomainSurvey]
 ) -> Iterator[None]:
     """Write `recipe.json`; where a new run is refused by its method, the folder stays free."""
     fresh = not paths.recipe.exists()
-    _write_facts(paths, recipe, mark, found)
+    _write_facts(paths, facts, found)
     try:
         yield
     except InputError:
@@ -158,10 +148,8 @@ def _noted(
         raise
 
 
-def _write_facts(
-    paths: RunPaths, recipe: AdaptRecipe, mark: str, found: dict[str, DomainSurvey]
-) -> None:
-    """The recipe, its hash, and how many chips were left out."""
+def _write_facts(paths: RunPaths, facts: dict[str, Any], found: dict[str, DomainSurvey]) -> None:
+    """The recipe, its hash, its inputs, and how many chips were left out."""
     paths.out.mkdir(parents=True, exist_ok=True)
     chips = {
         role: {
@@ -171,7 +159,6 @@ def _write_facts(
         }
         for role, survey in found.items()
     }
-    facts = {"hash": mark, "recipe": asdict(recipe), "chips": chips}
     part = paths.recipe.with_suffix(".part")
-    part.write_text(json.dumps(facts, indent=1), encoding="utf-8")
+    part.write_text(json.dumps(facts | {"chips": chips}, indent=1), encoding="utf-8")
     part.replace(paths.recipe)

@@ -31,6 +31,7 @@ __all__ = [
     "ChosenBands",
     "SourceParams",
     "StretchedChips",
+    "bare_source",
     "kept_under",
     "open_source",
 ]
@@ -191,11 +192,17 @@ def open_source(
     return _translated(source, params, translator) if params.translator else source
 
 
-def kept_under(source: ChipSource) -> KeptChips | None:
-    """The simulated chips that a source of `open_source` shows; None where it reads a dataset."""
+def bare_source(source: ChipSource) -> ChipSource:
+    """What lies beneath stretch, choice of bands and translation of a source of `open_source`."""
     while isinstance(source, StretchedChips | ChosenBands | TranslatedChips):
         source = source.source
-    return source if isinstance(source, KeptChips) else None
+    return source
+
+
+def kept_under(source: ChipSource) -> KeptChips | None:
+    """The simulated chips that a source of `open_source` shows; None where it reads a dataset."""
+    inner = bare_source(source)
+    return inner if isinstance(inner, KeptChips) else None
 
 
 def _translated(

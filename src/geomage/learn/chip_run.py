@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from geomage.data.chip import Chip, ChipSource
 from geomage.data.chip_sources import SourceParams, kept_under, open_source
+from geomage.data.inputs import Inputs, inputs_of, refuse_changed
 from geomage.data.kept_chips import make_chips
 from geomage.data.splits import ChosenChips, stratified_fraction
 from geomage.data.survey import refuse_many, survey_chips
@@ -34,7 +35,13 @@ from geomage.learn.loop_state import read_tensors
 from geomage.learn.objective import Objective
 from geomage.learn.objectives import OBJECTIVES, is_selfsupervised
 from geomage.learn.processes import Group, together
-from geomage.learn.run_folder import RunPaths, read_run_table, refuse_strange, work_alone
+from geomage.learn.run_folder import (
+    RunPaths,
+    read_run_table,
+    refuse_other_run,
+    refuse_strange,
+    work_alone,
+)
 from geomage.learn.semisupervised import chip_chances
 from geomage.learn.semisupervised.supervised import HEAD
 from geomage.model.architecture import EarthNetwork, build_network
@@ -50,6 +57,7 @@ __all__ = [
     "train_chips",
 ]
 
+_ROLES = ("labelled", "unlabelled", "other", "held_out")  # of sources, in a recipe
 _SHOWN = 4  # chips pictured where nothing is labelled
 
 
@@ -73,23 +81,28 @@ def train_chips(
         open_translator: opens the translators that sources name; needed where some do.
 
     Raises:
-        InputError: a source, a name or a number that cannot be, or a run of another recipe.
+        InputError: a source, a name or a number that cannot be, or a run of another recipe or of
+            other files.
         OutputError: another run works in the folder.
         RunError: the loss is not finite, or too many chips cannot be read.
     """
     paths, objective = RunPaths(out), objective_of(recipe)
     translators = _translators(recipe, open_translator)
     mark = _mark(recipe, translators)
-    _refuse_other(paths, mark)
+    refuse_strange(paths)
+    began = refuse_other_run(paths, mark)
+    kept = pool or out / "chips"
     with together(recipe.loop.device) as group:
-        chips = _open_chips(recipe, _Kept(pool or out / "chips", jobs, group, translators))
+        inputs = _inputs(recipe, kept) if group.first else {}
+        refuse_changed(began, inputs, out)
+        chips = _open_chips(recipe, _Kept(kept, jobs, group, translators))
         _refuse_dates(recipe, chips)
         batches = ChipBatches(
             feed_of(chips.labelled), feed_of(chips.unlabelled), recipe.batches, recipe.seed
         )
         with work_alone(out) if group.first else nullcontext():
             if group.first:
-                _write_recipe(paths, recipe, mark, translators)
+                _write_recipe(paths, recipe, {"hash": mark, "inputs": inputs}, translators)
             run_loop(objective, batches, recipe.loop, paths, mark, _look_of(recipe, chips, paths))
             if is_selfsupervised(recipe.objective):
                 return paths.network
@@ -208,15 +221,26 @@ def _open_chips(recipe: ChipRecipe, kept: _Kept) -> _Chips:
     )
 
 
-def _sources(recipe: ChipRecipe) -> tuple[SourceParams, ...]:
-    return (*recipe.labelled, *recipe.unlabelled, *recipe.other, *recipe.held_out)
+def _sources(recipe: ChipRecipe) -> dict[str, tuple[SourceParams, ...]]:
+    return {name: getattr(recipe, name) for name in _ROLES}
+
+
+def _inputs(recipe: ChipRecipe, kept: Path) -> Inputs:
+    """What all sources are read from; their translators are noted by themselves."""
+
+    def opened(one: SourceParams) -> ChipSource:
+        return open_source(replace(one, translator="", translated=1.0, looks=1), kept)
+
+    sources = _sources(recipe)
+    return inputs_of({role: [opened(one) for one in some] for role, some in sources.items()})
 
 
 def _translators(
     recipe: ChipRecipe, open_translator: OpenTranslator | None
 ) -> dict[str, OpenedTranslator]:
     """The translators that sources name, opened."""
-    names = sorted({one.translator for one in _sources(recipe)} - {""})
+    named = {one.translator for some in _sources(recipe).values() for one in some}
+    names = sorted(named - {""})
     if names and open_translator is None:
         raise InputError(f"recipe: {names[0]} is to be opened by the caller of train_chips")
     return {name: open_translator(name) for name in names} if open_translator else {}
@@ -326,7 +350,7 @@ def _mark(recipe: ChipRecipe, translators: Mapping[str, OpenedTranslator]) -> st
     Sources without one have the hash of the versions that knew none.
     """
     data = asdict(recipe)
-    for name in ("labelled", "unlabelled", "other", "held_out"):
+    for name in _ROLES:
         for source in data[name]:
             if source["translator"]:
                 source["translator"] = translators[source["translator"]].sha256
@@ -335,27 +359,14 @@ def _mark(recipe: ChipRecipe, translators: Mapping[str, OpenedTranslator]) -> st
     return recipe_hash(data)
 
 
-def _refuse_other(paths: RunPaths, mark: str) -> None:
-    """Raise InputError when the folder holds a run of another recipe."""
-    refuse_strange(paths)
-    if not paths.recipe.exists():
-        return
-    try:
-        found = json.loads(paths.recipe.read_text("utf-8"))["hash"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{paths.recipe} is damaged; choose another run folder") from error
-    if found != mark:
-        raise InputError(f"{paths.out}: holds a run of another recipe; choose another folder")
-
-
 def _write_recipe(
     paths: RunPaths,
     recipe: ChipRecipe,
-    mark: str,
+    facts: dict[str, Any],
     translators: Mapping[str, OpenedTranslator],
 ) -> None:
     paths.out.mkdir(parents=True, exist_ok=True)
-    facts: dict[str, Any] = {"hash": mark, "recipe": asdict(recipe)}
+    facts = facts | {"recipe": asdict(recipe)}
     if translators:
         facts["translators"] = {name: one.sha256 for name, one in translators.items()}
     text = json.dumps(facts, indent=1)

@@ -18,6 +18,7 @@ __all__ = [
     "forget_after",
     "note",
     "read_run_table",
+    "refuse_other_run",
     "refuse_own",
     "refuse_strange",
     "work_alone",
@@ -59,6 +60,24 @@ def refuse_strange(paths: RunPaths) -> None:
     for path in (paths.metrics, paths.model, paths.network):
         if path.exists():
             raise InputError(f"{path} is of no run of geomage: choose another run folder")
+
+
+def refuse_other_run(paths: RunPaths, mark: str) -> object:
+    """Raise InputError when the folder holds a run of another recipe than that of hash `mark`.
+
+    Returns:
+        What its run noted of its inputs; None where there is no run, or an older version's.
+    """
+    if not paths.recipe.exists():
+        return None
+    try:
+        table = json.loads(paths.recipe.read_text("utf-8"))
+        found, inputs = table["hash"], table.get("inputs")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{paths.recipe} is damaged; choose another run folder") from error
+    if found != mark:
+        raise InputError(f"{paths.out}: holds a run of another recipe; choose another folder")
+    return inputs
 
 
 def refuse_own(run: Path, out: Path) -> None:

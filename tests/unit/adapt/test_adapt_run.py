@@ -93,6 +93,21 @@ def test_a_run_that_was_killed_after_learning_goes_on(floods: Path, tmp_path: Pa
     assert file.read_bytes() == content
 
 
+def test_a_run_whose_files_changed_is_refused(tmp_path: Path):
+    folder = write_floods(tmp_path / "floods")
+    run = tmp_path / "run"
+    make_translator(recipe_for(folder), run)
+    noted = json.loads((run / "recipe.json").read_text())["inputs"]
+    assert [one["chips"] for one in (*noted["source"], *noted["target"])] == [2, 2]
+    file = folder / "Spain_1_S1.tif"
+    before = file.read_bytes()
+    blank(folder, "Spain_1")
+    with pytest.raises(InputError, match=r"began with other files of \[\[target\]\], source 1"):
+        make_translator(recipe_for(folder), run)
+    file.write_bytes(before)
+    make_translator(recipe_for(folder), run)
+
+
 def blank(folder: Path, name: str) -> None:
     """Leave a third of a chip."""
     with rasterio.open(folder / f"{name}_S1.tif", "r+") as file:

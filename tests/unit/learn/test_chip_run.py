@@ -133,6 +133,21 @@ def test_a_run_of_another_recipe_is_refused(floods: Path, run: Path):
         train_chips(recipe_for(floods, seed=3), run)
 
 
+def test_a_run_whose_files_changed_is_refused(floods: Path, run: Path):
+    noted = json.loads((run / "recipe.json").read_text())["inputs"]
+    assert {role: [one["chips"] for one in some] for role, some in noted.items()} == {
+        "labelled": [2],
+        "held_out": [2],
+    }
+    file = floods / "Spain_1_label.tif"
+    before = file.read_bytes()
+    file.write_bytes(before + b"\0")
+    with pytest.raises(InputError, match=r"began with other files of \[\[held_out\]\], source 1"):
+        train_chips(recipe_for(floods), run)
+    file.write_bytes(before)
+    train_chips(recipe_for(floods), run)
+
+
 def test_an_encoder_begins_with_a_pre_trained_one(floods: Path, run: Path):
     begun = objective_of(recipe_for(floods, seed=8, start=str(run))).modules["network"]
     fresh = objective_of(recipe_for(floods, seed=8)).modules["network"]

@@ -158,7 +158,8 @@ def chips(folder: Path, split: str = "all", product: str = "") -> FileChips:
         )
     said: Described = build(Described, read_table(found / _FILE), str(found / _FILE))
     files = refuse_empty(_files(found, said), found, "images/NAME.tif")
-    return FileChips(said.classes, _of_part(files, found, split), partial(_read, said=said))
+    part = _of_part(files, found, split)
+    return FileChips(said.classes, part, partial(_read, said=said), (found / _FILE,))
 
 
 def _files(root: Path, said: Described) -> list[ChipFiles]:

@@ -55,11 +55,15 @@ class ChipFiles:
 
 @dataclass(frozen=True)
 class FileChips:
-    """A `ChipSource` of files."""
+    """A `ChipSource` of files.
+
+    described: files beside those of the chips that say what these mean.
+    """
 
     classes: tuple[str, ...]
     files: tuple[ChipFiles, ...]
     read: Callable[[ChipFiles], Chip]
+    described: tuple[Path, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
