@@ -67,6 +67,7 @@ from benchmarks._semisupervised_runs import (
     trained,
 )
 from benchmarks.semisupervised import methods
+from geomage.adapt.domains import JoinedChips
 from geomage.adapt.faithfulness import FaithfulnessParams, Instruments, measure_faithfulness
 from geomage.adapt.method import Domains, Parts
 from geomage.adapt.segmenter import shipped_segmenter
@@ -92,6 +93,7 @@ ARMS = {
     "spectrum, pooled": Arm("spectrum", POOLED),
     "spectrum, sites": Arm("spectrum", SITES, looks=4),
     "cut": Arm("cut", {"network": SMALL}),
+    "cut, half": Arm("cut", {"network": SMALL}, share=0.5),
     "cyclegan": Arm("cyclegan", {"network": SMALL}),
     "sdedit": Arm("sdedit", {"network": SMALL}),
     "flow, 4 steps": Arm("flow", FLOW, {"steps": 4}),
@@ -113,6 +115,11 @@ ARMS = {
         )
     },
 }
+BESIDE = {
+    "identity and cut": ("identity", "cut"),
+    "identity, colour and cut": ("identity", "colour, pooled", "cut"),
+}
+"""Chips as several arms show them, side by side."""
 TEMPORAL = ("identity", "histogram", "colour", "colour, pooled", "fourier")
 PARTS = ("kept", "buildings", "ranked", "damage", "temporal", "paired")
 JUDGED = 16  # chips whose translation is measured
@@ -184,6 +191,12 @@ class Bench:
         parts, seconds = self.learnt[arm.learnt, seed]
         return built(arm, parts), seconds
 
+    def shown(self, name: str, source: ChipSource, seed: int) -> ChipSource:
+        """A source as an arm shows it to a network."""
+        arms = BESIDE.get(name, (name,))
+        each = [seen_through(source, ARMS[a], self.translator(a, seed)[0], seed) for a in arms]
+        return each[0] if len(each) == 1 else JoinedChips(tuple(each))
+
     def due(self, part: str, done: Done) -> Iterator[tuple[str, int]]:
         """Arms and seeds that are not done yet."""
         for seed in self.args.seeds:
@@ -204,7 +217,7 @@ def kept(bench: Bench, done: Done) -> Iterator[Row]:
     """What the translator of the first seed keeps, and a picture of it; the score is of masks."""
     asked = FaithfulnessParams(chips=JUDGED, target_chips=200)
     for name, seed in bench.due("kept", done):
-        if seed == bench.args.seeds[0]:
+        if seed == bench.args.seeds[0] and name in ARMS:
             translator, seconds = bench.translator(name, seed)
             found = measure_faithfulness(
                 translator, bench.source, bench.target, asked, bench.instruments
@@ -222,14 +235,13 @@ def kept(bench: Bench, done: Done) -> Iterator[Row]:
 def buildings(bench: Bench, done: Done) -> Iterator[Row]:
     """F1 of building on real images, by arm and seed; and what `ranked` says of the network."""
     for name, seed in bench.due("buildings", done):
-        yield _building_row(bench, name, seed, bench.translator(name, seed)[0])
+        yield _building_row(bench, name, seed)
         yield _ranked_row(bench, name, seed)
 
 
-def _building_row(bench: Bench, name: str, seed: int, translator: Translator) -> Row:
+def _building_row(bench: Bench, name: str, seed: int) -> Row:
     """One network, tested on each set."""
-    shown = seen_through(bench.source, ARMS[name], translator, seed)
-    chips = stretched(shown, bench.args.jobs)
+    chips = stretched(bench.shown(name, bench.source, seed), bench.args.jobs)
     network, facts = trained(methods(2)["supervised"], 2, (chips, None), bench.budget(seed))
     keep_network(network, bench.beside(f"{name}-{seed}.npz"))
     sets = scores(network, bench.out)
@@ -287,9 +299,7 @@ def damage(bench: Bench, done: Done) -> Iterator[Row]:
     """Bad damage on real pairs; both dates of a pair are translated in one style."""
     pairs = real_pairs(bench.args.data)
     for name, seed in bench.due("damage", done):
-        translator, _ = bench.translator(name, seed)
-        shown = seen_through(bench.pairs, ARMS[name], translator, seed)
-        chips = struck(shown, bench.args.jobs)
+        chips = struck(bench.shown(name, bench.pairs, seed), bench.args.jobs)
         network = trained_on(chips, FORM, WEIGHTS, bench.budget(seed))
         sets = damage_scores(network, pairs)
         mean = float(np.mean([v for s, v in sets.items() if "chance" not in s]))
@@ -335,7 +345,8 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=200, help="simulated pairs to learn from")
     parser.add_argument("--jobs", type=int, default=1, help="that simulate, and that translate")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS)[:5])
+    arms = [*ARMS, *BESIDE]
+    parser.add_argument("--arms", nargs="+", choices=arms, default=arms[:5])
     parser.add_argument("--steps", type=int, default=400, help="of networks that find buildings")
     parser.add_argument("--fit-steps", type=int, default=400, help="of translators that train")
     parser.add_argument("--encoder-steps", type=int, default=200, help="of the encoder of KID")
@@ -374,6 +385,7 @@ def write(args: argparse.Namespace, rows: list[Row]) -> None:
         "stream": asdict(STREAM),
         "network": asdict(architecture(2)),
         "arms": {name: asdict(arm) for name, arm in ARMS.items()},
+        "beside": BESIDE,
         "runs": rows,
     }
     write_runs(args.out, facts)

@@ -9,8 +9,9 @@ from geomage.world.grow import grow_city
 from geomage.world.imports import ImportJob, import_city
 from geomage.world.site import Site
 from geomage.world.sources import ImportParams
+from geomage.world.style import Style
 from geomage.world.style_file import find_style, read_style, write_style
-from geomage.world.styles import STYLES, Style
+from geomage.world.styles import STYLES
 from geomage.world.survey import choose_site
 
 __all__ = [

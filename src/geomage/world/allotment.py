@@ -15,7 +15,7 @@ from shapely import Polygon
 from geomage.world.goals import Goal
 from geomage.world.parcels import Frame, frame_of, polygons_of
 from geomage.world.rows import cut_row
-from geomage.world.styles import Style
+from geomage.world.style import Style
 
 __all__ = ["Filling", "Lot", "deal", "lots_of", "quantile", "split_lots"]
 

@@ -14,7 +14,7 @@ from geomage.world.districts import Warp, dense
 from geomage.world.ground import Item, Land, Water, boats, land, water_in
 from geomage.world.parcels import polygons_of
 from geomage.world.streets import Street
-from geomage.world.styles import Style
+from geomage.world.style import Style
 from geomage.world.vegetation import Trees, sample_woods, scatter
 
 __all__ = ["Barrier", "grow_barriers"]

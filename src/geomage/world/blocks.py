@@ -25,7 +25,7 @@ from geomage.world.ground import (
 from geomage.world.land_use import fill_block
 from geomage.world.parcels import Frame, frame_of, fronts, polygons_of, split_block
 from geomage.world.rooftops import equip_roof
-from geomage.world.styles import Style
+from geomage.world.style import Style
 from geomage.world.town import Quarter
 from geomage.world.vegetation import Woods, scatter
 

@@ -13,7 +13,7 @@ from shapely.geometry.base import BaseGeometry
 from geomage.world.kinds import KINDS, Massing
 from geomage.world.parcels import Frame, frame_of
 from geomage.world.skeleton import convex_corners
-from geomage.world.styles import Style
+from geomage.world.style import Style
 from geomage.world.wings import LOOSE, Wing, free_wing, ridge_over, wings_of_plan
 
 __all__ = [

@@ -39,8 +39,9 @@ from geomage.geo import Raster, read_raster, write_cog, write_vectors
 from geomage.world.layers import COLUMNS, check_field, check_photo, read_layers
 from geomage.world.site import Site
 from geomage.world.sources import ImportParams
+from geomage.world.style import Style
 from geomage.world.style_file import style_from_table, style_table
-from geomage.world.styles import STYLES, Style
+from geomage.world.styles import STYLES
 
 __all__ = [
     "LAYERS",

@@ -23,8 +23,9 @@ from geomage.world.city import CityParams
 from geomage.world.form_layers import city_layers
 from geomage.world.grow import grow_city
 from geomage.world.measure import Form, distances, measure_form, pooled
+from geomage.world.style import Style
 from geomage.world.style_file import LIMITS
-from geomage.world.styles import STYLES, Style
+from geomage.world.styles import STYLES
 from geomage.world.town import arterials, plan_town, sketch_quarter
 
 __all__ = ["FitParams", "fit_style", "nearest_style"]

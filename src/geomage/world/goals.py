@@ -11,7 +11,7 @@ from shapely.geometry.base import BaseGeometry
 
 from geomage.world.buildings import MINIMUM_M2, Building, pick, place_building, union_of
 from geomage.world.parcels import Frame, frame_of
-from geomage.world.styles import Style
+from geomage.world.style import Style
 from geomage.world.wings import LOOSE, Wing, free_wing, wings_of_plan
 
 __all__ = ["Goal", "place_goal", "shape_footprint"]

@@ -25,7 +25,7 @@ from shapely.ops import substring
 from geomage.world._kernels_field import trace_family
 from geomage.world.districts import District, DistrictKey, dense, street_angle
 from geomage.world.graph import spurs, street_graph
-from geomage.world.styles import Style
+from geomage.world.style import Style
 
 __all__ = ["FABRICS", "Fabric", "Network", "Street", "lay_streets"]
 

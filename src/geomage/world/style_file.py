@@ -21,7 +21,8 @@ from geomage.errors import InputError, OutputError
 from geomage.world.buildings import _ROOF_COLOURS
 from geomage.world.layers import COLUMNS
 from geomage.world.streets import FABRICS
-from geomage.world.styles import STYLES, Style
+from geomage.world.style import Style
+from geomage.world.styles import STYLES
 
 __all__ = ["LIMITS", "find_style", "read_style", "style_from_table", "style_table", "write_style"]
 

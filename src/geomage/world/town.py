@@ -20,7 +20,8 @@ from geomage.world.districts import District, Side, Skeleton, seeded
 from geomage.world.ground import Land, land
 from geomage.world.parcels import cut_blocks, paved, polygons_of
 from geomage.world.streets import Network, Street, lay_streets
-from geomage.world.styles import STYLES, Style
+from geomage.world.style import Style
+from geomage.world.styles import STYLES
 from geomage.world.survey import survey
 from geomage.world.terrain import Heights, Relief
 from geomage.world.vegetation import Woods, sample_woods
