@@ -108,7 +108,8 @@ def label_values(values: np.ndarray, wanted: Collection[int]) -> tuple[np.ndarra
     """
     labels, kinds = np.zeros(values.shape, "int32"), [np.zeros(1, "int32")]
     count = 0
-    for value in sorted(wanted):
+    alone = {int(values[0, 0])} if is_even(values) else set(wanted)
+    for value in sorted(alone.intersection(wanted)):
         mask = values == value
         if not mask.any():
             continue
@@ -131,9 +132,8 @@ def tile_parts(
         kinds: value of each label, from 0; None makes all one kind.
     """
     if is_even(labels):
-        found = [np.s_[0 : labels.shape[0], 0 : labels.shape[1]]] * int(labels[0, 0] == 1)
-    else:
-        found = ndimage.find_objects(labels)
+        return _even_parts(labels, mark, kinds)
+    found = ndimage.find_objects(labels)
     count = len(found)
     frame = np.array([_ends(part) for part in found], "int32").reshape(-1, 4)
     marked = np.zeros(count + 1, bool)
@@ -150,6 +150,24 @@ def tile_parts(
             Runs.of(labels[0]), Runs.of(labels[-1]), Runs.of(labels[:, 0]), Runs.of(labels[:, -1])
         ),
     )  # fmt: skip
+
+
+def _even_parts(labels: np.ndarray, mark: np.ndarray | None, kinds: np.ndarray | None) -> TileParts:
+    """Those of a tile of one label: itself, or nothing. Most tiles of a sparse raster are so."""
+    (rows, cols), label = labels.shape, int(labels[0, 0])
+    some = min(label, 1)
+    kind = np.zeros(some, "int32") if kinds is None else kinds[1:].astype("int32")
+    lengths = (np.array([side], "int32") for side in (cols, cols, rows, rows))
+    top, bottom, left, right = (Runs(one, np.array([label], "int32")) for one in lengths)
+    return TileParts(
+        number=np.arange(1, some + 1, dtype="int32"),
+        pixels=np.full(some, labels.size, "int64"),
+        frame=np.array([(0, 0, rows, cols)] * some, "int32").reshape(-1, 4),
+        first=np.zeros(some, "int32"),
+        kind=kind,
+        mark=np.full(some, mark is not None and bool(mark.any())),
+        rim=(top, bottom, left, right),
+    )
 
 
 def _ends(part: tuple[slice, slice]) -> tuple[int, int, int, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -126,19 +126,22 @@ class ScoreTiles:
 
     def __call__(self, run: TileRun) -> int:
         """Fill the tiles of a run; returns how many they are."""
-        detector = load_detector(self.detector)
-        with open_date(self.date) as imagery:
-            for key in run.keys:
-                if not self.store.has(key):
-                    self.store.write(key, self._tile(imagery, detector, key))
+        todo = list(self._seen(key for key in run.keys if not self.store.has(key)))
+        if todo:
+            detector = load_detector(self.detector)
+            with open_date(self.date) as imagery:
+                for key in todo:
+                    found = score_window(imagery, self.date, detector, self.tiling.core(key))
+                    self.store.write(key, found[None])
         return len(run.keys)
 
-    def _tile(self, imagery: Imagery, detector: Detector, key: TileKey) -> np.ndarray:
-        core = self.tiling.core(key)
-        if not self.date.seen.read(core).any():
-            cells = self.store.tiling.core(key)
-            return np.full((1, int(cells.height), int(cells.width)), UNSEEN, "float32")
-        return score_window(imagery, self.date, detector, core)[None]
+    def _seen(self, keys: Iterable[TileKey]) -> Iterator[TileKey]:
+        """The tiles that hold data; the others are written as blank."""
+        for key in keys:
+            if self.date.seen.read(self.tiling.core(key)).any():
+                yield key
+            else:
+                self.store.blank(key)
 
 
 def judged_tiling(grid: GeoBox, card: DetectorCard) -> Tiling:

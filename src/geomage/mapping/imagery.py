@@ -133,18 +133,19 @@ class Imagery:
             if seen.all() or not source.reaches(window):
                 continue
             values, valid, broken = source.read(window)
+            for part in broken:
+                lost[part.toslices()] = True
+                damage.append(source.damage(_within(window, part)))
+            if not valid.any():
+                continue
             new = valid & ~seen
-            dark = new & (values == 0).all(axis=0)
             counts = to_counts(self.stretch, values, valid)
             if new.all():
                 out = counts
             else:
                 np.copyto(out, counts, where=new)
-            black |= dark
+            black |= new & (values == 0).all(axis=0)
             seen |= new
-            for part in broken:
-                lost[part.toslices()] = True
-                damage.append(source.damage(_within(window, part)))
         return View(out, seen, black, lost & ~seen, join_damage(damage))
 
 

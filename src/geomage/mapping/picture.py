@@ -198,7 +198,8 @@ def same_pixels(one: GeoBox, other: GeoBox) -> bool:
 
 def pixel_bounds(box: GeoBox, grid: GeoBox) -> tuple[float, float, float, float]:
     """Bounds of one grid in pixels of another, a pixel wider."""
-    rim = np.array(footprint(box, grid.crs).exterior.coords)
+    steps = 1 if box.crs == grid.crs else 24  # what is not bent has its bounds at its corners
+    rim = np.array(footprint(box, grid.crs, steps=steps).exterior.coords)
     a, b, c, d, e, f = (~grid.affine)[:6]
     cols = a * rim[:, 0] + b * rim[:, 1] + c
     rows = d * rim[:, 0] + e * rim[:, 1] + f

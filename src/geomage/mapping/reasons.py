@@ -105,7 +105,7 @@ def _coded(views: Views, inside: tuple[np.ndarray, np.ndarray], *, coarse: bool)
         if coarse:
             codes[:] = COARSE
         codes[~views.second] = NO_SECOND
-        if views.lost[1] is not None:
+        if views.lost[1] is not None and views.lost[1].any():
             codes[views.lost[1] | ((codes == OBSCURED) & _beside(views.lost[1]))] = SECOND_DAMAGED
         codes[~inside[1]] = OUTSIDE
         if codes.size > _SPECK and not is_even(codes):

@@ -75,19 +75,27 @@ def look_tile(
     seen, black = view.seen, view.black
     black &= seen
     bright = seen & ~black
-    bits = np.where(black, _BLACK, seen).astype("uint8")
+    bits = seen.astype("uint8")
+    bits[black] = _BLACK
     parts = tile_parts(label_mask(~bright), mark=~seen | _edge(tiling, key))
     return (
         bits[None],
         view.lost[None].astype("uint8"),
         Look(
-            colour=view.values.sum(axis=(1, 2), where=bright, dtype="float64"),
-            bright=int(bright.sum()),
-            black=int(black.sum()),
+            colour=_sums(view.values, bright),
+            bright=int(np.count_nonzero(bright)),
+            black=int(np.count_nonzero(black)),
             dark=parts.at_rim(),
             damage=view.damage,
         ),
     )
+
+
+def _sums(counts: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """(band,) float64 sums of counts (band, y, x), which are whole numbers and so exact."""
+    if not where.any():
+        return np.zeros(len(counts))
+    return np.asarray((counts * where).sum(axis=(1, 2), dtype="uint64"), "float64")
 
 
 def join_looks(tiling: Tiling, looks: Mapping[TileKey, Look]) -> Sighting:
