@@ -1,6 +1,6 @@
 """What one small network learns from the simulator as it was at another commit.
 
-    python -m benchmarks.simulators [REVISION …] [--seeds 0 1 2] [--jobs 2] [-o FILE]
+    python -m benchmarks.simulators [REVISION …] [--parts PART …] [--seeds 0 1 2] [-o FILE]
 
 The same pairs by number, the same network, first weights, steps and crops; only what is simulated
 differs. `buildings` and `ranked`: F1 and average precision of building on each real set. `damage`:
@@ -44,6 +44,7 @@ from geomage.data.readers.bands import RGB
 Row = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[1]
 BEFORE = "fd3d92e"
+PARTS = ("buildings", "damage")
 MAKE = """
 import sys
 from pathlib import Path
@@ -131,9 +132,9 @@ def runs(args: argparse.Namespace, done: set[tuple[str, str, int]]) -> Iterator[
         first = stretched(Buildings(pairs))
         for seed in args.seeds:
             budget = budget_of(args).seeded(seed)
-            if ("ranked", commit, seed) not in done:
+            if "buildings" in args.parts and ("ranked", commit, seed) not in done:
                 yield from building_rows(commit, first, out, budget)
-            if ("damage", commit, seed) not in done:
+            if "damage" in args.parts and ("damage", commit, seed) not in done:
                 network = trained_on(struck(pairs, 1), FORM, WEIGHTS, budget)
                 sets = damage_scores(network, two_dates)
                 own = [score for name, score in sets.items() if "chance" not in name]
@@ -162,6 +163,7 @@ def main() -> None:
     parser.add_argument("--pool", type=Path, default=ROOT / "out/simulators")
     parser.add_argument("--pairs", type=int, default=200, help="of each simulator")
     parser.add_argument("--jobs", type=int, default=1, help="that simulate")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument("--steps", type=int, default=1500)
     add_budget(parser)
