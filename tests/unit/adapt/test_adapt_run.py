@@ -295,8 +295,8 @@ def test_the_page_knows_every_method_and_its_recipe_can_be_read(project: Path):
     recipe, source = (part.split("```")[0] for part in page.split("```toml\n")[1:])
     made = adapt_recipe_from_dict(tomllib.loads(recipe), "docs/adapt.md")
     assert made.asked().strength == 0.8
-    table = tomllib.loads(source)["labelled"][0]
-    assert build(SourceParams, table, "docs/adapt.md").looks == 4
+    sources = [build(SourceParams, t, "docs/adapt.md") for t in tomllib.loads(source)["labelled"]]
+    assert [one.translator for one in sources] == ["", "colours", "cut"]
     for name in methods.METHODS:
         assert name in page
 
