@@ -93,7 +93,6 @@ ARMS = {
     "spectrum, pooled": Arm("spectrum", POOLED),
     "spectrum, sites": Arm("spectrum", SITES, looks=4),
     "cut": Arm("cut", {"network": SMALL}),
-    "cut, half": Arm("cut", {"network": SMALL}, share=0.5),
     "cyclegan": Arm("cyclegan", {"network": SMALL}),
     "sdedit": Arm("sdedit", {"network": SMALL}),
     "flow, 4 steps": Arm("flow", FLOW, {"steps": 4}),

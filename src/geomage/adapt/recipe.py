@@ -39,7 +39,7 @@ class AdaptRecipe:
     """One run."""
 
     method: str = "colour"
-    """A name of `METHODS`; this one cannot move a wall, and had the best average precision
+    """A name of `METHODS`; this one cannot move a wall, and none did better by more than chance
     (docs/adaptation_results.md)."""
     params: dict[str, Any] = field(default_factory=dict)
     """Parameters of the method, as its dataclass has them."""

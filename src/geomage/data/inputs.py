@@ -94,7 +94,7 @@ def _of_files(
 
 
 def _content(path: Path) -> tuple[int, str]:
-    """Bytes and hash of a file."""
+    """Bytes and hash of a file; none where it cannot be read, which is told when its chip is."""
     try:
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()

@@ -108,8 +108,8 @@ def label_values(values: np.ndarray, wanted: Collection[int]) -> tuple[np.ndarra
     """
     labels, kinds = np.zeros(values.shape, "int32"), [np.zeros(1, "int32")]
     count = 0
-    alone = {int(values[0, 0])} if is_even(values) else set(wanted)
-    for value in sorted(alone.intersection(wanted)):
+    sought = set(wanted) & {int(values[0, 0])} if is_even(values) else set(wanted)
+    for value in sorted(sought):
         mask = values == value
         if not mask.any():
             continue
