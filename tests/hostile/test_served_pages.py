@@ -68,9 +68,20 @@ def test_another_host_is_not_answered(view: Served, host: str) -> None:
         b"GET /product.json HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nHost: evil.example\r\n\r\n",
         b"GET http://evil.example/product.json HTTP/1.1\r\nHost: evil.example\r\n\r\n",
         b"GET /product.json HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nX: " + b"a" * 100_000 + b"\r\n\r\n",
+        b"GET /product.json HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n" + b"X: a\r\n" * 4000 + b"\r\n",
+        b"GET /product.json HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nX: " + b"a" * 17_000 + b"\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     ],
-    ids=["no host", "no host 1.0", "two hosts", "absolute", "endless head", "tls"],
+    ids=[
+        "no host",
+        "no host 1.0",
+        "two hosts",
+        "absolute",
+        "endless head",
+        "many lines",
+        "long head",
+        "tls",
+    ],
 )
 def test_odd_heads_get_nothing(view: Served, head: bytes) -> None:
     answer = view.raw(head.replace(b"%d", str(view.port).encode()))

@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["Guard"]
+__all__ = ["LARGEST_HEAD", "Guard"]
 
 _READS: Final = ("GET", "HEAD")
 _POLICY: Final = (
@@ -33,6 +33,7 @@ _HEADERS: Final[Mapping[bytes, bytes]] = {
     b"cross-origin-opener-policy": b"same-origin",
     b"cache-control": b"no-store",
 }
+LARGEST_HEAD: Final = 16_384  # bytes of a request before its body
 _LONGEST_PATH: Final = 256
 _LARGEST_BODY: Final = 4096
 TOKEN_HEADER: Final = b"x-geomage-token"
@@ -61,6 +62,9 @@ class Guard:
         await (refusal or self.app)(scope, receive, dressed)
 
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:
+        if sum(len(name) + len(value) + 4 for name, value in scope["headers"]) > LARGEST_HEAD:
+            # the server bounds a head that is still coming, and not one that comes at once
+            return _said(431, "The head of this request is too long.")
         headers = _heads(scope)
         host = headers.get(b"host", [])
         if len(host) != 1 or host[0].decode("latin-1").lower() not in self.hosts:

@@ -33,7 +33,6 @@ __all__ = [
 
 _LOCAL: Final = ("localhost", "127.0.0.1", "[::1]")
 _NEEDED: Final = ("starlette", "uvicorn")
-_LARGEST_HEAD: Final = 16_384  # bytes of a request before its body
 _AT_ONCE: Final = 256  # connections, and requests
 
 Say = Callable[[str], None]
@@ -182,6 +181,8 @@ def server_of(app: Any) -> Any:
     """The server of an application: HTTP/1.1 alone, bounded, silent about itself."""
     import uvicorn  # noqa: PLC0415 -- the extra [web]
 
+    from geomage.serve.guard import LARGEST_HEAD  # noqa: PLC0415 -- needs the extra
+
     stalled = Stalled()
 
     async def tidy() -> None:
@@ -189,7 +190,7 @@ def server_of(app: Any) -> Any:
 
     config = uvicorn.Config(
         app, log_level="error", access_log=False, lifespan="off", http="h11", ws="none",
-        server_header=False, proxy_headers=False, h11_max_incomplete_event_size=_LARGEST_HEAD,
+        server_header=False, proxy_headers=False, h11_max_incomplete_event_size=LARGEST_HEAD,
         limit_concurrency=_AT_ONCE, timeout_graceful_shutdown=2,
         callback_notify=tidy, timeout_notify=0,  # each second
     )  # fmt: skip
