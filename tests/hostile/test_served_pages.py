@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import select
@@ -12,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +24,7 @@ from geomage.serve.running import ReviewOrder, exposure, hosts_of, listen, serve
 pytest.importorskip("starlette", reason="needs the extra [web]")
 from tests.served import Served, serving, toy_product
 
+from geomage.serve.guard import Guard
 from geomage.serve.review import open_review
 from geomage.serve.view import open_view
 
@@ -88,6 +91,25 @@ def test_odd_heads_get_nothing(view: Served, head: bytes) -> None:
     assert b"rasters" not in answer
     assert not answer.startswith(b"HTTP/1.1 200")
     assert view.ask("/product.json")[0] == 200  # and it still serves
+
+
+@pytest.mark.parametrize("heads", [[(b"x", b"a")] * 5000, [(b"x", b"a" * 20_000)]])
+def test_a_long_head_that_is_read_at_once_is_refused(heads: list[tuple[bytes, bytes]]) -> None:
+    """The server bounds a head while it is still coming, and no other."""
+    said: list[Any] = []
+
+    async def page(*_: Any) -> None:
+        said.append("reached")
+
+    async def send(message: Any) -> None:
+        said.append(message.get("status"))
+
+    guard = Guard(page, frozenset({"here:1"}))
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"host", b"here:1")]}
+    asyncio.run(guard(scope, send, send))  # type: ignore[arg-type]
+    assert said == ["reached"]
+    asyncio.run(guard({**scope, "headers": [*scope["headers"], *heads]}, send, send))  # type: ignore[arg-type,misc]
+    assert said[1] == 431
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:{port}", "localhost:{port}", "LOCALHOST:{port}"])
