@@ -9,7 +9,15 @@ from geomage.render import _kernels_ground as k
 from geomage.render.canvas import Canvas
 from geomage.render.matter import MATTER, WATER, Appearance
 
-__all__ = ["Mirror", "flood_ground", "mirror_of_sun", "paint_glint", "shelve_banks", "surf"]
+__all__ = [
+    "Mirror",
+    "clearness_m",
+    "flood_ground",
+    "mirror_of_sun",
+    "paint_glint",
+    "shelve_banks",
+    "surf",
+]
 
 _FLOOD_WATER = np.array(
     [
@@ -18,6 +26,10 @@ _FLOOD_WATER = np.array(
     ]
 )  # fmt: skip
 """Reflectance (red, green, blue) of flood water from stained and clear to thick with clay."""
+_STAINED = 3.0
+"""Least attenuation of flood water, 1/m: dark because it swallows light, not because it is clear.
+Ours; coloured and turbid inland waters have 2 and more (Kirk 2011), a lake over its bed, see
+`shelve`, has 0.5."""
 _CLEAR = 0.08  # mean reflectance up to which flood water may be green
 _BED = np.array([0.20, 0.165, 0.115])  # reflectance of a wet bed of silt and sand
 _FOAM = 0.5
@@ -122,6 +134,11 @@ def _flood_colour(rng: np.random.Generator) -> np.ndarray:
     return np.asarray(mixed * off)
 
 
+def clearness_m(colour: np.ndarray) -> float:
+    """Depth of flood water (reflectance (3,)) from which 1 / e of the light comes back, metres."""
+    return float(1 / (2 * (_STAINED + 30 * colour.mean())))
+
+
 def flood_ground(c: Canvas) -> np.ndarray:
     """Lay flood water over what is lower than it; return all water that no crown hides (y, x)."""
     water: np.ndarray = ((c.cover == WATER) & (c.crown == 0)).astype(np.uint8)
@@ -130,7 +147,7 @@ def flood_ground(c: Canvas) -> np.ndarray:
         return water
     c.depth = depth
     colour = _flood_colour(np.random.default_rng([c.seed, 37]))
-    clear = float(1 / (1 + 60 * colour.mean()))  # as in `shelve`
+    clear = clearness_m(colour)
     n = c.noise
     k.flood_water(
         depth, c.height, c.ids, c.crown, colour, clear, n.mid, n.broad, c.albedo, c.cover, water,

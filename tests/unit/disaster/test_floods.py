@@ -7,6 +7,7 @@ import pytest
 import shapely
 
 from geomage.disaster import FAILURES, FloodParams, flood
+from geomage.disaster.damage import means_around
 from geomage.disaster.event import ids_on
 from geomage.disaster.inundation import SOURCES, Peak
 from geomage.disaster.recession import flotsam, recede
@@ -63,6 +64,16 @@ def test_water_falls_edges_first_and_leaves_mud_where_it_stood(city):
     assert wet[0] == 0
     assert wet[3] > 0.5
     assert wet[-1] == 0
+
+
+@pytest.mark.parametrize(("level", "seen"), [(1.0, 0), (2.0, 1)])
+def test_what_dried_is_graded_by_the_mud_that_is_seen(city, level, seen):
+    event = flood(city, FloodParams(level), hours=3000)  # no water is left
+    table, mud = event.buildings, means_around(city, event.rasters["mud"].values[0])
+    stood = (table["failure"] == "intact") & (table["depth"] > 0.5)
+    stood &= (mud > 0.5) == bool(seen)  # whether it covers most of the ground around
+    assert stood.sum() > 5
+    assert (table.loc[stood, "grade_visible"] == seen).all()
 
 
 def test_hollows_keep_their_water_longer(city):

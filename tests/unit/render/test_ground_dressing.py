@@ -12,6 +12,7 @@ import shapely
 from geomage.disaster import FloodParams, calm, flood
 from geomage.render import Appearance, Stage, paint, stage_box, stage_noise, widen
 from geomage.render.matter import MATTER, ground_row
+from geomage.render.water import _flood_colour, clearness_m
 from geomage.sensor import Band
 from towns import plain_town
 
@@ -129,3 +130,11 @@ def test_flood_water_says_how_much_of_the_ground_it_lets_through():
     assert stage.share[deep & thick].max(initial=0) < 60
     assert stage.share[deep & thin].min(initial=255) > 60
     assert stage.share[stage.ids > 0].max() == 0  # a roof is whole
+
+
+def test_no_flood_water_is_so_clear_that_streets_show_through_a_third_of_a_metre():
+    """Nobody would grade a house by water that is not seen."""
+    rng = np.random.default_rng(3)
+    clear = np.array([clearness_m(_flood_colour(rng)) for _ in range(200)])
+    assert np.exp(-0.33 / clear).max() < 0.16
+    assert np.exp(-0.05 / clear).max() > 0.6  # and a film still shows what it lies on
