@@ -46,7 +46,7 @@ def flood(city: City, params: FloodParams, seed: int = 0, *, hours: float = 24.0
     peak = flood_peak(city, params)
     left = recede(city, peak, params.source, hours)
     table = _buildings(seed, city, peak, params.source)
-    table["grade_visible"] = _seen(city, table, peak, left)
+    table["grade_visible"] = _seen(city, table, left)
     debris = np.maximum(debris_field(city, table, 16.0), _strewn(seed, peak))
     fields = {
         "water_depth": left.depth, "velocity": peak.fastest, "foam": left.foam, "wet": left.wet,
@@ -113,20 +113,18 @@ def _break(seed: int, table: gpd.GeoDataFrame, city: City, swept: np.ndarray) ->
         table.loc[swept, name] = gone.loc[swept, name]
 
 
-def _seen(city: City, table: gpd.GeoDataFrame, peak: Peak, left: Recession) -> np.ndarray:
+def _seen(city: City, table: gpd.GeoDataFrame, left: Recession) -> np.ndarray:
     """Visible grade (n,) on the joint damage scale.
 
     Water that stands around a building is minor, around most of it major, over its roof destroyed;
-    mud that deep water left around it is minor where it covers most of the ground. A part that
-    fell is major, a fallen or swept building destroyed.
+    mud over half of the ground around it, which only deep water leaves, is minor. A part that fell
+    is major, a fallen or swept building destroyed.
     """
     now = left.depth
     wet_now = means_around(city, (now > 0).astype(float))
     shown = means_around(city, np.clip(now / 0.25, 0, 1))  # a film hardly shows
     standing = np.where(wet_now > 0.1, shown, 0)
-    was, deep = means_around(city, (peak.deepest > 0).astype(float)), table["depth"].to_numpy()
     muddy = np.where(means_around(city, left.mud) > 0.5, 0.3, 0.0)
-    muddy = np.where((was > 0.5) & (deep > 0.5), muddy, 0.0)
     seen = np.digitize(np.maximum(standing, muddy), [0.12, 0.55])
     depth_now = means_around(city, now) / np.maximum(wet_now, 1e-6)
     hidden = (wet_now > 0) & (depth_now > city.buildings["height"].to_numpy(float) + 0.3)
