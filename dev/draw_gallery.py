@@ -59,7 +59,7 @@ PLATES = {
         "--size 420 --style suburb --seed 6",
         "flood --level 1.0 --seed 1",
         f"--seed 3 {_NADIR}",
-        "Turbid water over streets and gardens, with roofs, crowns and fences above it and ground "
+        "Dark water over streets and gardens, with roofs, crowns and fences above it and ground "
         "that rises out of it.",
         "cars stand in line under water that would have carried them off; the water has no flow "
         "lines.",
