@@ -26,7 +26,6 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_h
 
 from geomage.model import ModelCard
 from geomage.model.card import INPUTS, METADATA_KEY
-from geomage.model.network import COUNT_MEAN, COUNT_SCALE
 
 MARGINS = {2: 1, 4: 4, 8: 4, 16: 4, 32: 3}
 """Cells beyond the output that the decoders see, by how many pixels wide a cell is."""
@@ -55,6 +54,7 @@ LEVELS = {
 }
 """What the encoder found, and its parts of the first and of the second date where the decoders take
 them, by the width of a cell."""
+COUNT_MEAN, COUNT_SCALE = 0.38, 0.2  # of counts / 255, as that network was trained
 CENTRED = "/network/encoder/Div_output_0"
 DECODERS = "/network/cover/lateral.3/Conv_output_0"  # their first value
 CUTS = {

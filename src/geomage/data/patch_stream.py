@@ -32,8 +32,9 @@ class PatchParams:
 
     size: int = 256
     """side of a patch, pixels of the finest raster"""
-    per_chunk: int = 64
-    """patches cut from a whole window"""
+    per_chunk: int = 96
+    """patches cut from a whole window; 96 of 256 px hold half as many pixels again as a window of
+    2048 px, and nearly three quarters of it lie in one"""
     chunk: int = 2048
     """side of a window, pixels of the finest raster; taken to whole blocks"""
     max_nodata: float = 0.2

@@ -11,7 +11,7 @@ halo, each level is computed no farther than the level above it looks. Logits le
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, UInt8
@@ -35,8 +35,7 @@ STRIDE = 32  # pixels between two columns of the coarsest features
 FIELD = 192  # pixels beyond which nothing reaches a window on the stride (dilations 1, 2)
 FINE = 48  # the same through the fine branch, from a window with corners on multiples of 8 px
 MARGINS = (1, 3, 3, 3, 2)  # cells beyond the output that the decoders see at 1/2 .. 1/32
-COUNT_MEAN = 0.38  # of counts / 255, over the simulated stream
-COUNT_SCALE = 0.2
+COUNT_MEAN, COUNT_SCALE = 97, 51  # of counts over the simulated stream, about
 
 
 class Logits(NamedTuple):
@@ -65,8 +64,26 @@ Image = Float[Tensor, "batch 3 y x"] | UInt8[Tensor, "batch 3 y x"]
 
 def _centred(image: Image) -> Float[Tensor, "batch 3 y x"]:
     """Counts about 0, as the convolutions take them."""
-    share = image if image.is_floating_point() else image.float() / 255
-    return (share - COUNT_MEAN) / COUNT_SCALE
+    if image.is_floating_point():
+        return (image * 255 - COUNT_MEAN) / COUNT_SCALE
+    centred: Tensor = _CentredCounts.apply(image)  # type: ignore[no-untyped-call]
+    return centred
+
+
+class _CentredCounts(torch.autograd.Function):
+    """The same of whole counts, in one operator of a graph instead of four."""
+
+    @staticmethod
+    def forward(_ctx: Any, image: Tensor) -> Tensor:
+        """Counts as `_centred` has them."""
+        return (image.float() - COUNT_MEAN) * (1 / COUNT_SCALE)
+
+    @staticmethod
+    def symbolic(g: Any, image: Any) -> Any:
+        """The same in a graph."""
+        scale = g.op("Constant", value_t=torch.tensor(1 / COUNT_SCALE))
+        mean = g.op("Constant", value_t=torch.tensor(COUNT_MEAN, dtype=torch.uint8))
+        return g.op("DequantizeLinear", image, scale, mean)
 
 
 def _cut(x: Tensor, cells: int) -> Tensor:
@@ -88,6 +105,20 @@ class ConvNorm(nn.Sequential):
             nn.BatchNorm2d(wide_out),
         ]
         super().__init__(*layers, *([nn.ReLU(inplace=True)] if active else []))
+
+
+def _inside(layer: nn.Module, x: Tensor) -> Tensor:
+    """A layer of 3 x 3 cells on x without padding: one cell less at each side.
+
+    The same as cutting its answer, which costs ONNX Runtime two changes of layout.
+    """
+    assert isinstance(layer, ConvNorm)
+    conv, *rest = layer
+    assert isinstance(conv, nn.Conv2d)
+    out = F.conv2d(x, conv.weight, stride=conv.stride)
+    for module in rest:
+        out = module(out)
+    return out
 
 
 def _merge(layer: nn.Module, parts: list[Tensor]) -> Tensor:
@@ -193,8 +224,9 @@ class Decoder(nn.Module):
         x = F.relu(self.lateral[-1](features[-1]))
         for k in reversed(range(len(self.mix))):
             up = _cut(_double(x), 2 * margins[k + 1] - margins[k])
-            x = self.mix[k](F.relu(up + self.lateral[k](features[k])))
-        return _cut(x, min(1, margins[0]))
+            x = F.relu(up + self.lateral[k](features[k]))
+            x = _inside(self.mix[k], x) if k == 0 and margins[0] else self.mix[k](x)
+        return x
 
 
 def _double(x: Tensor) -> Tensor:
@@ -274,8 +306,9 @@ class Network(nn.Module):
         """Logits at full resolution, from features at 1/2 and 1/4."""
         rim = margins[0]
         up = _cut(_double(self.cover_narrow(_cut(cover, rim))), rim)
-        fine = self.cover_fine(F.relu(up + self.cover_lateral(half)))
-        return F.pixel_shuffle(self.cover_head(_cut(fine, rim)), 2)
+        fine = F.relu(up + self.cover_lateral(half))
+        fine = _inside(self.cover_fine, fine) if rim else self.cover_fine(fine)
+        return F.pixel_shuffle(self.cover_head(fine), 2)
 
     def _change(
         self,

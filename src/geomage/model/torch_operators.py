@@ -175,6 +175,7 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
         "Constant": _plain(torch.clone),
         "Conv": _conv,
         "DepthToSpace": _depth_to_space,
+        "DequantizeLinear": lambda _options, x, scale, mean: (x.float() - mean.float()) * scale,
         "Div": _quotient,
         "Exp": _plain(torch.exp),
         "Gather": _gather,
