@@ -374,8 +374,9 @@ def _read_pixels(
     with decoding(picture.path, f" at column {window.col_off}, row {window.row_off}"):
         stack = dataset.read([*picture.bands], window=window)
     held = holds_values(stack)
-    if picture.facts.nodata is not None:
-        held &= (stack != picture.facts.nodata).any(axis=0)
+    nodata = picture.facts.nodata
+    if nodata is not None and (stack[0] == nodata).any():  # else each pixel holds something
+        held &= (stack != nodata).any(axis=0)
     if held.shape == size:
         return stack, held
     here = slice(top, top + height), slice(left, left + width)
