@@ -21,6 +21,9 @@ from geomage.learn.recipe import AugmentParams
 
 __all__ = ["Batch", "cut", "draw_batch", "relight"]
 
+_PAN_NOISY = 0.6  # share of images with noise that is the same in all bands
+_PAN_RANGE = 15.0  # its largest standard deviation over its least
+
 LUMA = (0.299, 0.587, 0.114)
 
 
@@ -92,12 +95,13 @@ def relight(
         image = torch.lerp(image, grey[None], rng.uniform(0, params.desaturate))
     if rng.random() < params.blur:
         image = _blur(image, rng.uniform(0.4, 1.2))
+    if params.pan_noise > 0 and rng.random() < _PAN_NOISY:
+        height = params.pan_noise * np.exp(rng.uniform(-math.log(_PAN_RANGE), 0))
+        image = image + float(height) * _noise(rng, (1, *image.shape[1:]))
     if rng.random() < params.sharpen:
         image = image + rng.uniform(0.2, 1.2) * (image - _blur(image, 1.0))
-    start = int(rng.integers(len(_grain()) - image.numel()))
-    noise = _grain()[start : start + image.numel()].view(image.shape)
-    image = image + rng.uniform(-params.noise, params.noise) * noise
-    return image.clamp(0, 1)
+    noise = _noise(rng, tuple(image.shape))
+    return (image + rng.uniform(-params.noise, params.noise) * noise).clamp(0, 1)
 
 
 def _blur(image: Float[Tensor, "3 y x"], sigma: float) -> Float[Tensor, "3 y x"]:
@@ -108,6 +112,12 @@ def _blur(image: Float[Tensor, "3 y x"], sigma: float) -> Float[Tensor, "3 y x"]
     wide = F.pad(image[None], (2, 2, 2, 2), mode="replicate")[0]
     across = sum((tap * wide[:, :, k : k + x] for k, tap in enumerate(taps)), torch.zeros(()))
     return sum((tap * across[:, k : k + y] for k, tap in enumerate(taps)), torch.zeros(()))
+
+
+def _noise(rng: np.random.Generator, shape: tuple[int, ...]) -> Tensor:
+    """Normal numbers."""
+    start = int(rng.integers(len(_grain()) - math.prod(shape)))
+    return _grain()[start : start + math.prod(shape)].view(shape)
 
 
 @cache

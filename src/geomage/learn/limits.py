@@ -40,7 +40,7 @@ POOL: Limits = {"count": _COUNT, "start": _COUNT, "rate": (0.0, 1e6), "held_out"
 AUGMENT: Limits = {
     "zoom": (0.1, 10.0),
     "shift": (0, 256),
-    **dict.fromkeys(("built", "desaturate", "blur", "sharpen", "noise"), CHANCE),
+    **dict.fromkeys(("built", "desaturate", "blur", "sharpen", "noise", "pan_noise"), CHANCE),
     **dict.fromkeys(("gain", "band_gain", "offset", "gamma", "contrast"), (0.0, 10.0)),
 }
 LOSS: Limits = {

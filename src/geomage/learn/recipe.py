@@ -68,7 +68,11 @@ class AugmentParams:
     sharpen: float = 0.3
     """Chance of an unsharp mask."""
     noise: float = 0.02
-    """Largest standard deviation of the noise added, of full scale."""
+    """Largest standard deviation of the noise added, of full scale, each band its own."""
+    pan_noise: float = 0.0
+    """Largest standard deviation of noise that is the same in all bands, as that of a panchromatic
+    band is, and is sharpened with them. Six images of ten have some, from a fifteenth of it on,
+    drawn evenly in its logarithm."""
 
 
 @dataclass(frozen=True)

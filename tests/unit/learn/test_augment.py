@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -72,3 +74,19 @@ def test_the_same_seed_gives_the_same_batch():
     first = draw_batch(stacks, 96, AugmentParams(), np.random.default_rng(9))
     again = draw_batch(stacks, 96, AugmentParams(), np.random.default_rng(9))
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+
+
+def test_noise_of_a_panchromatic_band_is_that_of_all_bands():
+    still = AugmentParams(
+        gain=0, band_gain=0, offset=0, gamma=0, contrast=0, desaturate=0, blur=0, sharpen=0, noise=0
+    )
+    grey = torch.full((3, 64, 64), 0.5)
+    noisy = [
+        relight(grey, replace(still, pan_noise=0.045), np.random.default_rng(k)) for k in range(40)
+    ]
+    heights = np.array([float(one[0].std()) for one in noisy])
+    assert all(torch.equal(one[0], one[1]) and torch.equal(one[0], one[2]) for one in noisy)
+    assert 0.4 < (heights > 0).mean() < 0.8
+    assert heights[heights > 0].min() > 0.0025
+    assert 0.02 < heights.max() < 0.05
+    torch.testing.assert_close(relight(grey, still, np.random.default_rng(0)), grey)
