@@ -215,3 +215,17 @@ def test_a_grid_over_the_budget_is_refused_before_work_starts():
 def test_water_that_has_nowhere_to_come_in_is_said():
     with pytest.raises(InputError, match="at least one cell"):
         run(Basin(LEVEL, 2.0, inflow=Series.steady(1.0), springs=np.zeros(LEVEL.shape, bool)), 10.0)
+
+
+def test_water_is_graded_by_how_much_of_the_ground_it_hides(city):
+    films = arounds = 0
+    for level in (0.1, 0.2, 0.4, 0.7, 1.0):
+        event = flood(city, FloodParams(level), hours=0)
+        table, depth = event.buildings, event.rasters["water_depth"].values[0]
+        hides = means_around(city, 1 - np.exp(-depth / 0.15))
+        whole = table["failure"] == "intact"
+        film, around = whole & (hides > 0.02) & (hides < 0.25), whole & (hides > 0.65)
+        assert (table.loc[film, "grade_visible"] == 0).all()
+        assert (table.loc[around, "grade_visible"] >= 2).all()
+        films, arounds = films + film.sum(), arounds + around.sum()
+    assert min(films, arounds) > 3
