@@ -35,7 +35,7 @@ STRIDE = 32  # pixels between two columns of the coarsest features
 FIELD = 192  # pixels beyond which nothing reaches a window on the stride (dilations 1, 2)
 FINE = 48  # the same through the fine branch, from a window with corners on multiples of 8 px
 MARGINS = (1, 3, 3, 3, 2)  # cells beyond the output that the decoders see at 1/2 .. 1/32
-COUNT_MEAN, COUNT_SCALE = 97, 51  # of counts over the simulated stream, about
+COUNT_MEAN, COUNT_SCALE = 97, 51  # of the simulated stream, about; a graph wants a whole mean
 
 
 class Logits(NamedTuple):
@@ -115,7 +115,7 @@ def _inside(layer: nn.Module, x: Tensor) -> Tensor:
     assert isinstance(layer, ConvNorm)
     conv, *rest = layer
     assert isinstance(conv, nn.Conv2d)
-    out = F.conv2d(x, conv.weight, stride=conv.stride)
+    out = F.conv2d(x, conv.weight)
     for module in rest:
         out = module(out)
     return out
