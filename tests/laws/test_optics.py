@@ -86,6 +86,20 @@ def test_signal_to_noise_at_reflectance_three_tenths_is_the_one_asked(model, whi
     assert signal / noise == pytest.approx(model.optics[1].snr, rel=0.05)
 
 
+@pytest.mark.parametrize("common", [0.0, 0.5, 0.9])
+def test_bands_share_as_much_of_their_noise_as_asked(common):
+    model = replace(SENSORS["aerial-0.3"], lossy=False)
+    shot = replace(CLEAN, common=common, seed=5)
+    plane = np.full((3, 200, 200), 0.3, np.float32)
+    counts, _ = capture(plane, frame(1.0, (200, 200), 1.0, (200, 200)), shot, model)
+    variance = counts.var(axis=(1, 2)) - 1 / 12
+    assert np.sqrt(variance) == pytest.approx(255 * 0.3 / model.optics[1].snr, rel=0.05)
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        shared = np.cov(counts[one].ravel(), counts[other].ravel())[0, 1]
+        # two bands that share all of it are rounded alike
+        assert shared / variance.mean() == pytest.approx(common, abs=0.03)
+
+
 def test_noise_grows_as_the_root_of_light():
     model = SENSORS["aerial-0.3"]
     shot = Shot(haze=(0.0, 0.0, 0.0), clear=1.0, white=1.0, gamma=1.0, seed=5)

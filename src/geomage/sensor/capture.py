@@ -42,8 +42,9 @@ __all__ = [
 _STRIP = 0.75
 _SPANS = {
     "blur_px": (0, 100), "white": (1e-6, 1e6), "clipped": (0, 1), "gamma": (0.01, 100),
-    "noise": (0, 10), "jpeg": (0, 100), "cloud": (0, 1), "cloud_height": (0, 20_000),
-    "cloud_depth": (0, 1), "aerosol": (0, 10), "cirrus": (0, 1), "seed": (0, 2**64),
+    "noise": (0, 10), "common": (0, 1), "jpeg": (0, 100), "cloud": (0, 1),
+    "cloud_height": (0, 20_000), "cloud_depth": (0, 1), "aerosol": (0, 10), "cirrus": (0, 1),
+    "seed": (0, 2**64),
 }  # fmt: skip
 _SAMPLED_PX = 4096
 _STRIP_ROWS = 1024  # of pictures, sharpened and compressed together, so that large ones fit memory
@@ -77,6 +78,7 @@ class Shot:
     cloud_depth: float = 1.0  # opacity of the thickest cloud
     aerosol: float | None = 0.12  # optical thickness at 550 nm; None: no air at all
     cirrus: float = 0.0  # mean reflectance of high thin cloud
+    common: float = 0.0  # share of a picture's noise that all bands have alike
 
     def __post_init__(self) -> None:
         for name, (least, most) in _SPANS.items():
@@ -91,7 +93,9 @@ def sample_shot(rng: np.random.Generator, *, cloudy: float = 0.0) -> Shot:
     Providers stretch each strip so that little of it saturates and take the blue of the air away:
     what they deliver is darker, more colourful, greener and yellower than plain reflectance. Wider
     ranges look more like the real sets, one date by itself, and cost damage: what changed between
-    two dates drowns in what two cameras made of it.
+    two dates drowns in what two cameras made of it. A panchromatic band sharpens colours, so that
+    its noise is in all of them: in the quietest squares of real pictures red and green agree by .8
+    to .97.
     """
     thick = abs(rng.normal(0, 0.035)) * rng.choice([0.3, 1.0, 1.8])
     bluish = np.array([0.75, 0.95, 1.25]) ** rng.uniform(0, 1.4)
@@ -109,11 +113,12 @@ def sample_shot(rng: np.random.Generator, *, cloudy: float = 0.0) -> Shot:
             float(rng.uniform(0.74, 1.05)),
         ),
         colour=float(rng.uniform(0.7, 1.5)),
-        noise=float(rng.uniform(0.002, 0.014)),
+        noise=float(np.exp(rng.uniform(*np.log((0.002, 0.03))))),
         sharpen=float(rng.choice([0, 0, 0.5, 1.0]) * rng.uniform(0.5, 1)),
         jpeg=int(rng.choice([0, 0, 60, 75, 90])),
         cloud=float(rng.uniform(0.15, 0.75)) if rng.random() < cloudy else 0.0,
         seed=int(rng.integers(2**31)),
+        common=float(rng.uniform(0.7, 1.0)),
     )
 
 
@@ -269,7 +274,8 @@ def _pictured(
         rows = slice(top, min(top + _STRIP_ROWS, framing.rows))
         part = _strip(sky, rows)
         air = haze_of(bands, shot.haze, shot.clear)
-        seen = add_noise(_through(ground[:, rows], part.frame, bands, air, part), optics, rng)
+        seen = _through(ground[:, rows], part.frame, bands, air, part)
+        seen = add_noise(seen, optics, rng, shot.common)
         tuned = [_tone(seen[:3], shot, white[0])]
         tuned += [_curve(b[None], shot.gamma, w) for b, w in zip(seen[3:], white[1:], strict=True)]
         counts = np.clip(np.concatenate(tuned) * 255 + 0.5, 0, 255).astype(np.uint8)

@@ -70,15 +70,23 @@ def _sigma_for(mtf_nyquist: float, ratio: float, at: np.ndarray | None = None) -
     return float(np.sqrt(-2 * np.log(mtf_nyquist / b)) * ratio / np.pi)
 
 
-def add_noise(image: np.ndarray, optics: Sequence[Optics], rng: np.random.Generator) -> np.ndarray:
+def add_noise(
+    image: np.ndarray, optics: Sequence[Optics], rng: np.random.Generator, common: float = 0.0
+) -> np.ndarray:
     """Add noise to bands (band, y, x): photons, so that it grows as the root of light.
 
-    sigma = (at / snr) sqrt(rho / at), and no less than at rho = at / 15.
+    sigma = (at / snr) sqrt(rho / at), and no less than at rho = at / 15. `common`, 0..1, is the
+    share of the variance that all bands have alike, and so the correlation of any two of them: the
+    noise of a panchromatic band that sharpened them.
     """
     at = np.array([o.at for o in optics], np.float32)[:, None, None]
     snr = np.array([o.snr for o in optics], np.float32)[:, None, None]
     sigma = at / snr * np.sqrt(np.clip(image / at, _DARK, None))
-    return np.asarray(image + rng.standard_normal(image.shape, np.float32) * sigma, np.float32)
+    noise = rng.standard_normal(image.shape, np.float32)
+    if common > 0:
+        shared = rng.standard_normal((1, *image.shape[1:]), np.float32)
+        noise = np.float32(np.sqrt(1 - common)) * noise + np.float32(np.sqrt(common)) * shared
+    return np.asarray(image + noise * sigma, np.float32)
 
 
 def brought_back(samples: np.ndarray, times: float, own: Framing, onto: Framing) -> np.ndarray:
