@@ -51,7 +51,7 @@ FOUND = ("landcover", "damage", "flags", "/Sub_output_0", "/Div_output_0")  # af
 STORM: Mapping[str, Any] = {"hazards": {"storm": 1.0}, "cloudy": 0.3}
 FLOOD: Mapping[str, Any] = {"hazards": {"flood": 1.0}, "cloudy": 0.3}
 CLOUD: Mapping[str, Any] = {"calm": 1.0, "cloudy": 1.0}
-SLOTS = (STORM, STORM, STORM, STORM, FLOOD, CLOUD, None, None)  # None: the stream of `line`
+SLOTS = (STORM, STORM, STORM, FLOOD, CLOUD, None, None, None)  # None: the stream of `line`
 
 
 class Graph(nn.Module):
@@ -176,7 +176,7 @@ def main() -> None:
     parser.add_argument("new", type=Path)
     parser.add_argument("--run", type=Path, required=True, help="folder of the pool")
     parser.add_argument("--steps", type=int, default=1200)
-    parser.add_argument("--pairs", type=int, default=800)
+    parser.add_argument("--pairs", type=int, default=1600)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--mean", type=Path, nargs="+", metavar="ONNX", help="of runs, no training")

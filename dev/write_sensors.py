@@ -21,7 +21,7 @@ as coarse as they are, and lent its detail by Brovey's ratio: colours bleed over
 in delivered images. A law of the tests measures MTF and SNR of every band against this page's.
 
 **What the counts are.** *Picture*: 8 bits through white point, tint, gamma, sharpening and JPEG,
-drawn per date, with what haze providers leave; bands share .7 to 1 of their noise, as sharpening by
+drawn per date, with what haze providers leave; bands share .8 to 1 of their noise, as sharpening by
 a panchromatic band leaves it. *Top of atmosphere*: reflectance times a constant, with air in it:
 molecules, aerosol, gases. *Surface*: the same with the air taken out as if aerosol and vapour were
 known to a tenth.
