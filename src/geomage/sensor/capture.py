@@ -113,7 +113,7 @@ def sample_shot(rng: np.random.Generator, *, cloudy: float = 0.0) -> Shot:
             float(rng.uniform(0.74, 1.05)),
         ),
         colour=float(rng.uniform(0.7, 1.5)),
-        noise=float(np.exp(rng.uniform(*np.log((0.005, 0.03))))),
+        noise=float(np.exp(rng.uniform(*np.log((0.004, 0.016))))),
         sharpen=float(rng.choice([0, 0, 0.5, 1.0]) * rng.uniform(0.5, 1)),
         jpeg=int(rng.choice([0, 0, 60, 75, 90])),
         cloud=float(rng.uniform(0.15, 0.75)) if rng.random() < cloudy else 0.0,

@@ -104,7 +104,7 @@ def test_drawn_shots_stay_within_their_ranges():
     shots = [sample_shot(rng, cloudy=0.5) for _ in range(200)]
     assert all(0 < s.clear <= 1 and 0 < s.white < 1 and s.gamma >= 1 and s.noise > 0 for s in shots)
     assert all(0 <= path <= 0.2 for s in shots for path in s.haze)
-    assert all(0.8 <= s.common <= 1 and 0.004 < s.noise < 0.031 for s in shots)
+    assert all(0.8 <= s.common <= 1 and 0.003 < s.noise < 0.017 for s in shots)
     assert 60 < sum(s.cloud > 0 for s in shots) < 140
     assert not any(sample_shot(rng).cloud for _ in range(50))
     assert sample_shot(np.random.default_rng(7)) == sample_shot(np.random.default_rng(7))
