@@ -96,7 +96,6 @@ def test_bands_share_as_much_of_their_noise_as_asked(common):
     assert np.sqrt(variance) == pytest.approx(255 * 0.3 / model.optics[1].snr, rel=0.05)
     for one, other in ((0, 1), (0, 2), (1, 2)):
         shared = np.cov(counts[one].ravel(), counts[other].ravel())[0, 1]
-        # two bands that share all of it are rounded alike
         assert shared / variance.mean() == pytest.approx(common, abs=0.03)
 
 

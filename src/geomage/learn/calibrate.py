@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 -- the name everybody knows
 
 from geomage.model.export import UNWEIGHTED, undo_weights
-from geomage.model.network import Network
 
 __all__ = ["Validation", "fit_temperature", "validate"]
 
@@ -52,11 +51,11 @@ def _f1(hit: float, said: float, true: float) -> float:
 
 @torch.no_grad()
 def validate(
-    network: Network,
+    network: nn.Module,
     pairs: Iterable[UInt8[np.ndarray, "11 y x"]],
     weights: Sequence[float] = UNWEIGHTED,
 ) -> Validation:
-    """Measure a network in evaluation mode on stored pairs, as it is exported.
+    """Measure a network of `Logits`, in evaluation mode, on stored pairs, as it is exported.
 
     weights: of the grades in the loss, undone as in the exported model.
     """

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -24,6 +25,7 @@ from geomage.model.network import Network, NetworkParams
 __all__ = [
     "Learner",
     "follow",
+    "learner_of",
     "new_learner",
     "read_averaged",
     "read_learner",
@@ -31,12 +33,16 @@ __all__ = [
 ]
 
 
+Net = TypeVar("Net", bound=nn.Module)
+"""A network that says `Logits` of two dates."""
+
+
 @dataclass
-class Learner:
+class Learner(Generic[Net]):
     """Everything a step changes."""
 
-    network: Network
-    averaged: Network
+    network: Net
+    averaged: Net
     """Exponential moving average of the network, the one exported."""
     optimiser: torch.optim.AdamW
     bfloat16: bool
@@ -57,7 +63,7 @@ def network_params(recipe: Recipe) -> NetworkParams:
     return NetworkParams((a, b, c, d, e), recipe.decoder, recipe.context)
 
 
-def new_learner(recipe: Recipe, device: torch.device | None = None) -> Learner:
+def new_learner(recipe: Recipe, device: torch.device | None = None) -> Learner[Network]:
     """A fresh network from the recipe's seed, in channels-last layout, on the CPU or a device."""
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
@@ -65,23 +71,27 @@ def new_learner(recipe: Recipe, device: torch.device | None = None) -> Learner:
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d):
             layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last)
-    network.to(device)
+    return learner_of(network.to(device), recipe)
+
+
+def learner_of(network: Net, recipe: Recipe) -> Learner[Net]:
+    """A learner that begins with a network as it is, on the device that holds it."""
     averaged = copy.deepcopy(network).eval().requires_grad_(requires_grad=False)
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
     )
-    own = has_bfloat16(device or torch.device("cpu"))
+    own = has_bfloat16(next(network.parameters()).device)
     mixed = own if recipe.bfloat16 is None else recipe.bfloat16
     return Learner(network, averaged, optimiser, mixed)
 
 
-def follow(learner: Learner, decay: float) -> None:
+def follow(learner: Learner[Any], decay: float) -> None:
     """Move the average towards the network; a young average moves faster."""
     young = (1 + learner.step) / (10 + learner.step)
     follow_weights(learner.averaged, learner.network, 1 - min(decay, young))
 
 
-def write_learner(path: Path, learner: Learner, fingerprint: str) -> None:
+def write_learner(path: Path, learner: Learner[Any], fingerprint: str) -> None:
     """Write a checkpoint under a temporary name, then move it."""
     tensors: dict[str, Tensor] = {}
     for name, value in learner.network.state_dict().items():
@@ -127,7 +137,7 @@ def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 def read_learner(
     path: Path, recipe: Recipe, fingerprint: str, device: torch.device | None = None
-) -> Learner:
+) -> Learner[Network]:
     """Take a run up where its checkpoint left it; another recipe is refused."""
     tensors, facts = _read(path)
     if facts.get("recipe") != fingerprint:

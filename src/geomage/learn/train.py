@@ -13,7 +13,7 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -38,6 +38,7 @@ from geomage.learn.pool import PairSource, Pool, PoolPlan, trim
 from geomage.learn.processes import find_device
 from geomage.learn.recipe import Recipe, recipe_hash
 from geomage.learn.run_folder import RunPaths, forget_after, note, refuse_strange, work_alone
+from geomage.model.network import Network
 
 __all__ = ["RunPaths", "train", "training_step"]
 
@@ -51,7 +52,7 @@ def learning_rate(recipe: Recipe, step: int) -> float:
     return recipe.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
 
 
-def training_step(recipe: Recipe, learner: Learner, batch: Batch) -> dict[str, float]:
+def training_step(recipe: Recipe, learner: Learner[Any], batch: Batch) -> dict[str, float]:
     """One step: predict, correct, average. Returns the terms of the loss."""
     device = learner.device
     for group in learner.optimiser.param_groups:
@@ -116,7 +117,7 @@ def _refuse_other(recipe: Recipe, paths: RunPaths) -> None:
             raise InputError(f"{paths.out}: holds a run of another recipe; choose another folder")
 
 
-def _open_run(recipe: Recipe, paths: RunPaths) -> Learner:
+def _open_run(recipe: Recipe, paths: RunPaths) -> Learner[Network]:
     """Start a run folder or take up the run it holds."""
     mark, device = recipe_hash(recipe), find_device("recipe", recipe.device)
     if paths.checkpoint.exists():
@@ -130,7 +131,7 @@ def _open_run(recipe: Recipe, paths: RunPaths) -> Learner:
     return new_learner(recipe, device)
 
 
-def _run_steps(recipe: Recipe, learner: Learner, pool: Pool, paths: RunPaths) -> None:
+def _run_steps(recipe: Recipe, learner: Learner[Network], pool: Pool, paths: RunPaths) -> None:
     """Every step that is left, with a checkpoint and a look now and then."""
     bar = tqdm(total=recipe.steps, initial=learner.step, unit="step", file=sys.stderr)
     started = time.monotonic()
@@ -167,7 +168,7 @@ def _held_out(pool: Pool) -> list[np.ndarray]:
     return [trim(pool.read(first + k)) for k in range(pool.plan.held_out)]
 
 
-def _look(recipe: Recipe, learner: Learner, pool: Pool, paths: RunPaths) -> None:
+def _look(recipe: Recipe, learner: Learner[Network], pool: Pool, paths: RunPaths) -> None:
     """Validate on held-out pairs and picture four of them."""
     held = _held_out(pool)
     report: Validation = validate(learner.averaged, held, recipe.loss.damage_weights)
@@ -179,7 +180,9 @@ def _look(recipe: Recipe, learner: Learner, pool: Pool, paths: RunPaths) -> None
 
 
 @torch.no_grad()
-def _predict(learner: Learner, stack: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _predict(
+    learner: Learner[Network], stack: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Probabilities of one pair by the averaged network."""
     pixels = torch.from_numpy(np.array(stack[:6])).to(learner.device).float()[None] / 255
     logits = learner.averaged(pixels[:, :3], pixels[:, 3:])
