@@ -297,6 +297,11 @@ def test_a_port_that_is_taken_and_an_address_that_is_not_ours() -> None:
         pass
 
 
+def test_what_fails_while_one_listens_is_not_taken_for_the_address() -> None:
+    with pytest.raises(ConnectionResetError), listen("127.0.0.1", 0):
+        raise ConnectionResetError
+
+
 def test_listening_to_others_is_said_loudly() -> None:
     for host in ("127.0.0.1", "127.0.0.2", "::1", "localhost"):
         assert not exposure(host, 80)

@@ -196,7 +196,7 @@ def test_a_dry_run_counts_what_is_judged(geomage, tmp_path, monkeypatch):
     assert plain["plausibility"] is None
     assert plain["tiles"] == said.facts["tiles"]
     modelled = 1.5 * plain["recomputation"] * plain["pixels"] / plain["mpx_per_second"] / 1e6
-    assert plain["seconds"] == pytest.approx(modelled, rel=0.02)
+    assert plain["seconds"] == pytest.approx(modelled, rel=0.02, abs=0.06)  # told to a tenth
     assert said.facts["seconds"] > judged["seconds"] > 0
     assert said.facts["memory_bytes"] == plain["memory_bytes"]  # the model takes more
     one = geomage(*words[:2], *words[3:]).facts

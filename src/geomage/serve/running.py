@@ -9,7 +9,7 @@ import socket
 import time
 import webbrowser
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -111,20 +111,19 @@ def listen(host: str, port: int) -> Iterator[socket.socket]:
     if not host.strip("[] "):  # would be every address of this machine
         raise InputError(f"--host {host!r} is no address: leave it out, or name one")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_STREAM) as door:
+    with ExitStack() as stack:
+        try:
+            door = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
             door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             door.bind((host.strip("[]"), port))
             door.listen(64)
-            yield door
-    except (socket.gaierror, UnicodeError) as error:
-        raise InputError(f"--host {host!r} is no address of this machine") from error
-    except OSError as error:
-        if isinstance(error, OutputError | MissingExtraError):
-            raise
-        raise OutputError(
-            f"cannot listen on {host}:{port}: {error.strerror or error}; choose another --port"
-        ) from error
+        except (socket.gaierror, UnicodeError) as error:
+            raise InputError(f"--host {host!r} is no address of this machine") from error
+        except OSError as error:
+            raise OutputError(
+                f"cannot listen on {host}:{port}: {error.strerror or error}; choose another --port"
+            ) from error
+        yield door
 
 
 def hosts_of(host: str, door: socket.socket) -> frozenset[str]:

@@ -26,6 +26,9 @@ class Stalled:
     def close(self, connections: Iterable[Any], now: float) -> None:
         """Close those that have waited too long, and the longest waiting ones beyond `MOST`.
 
+        One that is seen waiting for the first time stays: of those it came with nobody knows which
+        was first, and a request may be on its way.
+
         Args:
             connections: protocols of uvicorn.
             now: seconds of a clock that never goes back.
@@ -38,7 +41,8 @@ class Stalled:
             self.since[one] = (there, then if state == there else now)
         oldest_first = sorted(waiting, key=lambda one: self.since[one][1])
         for place, one in enumerate(oldest_first):
-            if place < len(waiting) - MOST or now - self.since[one][1] >= LONGEST_S:
+            waited = now - self.since[one][1]
+            if (place < len(waiting) - MOST and waited > 0) or waited >= LONGEST_S:
                 one.transport.abort()
 
 
